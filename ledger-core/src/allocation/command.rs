@@ -1,0 +1,73 @@
+//! What can be asked of allocations.
+
+use super::state::Priority;
+use crate::ids::MemberId;
+use crate::quantity::{Quota, Units};
+use crate::text::FreeText;
+
+/// The most rows of one command: 10,000 teachers' lines, about 4 MiB of events, which one
+/// transaction appends in well under a second.
+pub const ROWS_MAX: usize = 10_000;
+
+/// A command about allocations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AllocationCommand {
+    /// Change allocations: all rows or none.
+    Apply {
+        /// The changes, at most [`ROWS_MAX`].
+        rows: Vec<AllocationRow>,
+        /// Why.
+        reason: FreeText,
+        /// Whether the rows came as a batch, which their events then name as their cause.
+        as_batch: bool,
+    },
+    /// Block a member's new debits and holds.
+    Suspend {
+        /// Whose.
+        member_id: MemberId,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Let a suspended member go on.
+    Reactivate {
+        /// Whom.
+        member_id: MemberId,
+        /// Why.
+        reason: FreeText,
+    },
+}
+
+/// One change of one member's allocation of one service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AllocationRow {
+    /// Whose allocation.
+    pub member_id: MemberId,
+    /// Of which service, by name or alias.
+    pub service: String,
+    /// What to do.
+    pub change: Change,
+    /// How the member ranks; stays when not named.
+    pub priority: Option<Priority>,
+    /// Whether it is granted again in the next period; stays when not named.
+    pub auto_renew: Option<bool>,
+}
+
+/// What to do with an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Make it so much.
+    Set(Quota),
+    /// Give so much more.
+    Add(Units),
+    /// Take so much back, or all that is not used or held.
+    Revoke(Option<Units>),
+    /// Move unused units to another member.
+    Transfer {
+        /// How many.
+        units: Units,
+        /// To whom.
+        to: MemberId,
+    },
+    /// Leave the amount, change priority or auto-renew.
+    Keep,
+}

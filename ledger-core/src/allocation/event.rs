@@ -1,0 +1,144 @@
+//! What happened to allocations.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::Priority;
+use crate::ids::MemberId;
+use crate::quantity::{Quota, Units};
+use crate::service::ServiceId;
+use crate::text::Commitment;
+
+/// A fact about allocations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AllocationEvent {
+    /// A member holds more than before.
+    Allocated(AllocationChanged),
+    /// A member holds less than before.
+    Revoked(AllocationChanged),
+    /// Units went from one member to another.
+    Transferred(UnitsTransferred),
+    /// Priority or auto-renew changed, the amount did not.
+    TermsSet(TermsSet),
+    /// A member may not use what he holds.
+    Suspended(MemberSuspended),
+    /// A member may use it again.
+    Reactivated(MemberReactivated),
+}
+
+/// What an allocation change came out of, when it was not asked for by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A batch of changes.
+    Batch,
+    /// A teacher's enrolment.
+    Enrolment,
+    /// A member's removal.
+    Removal,
+}
+
+impl Cause {
+    /// The word in JSON and in columns.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Enrolment => "enrolment",
+            Self::Removal => "removal",
+        }
+    }
+}
+
+/// A member's allocation of a service is another amount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllocationChanged {
+    /// Whose.
+    pub member_id: MemberId,
+    /// Of which service.
+    pub service: ServiceId,
+    /// Allocated before.
+    pub before: Quota,
+    /// Allocated now.
+    pub after: Quota,
+    /// How the member ranks now.
+    pub priority: Priority,
+    /// Whether it is granted again in the next period.
+    pub auto_renew: bool,
+    /// Commitment to why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Commitment>,
+    /// What it came out of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Cause>,
+}
+
+/// Units went from one member to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitsTransferred {
+    /// Who gave.
+    pub member_id: MemberId,
+    /// Who took.
+    pub to_member_id: MemberId,
+    /// Of which service.
+    pub service: ServiceId,
+    /// How many.
+    pub units: Units,
+    /// The giver's allocation before.
+    pub before: Quota,
+    /// The giver's allocation now.
+    pub after: Quota,
+    /// The taker's allocation before.
+    pub to_before: Quota,
+    /// The taker's allocation now.
+    pub to_after: Quota,
+    /// Commitment to why.
+    pub reason: Commitment,
+    /// What it came out of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Cause>,
+}
+
+/// Priority or auto-renew changed, the amount did not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TermsSet {
+    /// Whose.
+    pub member_id: MemberId,
+    /// Of which service.
+    pub service: ServiceId,
+    /// The priority before.
+    pub priority_before: Priority,
+    /// The priority now.
+    pub priority: Priority,
+    /// Auto-renew before.
+    pub auto_renew_before: bool,
+    /// Auto-renew now.
+    pub auto_renew: bool,
+    /// Commitment to why.
+    pub reason: Commitment,
+    /// What it came out of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Cause>,
+}
+
+/// A member may not use what he holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberSuspended {
+    /// Who.
+    pub member_id: MemberId,
+    /// Commitment to why.
+    pub reason: Commitment,
+}
+
+/// A member may use what he holds again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberReactivated {
+    /// Who.
+    pub member_id: MemberId,
+    /// Commitment to why.
+    pub reason: Commitment,
+}

@@ -1,0 +1,254 @@
+//! What allocations and usage amount to: a line per member and service, a pool per service.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::AllocationEvent;
+use crate::ids::MemberId;
+use crate::quantity::{Quota, Units};
+use crate::school::Standing;
+use crate::service::ServiceId;
+use crate::state::SchoolState;
+
+/// How a member ranks when units are short.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Gives first.
+    Low,
+    /// The default.
+    #[default]
+    Normal,
+    /// Gives last.
+    High,
+}
+
+impl Priority {
+    /// The word in JSON and in columns.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What a member holds of a service, and what is gone from it in this period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Units allocated.
+    pub allocated: Quota,
+    /// Units used.
+    pub used: Units,
+    /// Units held for calls in flight.
+    pub held: Units,
+    /// How the member ranks.
+    pub priority: Priority,
+    /// Whether it is granted again in the next period.
+    pub auto_renew: bool,
+}
+
+impl Line {
+    /// used + held.
+    #[must_use]
+    pub fn spent(&self) -> Units {
+        self.used.saturating_add(self.held)
+    }
+
+    /// allocated − used − held, never below zero.
+    #[must_use]
+    pub fn available(&self) -> Quota {
+        self.allocated.minus(self.spent())
+    }
+
+    pub(crate) fn tally(&mut self) -> Tally<'_> {
+        Tally {
+            used: &mut self.used,
+            held: &mut self.held,
+        }
+    }
+}
+
+/// What a school has of a service this period, and what is gone from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Units bought.
+    pub total: Quota,
+    /// Σ of the members' finite allocations.
+    pub(crate) allocated: Units,
+    /// How many members hold an unlimited allocation.
+    pub(crate) unlimited_holders: u32,
+    /// Units used by all.
+    pub used: Units,
+    /// Units held for calls in flight by all.
+    pub held: Units,
+    /// The part of `used` that was drawn straight on the pool.
+    pub(crate) direct_used: Units,
+    /// The part of `held` that was drawn straight on the pool.
+    pub(crate) direct_held: Units,
+}
+
+impl Pool {
+    /// Σ of all members' allocations.
+    #[must_use]
+    pub const fn allocated(&self) -> Quota {
+        if self.unlimited_holders > 0 {
+            Quota::Unlimited
+        } else {
+            Quota::Finite(self.allocated)
+        }
+    }
+
+    /// Whether no member holds an allocation.
+    #[must_use]
+    pub const fn holds_nothing(&self) -> bool {
+        self.unlimited_holders == 0 && self.allocated.is_zero()
+    }
+
+    /// What is spoken for: allocated, or drawn straight on the pool.
+    #[must_use]
+    pub fn committed(&self) -> Quota {
+        match self.allocated() {
+            Quota::Finite(units) => Quota::Finite(units.saturating_add(self.direct_spent())),
+            Quota::Unlimited => Quota::Unlimited,
+        }
+    }
+
+    /// total − what is spoken for.
+    #[must_use]
+    pub fn unallocated(&self) -> Quota {
+        // An unlimited allocation stands only under an unlimited total, which nothing exhausts.
+        self.total
+            .minus(self.committed().finite().unwrap_or(Units::ZERO))
+    }
+
+    /// total − used − held: what the school can still use in this period.
+    #[must_use]
+    pub fn available(&self) -> Quota {
+        self.total.minus(self.used.saturating_add(self.held))
+    }
+
+    /// The pool as a line that members without allocations draw on.
+    #[must_use]
+    pub fn direct(&self) -> Line {
+        Line {
+            allocated: self.total.minus(self.allocated),
+            used: self.direct_used,
+            held: self.direct_held,
+            ..Line::default()
+        }
+    }
+
+    fn direct_spent(&self) -> Units {
+        self.direct_used.saturating_add(self.direct_held)
+    }
+
+    /// This pool with one member's allocation changed, or `None` when it does not fit.
+    #[must_use]
+    pub(crate) fn replacing(mut self, before: Quota, after: Quota) -> Option<Self> {
+        self.take_out(before);
+        match after {
+            Quota::Finite(units) => self.allocated = self.allocated.checked_add(units)?,
+            Quota::Unlimited => self.unlimited_holders = self.unlimited_holders.checked_add(1)?,
+        }
+        self.committed().fits_in(self.total).then_some(self)
+    }
+
+    fn take_out(&mut self, before: Quota) {
+        match before {
+            Quota::Finite(units) => self.allocated = self.allocated.saturating_sub(units),
+            Quota::Unlimited => self.unlimited_holders = self.unlimited_holders.saturating_sub(1),
+        }
+    }
+
+    fn replace(&mut self, before: Quota, after: Quota) {
+        self.take_out(before);
+        match after {
+            Quota::Finite(units) => self.allocated = self.allocated.saturating_add(units),
+            Quota::Unlimited => self.unlimited_holders = self.unlimited_holders.saturating_add(1),
+        }
+    }
+
+    pub(crate) fn tally(&mut self) -> Tally<'_> {
+        Tally {
+            used: &mut self.used,
+            held: &mut self.held,
+        }
+    }
+
+    pub(crate) fn direct_tally(&mut self) -> Tally<'_> {
+        Tally {
+            used: &mut self.direct_used,
+            held: &mut self.direct_held,
+        }
+    }
+}
+
+/// The two counters that usage moves, wherever they stand.
+pub(crate) struct Tally<'a> {
+    used: &'a mut Units,
+    held: &'a mut Units,
+}
+
+impl Tally<'_> {
+    /// `freed` units are no longer held, `used` more are used, `held` more are held.
+    pub(crate) fn shift(self, freed: Units, used: Units, held: Units) {
+        *self.held = self.held.saturating_sub(freed).saturating_add(held);
+        *self.used = self.used.saturating_add(used);
+    }
+}
+
+pub(crate) fn evolve(state: &mut SchoolState, event: &AllocationEvent) {
+    match event {
+        AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
+            set_allocated(state, e.member_id, &e.service, e.after);
+            set_terms(state, e.member_id, &e.service, e.priority, e.auto_renew);
+        }
+        AllocationEvent::Transferred(e) => {
+            set_allocated(state, e.member_id, &e.service, e.after);
+            set_allocated(state, e.to_member_id, &e.service, e.to_after);
+        }
+        AllocationEvent::TermsSet(e) => {
+            set_terms(state, e.member_id, &e.service, e.priority, e.auto_renew);
+        }
+        AllocationEvent::Suspended(e) => set_standing(state, e.member_id, Standing::Suspended),
+        AllocationEvent::Reactivated(e) => set_standing(state, e.member_id, Standing::Active),
+    }
+}
+
+fn set_allocated(state: &mut SchoolState, member: MemberId, service: &ServiceId, after: Quota) {
+    let Some(member) = state.members.get_mut(&member) else {
+        return;
+    };
+    let line = member.line_mut(service);
+    state
+        .pools
+        .entry(service.clone())
+        .or_default()
+        .replace(line.allocated, after);
+    line.allocated = after;
+}
+
+fn set_terms(
+    state: &mut SchoolState,
+    member: MemberId,
+    service: &ServiceId,
+    priority: Priority,
+    auto_renew: bool,
+) {
+    let Some(member) = state.members.get_mut(&member) else {
+        return;
+    };
+    let line = member.line_mut(service);
+    line.priority = priority;
+    line.auto_renew = auto_renew;
+}
+
+fn set_standing(state: &mut SchoolState, member: MemberId, standing: Standing) {
+    if let Some(member) = state.members.get_mut(&member) {
+        member.standing = standing;
+    }
+}

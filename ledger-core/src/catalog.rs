@@ -1,0 +1,237 @@
+//! Each event's name and version on one page, and how its data is written and read.
+//!
+//! Every form that was ever written reads for ever: a new version of an event keeps the arm of the
+//! old one here and is turned into the new one as it is read. Golden files in `tests/golden` hold
+//! one of each.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::allocation::{AllocationEvent, Cause};
+use crate::ids::MemberId;
+use crate::school::SchoolEvent;
+use crate::service::ServiceId;
+use crate::text::Commitment;
+use crate::usage::UsageEvent;
+
+/// Something that happened to a school.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// To the school itself or its members.
+    School(SchoolEvent),
+    /// To allocations.
+    Allocation(AllocationEvent),
+    /// To usage.
+    Usage(UsageEvent),
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal v $version:literal <- $noun:ident($type:ident::$variant:ident);)*) => {
+        /// The name of an event's type, as it stands in the log.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// The name in the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+
+            /// The version that is written today.
+            #[must_use]
+            pub const fn version(self) -> i16 {
+                match self { $(Self::$kind => $version,)* }
+            }
+        }
+
+        impl Event {
+            /// The type's name.
+            #[must_use]
+            pub const fn kind(&self) -> Kind {
+                match self { $(Self::$noun($type::$variant(_)) => Kind::$kind,)* }
+            }
+
+            /// The event's data as JSON, in the form of its kind's present version.
+            ///
+            /// # Errors
+            /// Only what `serde_json` itself refuses, which no event holds.
+            pub fn data(&self) -> Result<Value, serde_json::Error> {
+                match self { $(Self::$noun($type::$variant(data)) => serde_json::to_value(data),)* }
+            }
+
+            /// Reads an event as it was written, whatever its version.
+            ///
+            /// # Errors
+            /// [`UnreadableEvent`] when the kind or version was never written, or the data is not its.
+            pub fn read(kind: &str, version: i16, data: Value) -> Result<Self, UnreadableEvent> {
+                let known = Kind::ALL.iter().find(|known| known.as_str() == kind);
+                match (known, version) {
+                    $((Some(Kind::$kind), $version) => parse(kind, version, data)
+                        .map(|data| Self::$noun($type::$variant(data))),)*
+                    _ => Err(UnreadableEvent::Unknown { kind: kind.to_owned(), version }),
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A school exists.
+    SchoolRegistered = "school_registered" v 1 <- School(SchoolEvent::Registered);
+    /// A school bought something else.
+    SubscriptionChanged = "subscription_changed" v 1 <- School(SchoolEvent::SubscriptionChanged);
+    /// A school changed its own rules.
+    SettingsChanged = "settings_changed" v 1 <- School(SchoolEvent::SettingsChanged);
+    /// A person came in.
+    MemberEnrolled = "member_enrolled" v 1 <- School(SchoolEvent::MemberEnrolled);
+    /// A member may do something else.
+    MemberRoleChanged = "member_role_changed" v 1 <- School(SchoolEvent::MemberRoleChanged);
+    /// A member left.
+    MemberRemoved = "member_removed" v 1 <- School(SchoolEvent::MemberRemoved);
+    /// A member holds more.
+    UnitsAllocated = "units_allocated" v 1 <- Allocation(AllocationEvent::Allocated);
+    /// A member holds less.
+    UnitsRevoked = "units_revoked" v 1 <- Allocation(AllocationEvent::Revoked);
+    /// Units went from one member to another.
+    UnitsTransferred = "units_transferred" v 1 <- Allocation(AllocationEvent::Transferred);
+    /// Priority or auto-renew changed.
+    AllocationTermsSet = "allocation_terms_set" v 1 <- Allocation(AllocationEvent::TermsSet);
+    /// A member may not use what he holds.
+    MemberSuspended = "member_suspended" v 1 <- Allocation(AllocationEvent::Suspended);
+    /// A member may use it again.
+    MemberReactivated = "member_reactivated" v 1 <- Allocation(AllocationEvent::Reactivated);
+    /// Units were spent.
+    UsageDebited = "usage_debited" v 1 <- Usage(UsageEvent::Debited);
+    /// Units were reserved.
+    HoldPlaced = "hold_placed" v 1 <- Usage(UsageEvent::HoldPlaced);
+    /// A reserved call was made.
+    HoldSettled = "hold_settled" v 1 <- Usage(UsageEvent::HoldSettled);
+    /// A reservation was given up.
+    HoldReleased = "hold_released" v 1 <- Usage(UsageEvent::HoldReleased);
+    /// A reservation ran out.
+    HoldExpired = "hold_expired" v 1 <- Usage(UsageEvent::HoldExpired);
+}
+
+/// An event that no version of this program wrote, or that was damaged.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableEvent {
+    /// A kind or version from a newer program.
+    #[error("unknown event {kind} version {version}; a newer ledger wrote it")]
+    Unknown {
+        /// The kind.
+        kind: String,
+        /// The version.
+        version: i16,
+    },
+    /// Data that is not of its kind's form.
+    #[error("the data of an event {kind} version {version} is not of its form")]
+    Form {
+        /// The kind.
+        kind: String,
+        /// The version.
+        version: i16,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+fn parse<T: DeserializeOwned>(kind: &str, version: i16, data: Value) -> Result<T, UnreadableEvent> {
+    serde_json::from_value(data).map_err(|source| UnreadableEvent::Form {
+        kind: kind.to_owned(),
+        version,
+        source,
+    })
+}
+
+impl Event {
+    /// Whose event it is, if it is one member's; of a transfer the giver's.
+    #[must_use]
+    pub const fn member_id(&self) -> Option<MemberId> {
+        match self {
+            Self::School(event) => match event {
+                SchoolEvent::Registered(_)
+                | SchoolEvent::SubscriptionChanged(_)
+                | SchoolEvent::SettingsChanged(_) => None,
+                SchoolEvent::MemberEnrolled(e) => Some(e.member_id),
+                SchoolEvent::MemberRoleChanged(e) => Some(e.member_id),
+                SchoolEvent::MemberRemoved(e) => Some(e.member_id),
+            },
+            Self::Allocation(event) => Some(match event {
+                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.member_id,
+                AllocationEvent::Transferred(e) => e.member_id,
+                AllocationEvent::TermsSet(e) => e.member_id,
+                AllocationEvent::Suspended(e) => e.member_id,
+                AllocationEvent::Reactivated(e) => e.member_id,
+            }),
+            Self::Usage(event) => Some(match event {
+                UsageEvent::Debited(e) => e.member_id,
+                UsageEvent::HoldPlaced(e) => e.member_id,
+                UsageEvent::HoldSettled(e) => e.member_id,
+                UsageEvent::HoldReleased(e) => e.member_id,
+                UsageEvent::HoldExpired(e) => e.member_id,
+            }),
+        }
+    }
+
+    /// Which service it is about, if it is about one.
+    #[must_use]
+    pub const fn service(&self) -> Option<&ServiceId> {
+        match self {
+            Self::School(_) => None,
+            Self::Allocation(event) => match event {
+                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => Some(&e.service),
+                AllocationEvent::Transferred(e) => Some(&e.service),
+                AllocationEvent::TermsSet(e) => Some(&e.service),
+                AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
+            },
+            Self::Usage(event) => Some(match event {
+                UsageEvent::Debited(e) => &e.service,
+                UsageEvent::HoldPlaced(e) => &e.service,
+                UsageEvent::HoldSettled(e) => &e.service,
+                UsageEvent::HoldReleased(e) => &e.service,
+                UsageEvent::HoldExpired(e) => &e.service,
+            }),
+        }
+    }
+
+    /// What it came out of, when it was not asked for by itself.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::School(_) | Self::Usage(_) => None,
+            Self::Allocation(event) => match event {
+                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.cause.as_ref(),
+                AllocationEvent::Transferred(e) => e.cause.as_ref(),
+                AllocationEvent::TermsSet(e) => e.cause.as_ref(),
+                AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
+            },
+        }
+    }
+
+    /// The commitment to why, if somebody said why.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Commitment> {
+        match self {
+            Self::School(_) => None,
+            Self::Allocation(event) => match event {
+                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.reason,
+                AllocationEvent::Transferred(e) => Some(e.reason),
+                AllocationEvent::TermsSet(e) => Some(e.reason),
+                AllocationEvent::Suspended(e) => Some(e.reason),
+                AllocationEvent::Reactivated(e) => Some(e.reason),
+            },
+            Self::Usage(event) => match event {
+                UsageEvent::HoldReleased(e) => e.reason,
+                UsageEvent::Debited(_)
+                | UsageEvent::HoldPlaced(_)
+                | UsageEvent::HoldSettled(_)
+                | UsageEvent::HoldExpired(_) => None,
+            },
+        }
+    }
+}

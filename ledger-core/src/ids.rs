@@ -1,0 +1,180 @@
+//! Identities: opaque ids of schools, members and actors, positions in a stream, event ids.
+
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use uuid::Uuid;
+
+macro_rules! uuid_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+uuid_newtype!(
+    /// A school: the tenant, and the owner of one stream.
+    SchoolId
+);
+uuid_newtype!(
+    /// A person of a school. Opaque: names and external ids live in the directory.
+    MemberId
+);
+uuid_newtype!(
+    /// Who issued a command: a person's or a service's subject.
+    ActorId
+);
+uuid_newtype!(
+    /// The identity of an event inside its school, derived from its command (see [`CommandKey`]).
+    EventId
+);
+
+/// A position in a school's stream: 1, 2, 3 … without gaps; 0 is "before the first event".
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Seq(pub i64);
+
+impl Seq {
+    /// Before the first event.
+    pub const ZERO: Self = Self(0);
+
+    /// The position after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl std::fmt::Display for Seq {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The longest [`Key`] in characters: long enough for any provider's call id, short enough for an index.
+pub const KEY_CHARS_MAX: usize = 128;
+
+/// An id that a caller chose: a debit's or hold's `id`, or an `Idempotency-Key`.
+/// 1 to [`KEY_CHARS_MAX`] characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Key(CompactString);
+
+/// The text cannot be a [`Key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to {KEY_CHARS_MAX} characters and no control characters")]
+pub struct NotAKey;
+
+impl Key {
+    /// # Errors
+    /// [`NotAKey`] when `text` is empty, too long or has control characters.
+    pub fn new(text: &str) -> Result<Self, NotAKey> {
+        let fits = (1..=KEY_CHARS_MAX).contains(&text.chars().count());
+        if fits && !text.chars().any(char::is_control) {
+            Ok(Self(CompactString::new(text)))
+        } else {
+            Err(NotAKey)
+        }
+    }
+
+    /// The key as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::new(&text).map_err(de::Error::custom)
+    }
+}
+
+/// What makes a command's events unique in their school for ever: where its key comes from, and the key.
+///
+/// The first event's id is the UUIDv5 (RFC 9562 §5.5) of `source` and `key`; the event at
+/// `index` n > 0 derives from that one, so a command's events are found again from its key alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandKey {
+    /// An `Idempotency-Key` header.
+    Request(Key),
+    /// A debit's `id`.
+    Debit(Key),
+    /// A hold's `id`, for placing it.
+    Hold(Key),
+    /// A hold's `id`, for closing it: settled or released, one of them, once.
+    HoldClosing(Key),
+    /// A hold's `id`, for its expiry, which nobody asks for.
+    HoldExpiry(Key),
+    /// A command that carries no key of its own; the edge drew this id for it.
+    Fresh(Uuid),
+}
+
+/// The namespace of all event ids (a random UUID, fixed for ever).
+const NAMESPACE: Uuid = Uuid::from_u128(0x8d1f_6a52_0c7e_4b0b_9b35_5f0e_24a1_c3d7);
+
+impl CommandKey {
+    /// The id of the command's first event.
+    #[must_use]
+    pub fn first_event_id(&self) -> EventId {
+        let (source, key) = match self {
+            Self::Request(key) => ("request", key),
+            Self::Debit(key) => ("debit", key),
+            Self::Hold(key) => ("hold", key),
+            Self::HoldClosing(key) => ("hold-closing", key),
+            Self::HoldExpiry(key) => ("hold-expiry", key),
+            Self::Fresh(id) => return EventId(*id),
+        };
+        // A separator that no key contains keeps ("a", "b:c") and ("a:b", "c") apart.
+        let mut name = String::with_capacity(source.len() + 1 + key.as_str().len());
+        name.push_str(source);
+        name.push('\u{1f}');
+        name.push_str(key.as_str());
+        EventId(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+    }
+}
+
+impl EventId {
+    /// The id of the event at `index` (0 is this one) of the command whose first event has this id.
+    #[must_use]
+    pub fn at_index(self, index: usize) -> Self {
+        if index == 0 {
+            return self;
+        }
+        Self(Uuid::new_v5(&self.0, &(index as u64).to_be_bytes()))
+    }
+}
+
+/// The first 8 bytes of the SHA-256 of a command's canonical body: tells a repeated command from
+/// another one under the same key. A collision needs an adversary who owns the key anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub i64);
+
+impl Fingerprint {
+    /// The fingerprint of a body's bytes.
+    #[must_use]
+    pub fn of(body: &[u8]) -> Self {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(body);
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        Self(i64::from_be_bytes(first))
+    }
+}

@@ -1,0 +1,369 @@
+//! The plan catalogue: services, and what each org type buys at each tier. Data, not code: an
+//! embedded TOML file that another file can take the place of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::Quota;
+use crate::service::{Meter, ServiceId};
+
+/// A quota for each of several services.
+pub type Quotas = BTreeMap<ServiceId, Quota>;
+
+/// What kind of tenant a school is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgType {
+    /// A preschool.
+    Preschool,
+    /// A school of grades K to 12, which may have departments.
+    K12,
+    /// A school of one member.
+    Individual,
+}
+
+impl OrgType {
+    /// The word in JSON and in columns.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preschool => "preschool",
+            Self::K12 => "k12",
+            Self::Individual => "individual",
+        }
+    }
+}
+
+/// What a school pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Nothing paid.
+    Free,
+    /// Also called `starter`.
+    Basic,
+    /// Also called `professional`.
+    Pro,
+    /// Above `pro`.
+    Premium,
+    /// All there is.
+    Enterprise,
+}
+
+impl Tier {
+    /// Every tier, from the least to the most.
+    pub const ALL: [Self; 5] = [
+        Self::Free,
+        Self::Basic,
+        Self::Pro,
+        Self::Premium,
+        Self::Enterprise,
+    ];
+
+    /// The word in JSON and in columns.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Basic => "basic",
+            Self::Pro => "pro",
+            Self::Premium => "premium",
+            Self::Enterprise => "enterprise",
+        }
+    }
+}
+
+/// How much of allocation management a plan switches on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Management {
+    /// None: members draw straight on the pool.
+    None,
+    /// Allocate, revoke, suspend, priority, auto-renew.
+    Basic,
+    /// All of basic, and transfers between holders.
+    Advanced,
+}
+
+impl Management {
+    /// The word in JSON and in columns.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Basic => "basic",
+            Self::Advanced => "advanced",
+        }
+    }
+}
+
+/// What a plan gives a school.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    org_types: Vec<OrgType>,
+    tiers: Vec<Tier>,
+    /// What is switched on.
+    pub management: Management,
+    /// Units of each service bought per period, unless the school bought otherwise.
+    pub totals: Quotas,
+}
+
+/// What a school has that sets nothing of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// What a new teacher is granted.
+    pub default_grant: Quotas,
+    /// The most that one member may hold.
+    pub member_cap: Quotas,
+    self_service_tiers: Vec<Tier>,
+}
+
+impl Defaults {
+    /// Whether teachers of a school at `tier` may ask for more themselves.
+    #[must_use]
+    pub fn self_service_requests(&self, tier: Tier) -> bool {
+        self.self_service_tiers.contains(&tier)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceSpec {
+    #[serde(default)]
+    aliases: Vec<ServiceId>,
+    #[serde(default)]
+    meter: Meter,
+}
+
+/// Every service and every plan.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    #[serde(default)]
+    tier_aliases: BTreeMap<String, Tier>,
+    services: BTreeMap<ServiceId, ServiceSpec>,
+    /// What holds where a school set nothing.
+    pub defaults: Defaults,
+    plans: Vec<Plan>,
+}
+
+/// A catalogue file that cannot be used; says where and why.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// Not TOML, or not of the catalogue's form.
+    #[error("the plan catalogue is not of the expected form")]
+    Form(#[source] Box<toml::de::Error>),
+    /// A name that stands for two things.
+    #[error("the plan catalogue names {0} twice as a service or an alias")]
+    NamedTwice(ServiceId),
+    /// A quota of a service that is not declared.
+    #[error("the plan catalogue gives a quota of {0}, which is not among its services")]
+    UnknownService(ServiceId),
+    /// A school could be registered that has no plan.
+    #[error("the plan catalogue has no plan for a {} school at tier {}", .0.as_str(), .1.as_str())]
+    NoPlan(OrgType, Tier),
+}
+
+const BUILT_IN: &str = include_str!("plan.toml");
+
+impl Catalogue {
+    /// The catalogue that is embedded in the program.
+    ///
+    /// # Panics
+    /// Never: a test parses the embedded file.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "the embedded file is a constant that a test parses"
+    )]
+    pub fn built_in() -> Self {
+        Self::parse(BUILT_IN).expect("the embedded plan catalogue is valid")
+    }
+
+    /// Reads a catalogue and checks that it hangs together.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when the file is not a catalogue, contradicts itself or leaves a type
+    /// and tier without a plan.
+    pub fn parse(text: &str) -> Result<Self, CatalogueError> {
+        let catalogue: Self =
+            toml::from_str(text).map_err(|error| CatalogueError::Form(Box::new(error)))?;
+        catalogue.check_names()?;
+        catalogue.check_quotas()?;
+        for org_type in [OrgType::Preschool, OrgType::K12, OrgType::Individual] {
+            for tier in Tier::ALL {
+                if catalogue.find_plan(org_type, tier).is_none() {
+                    return Err(CatalogueError::NoPlan(org_type, tier));
+                }
+            }
+        }
+        Ok(catalogue)
+    }
+
+    /// The service that `name` is the name or an alias of.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> Option<&ServiceId> {
+        let name = ServiceId::new(name).ok()?;
+        if let Some((service, _)) = self.services.get_key_value(&name) {
+            return Some(service);
+        }
+        self.services
+            .iter()
+            .find(|(_, spec)| spec.aliases.contains(&name))
+            .map(|(id, _)| id)
+    }
+
+    /// How calls of `service` are counted; a service that is gone from the file counts requests.
+    #[must_use]
+    pub fn meter(&self, service: &ServiceId) -> Meter {
+        self.services
+            .get(service)
+            .map(|spec| spec.meter.clone())
+            .unwrap_or_default()
+    }
+
+    /// Every service, in the order of their names.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
+        self.services.keys()
+    }
+
+    /// The tier that `name` is the name or an alias of.
+    #[must_use]
+    pub fn tier(&self, name: &str) -> Option<Tier> {
+        Tier::ALL
+            .into_iter()
+            .find(|tier| tier.as_str() == name)
+            .or_else(|| self.tier_aliases.get(name).copied())
+    }
+
+    /// The plan of a school.
+    #[must_use]
+    pub fn plan(&self, org_type: OrgType, tier: Tier) -> &Plan {
+        // `parse` lets no catalogue through in which a type and tier has no plan.
+        self.find_plan(org_type, tier).unwrap_or(&self.plans[0])
+    }
+
+    /// The least tier at which a school of this type has at least this management.
+    #[must_use]
+    pub fn tier_with(&self, org_type: OrgType, needed: Management) -> Option<Tier> {
+        Tier::ALL
+            .into_iter()
+            .find(|tier| self.plan(org_type, *tier).management >= needed)
+    }
+
+    fn find_plan(&self, org_type: OrgType, tier: Tier) -> Option<&Plan> {
+        self.plans
+            .iter()
+            .find(|p| p.org_types.contains(&org_type) && p.tiers.contains(&tier))
+    }
+
+    fn check_names(&self) -> Result<(), CatalogueError> {
+        let mut seen = std::collections::BTreeSet::new();
+        let aliases = self.services.values().flat_map(|spec| &spec.aliases);
+        match self
+            .services
+            .keys()
+            .chain(aliases)
+            .find(|name| !seen.insert(*name))
+        {
+            Some(name) => Err(CatalogueError::NamedTwice(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn check_quotas(&self) -> Result<(), CatalogueError> {
+        let defaults = [&self.defaults.default_grant, &self.defaults.member_cap];
+        let totals = self.plans.iter().map(|plan| &plan.totals);
+        match defaults
+            .into_iter()
+            .chain(totals)
+            .flat_map(BTreeMap::keys)
+            .find(|service| !self.services.contains_key(*service))
+        {
+            Some(service) => Err(CatalogueError::UnknownService(service.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_catalogue_is_valid() {
+        let catalogue = Catalogue::parse(BUILT_IN).unwrap();
+        assert_eq!(catalogue.services().count(), 3);
+    }
+
+    #[test]
+    fn an_alias_names_its_service_and_an_unknown_name_none() {
+        let catalogue = Catalogue::built_in();
+        let resolve = |name| catalogue.resolve(name).map(ServiceId::as_str);
+        assert_eq!(resolve("lesson_generation"), Some("claude_messages"));
+        assert_eq!(resolve("assessment_ai"), Some("assessment_ai"));
+        assert_eq!(resolve("video"), None);
+        assert_eq!(catalogue.tier("professional"), Some(Tier::Pro));
+    }
+
+    #[test]
+    fn the_plan_table_of_the_specification_holds() {
+        let catalogue = Catalogue::built_in();
+        let row = |org_type, tier| {
+            let plan = catalogue.plan(org_type, tier);
+            let totals: Vec<_> = plan.totals.values().map(ToString::to_string).collect();
+            (plan.management, totals.join("/"))
+        };
+        let bought = |management| (management, "25/100/50".to_owned());
+        let small = (Management::None, "5/20/10".to_owned());
+        assert_eq!(
+            row(OrgType::Preschool, Tier::Pro),
+            bought(Management::Basic)
+        );
+        assert_eq!(row(OrgType::Preschool, Tier::Basic), small);
+        assert_eq!(
+            row(OrgType::K12, Tier::Enterprise),
+            bought(Management::Advanced)
+        );
+        assert_eq!(row(OrgType::K12, Tier::Premium), small);
+        assert_eq!(
+            row(OrgType::Individual, Tier::Basic),
+            bought(Management::None)
+        );
+        assert_eq!(row(OrgType::Individual, Tier::Free), small);
+        assert_eq!(
+            catalogue.tier_with(OrgType::K12, Management::Basic),
+            Some(Tier::Enterprise)
+        );
+        assert_eq!(
+            catalogue.tier_with(OrgType::Individual, Management::Basic),
+            None
+        );
+    }
+
+    #[test]
+    fn a_catalogue_that_contradicts_itself_is_refused() {
+        let alias_twice = BUILT_IN.replace("grading_assistance", "lesson_generation");
+        assert!(matches!(
+            Catalogue::parse(&alias_twice),
+            Err(CatalogueError::NamedTwice(_))
+        ));
+        let unknown = BUILT_IN.replace("assessment_ai = 3 ", "video = 3 ");
+        assert!(matches!(
+            Catalogue::parse(&unknown),
+            Err(CatalogueError::UnknownService(_))
+        ));
+        let no_plan = BUILT_IN.replace("tiers = [\"free\", ", "tiers = [");
+        assert!(matches!(
+            Catalogue::parse(&no_plan),
+            Err(CatalogueError::NoPlan(..))
+        ));
+        assert!(matches!(
+            Catalogue::parse("x = 1"),
+            Err(CatalogueError::Form(_))
+        ));
+    }
+}

@@ -1,0 +1,112 @@
+//! What can be asked of a school.
+
+use crate::actor::Role;
+use crate::ids::MemberId;
+use crate::period::Cycle;
+use crate::plan::{OrgType, Quotas, Tier};
+use crate::quantity::Quota;
+
+/// A command about the school itself or its members.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SchoolCommand {
+    /// Make the school exist.
+    Register(RegisterSchool),
+    /// Change what it bought.
+    SetSubscription(SetSubscription),
+    /// Change its own rules.
+    ChangeSettings(ChangeSettings),
+    /// Let a person in.
+    EnrolMember(EnrolMember),
+    /// Change what a member may do.
+    SetRole {
+        /// Whose role.
+        member_id: MemberId,
+        /// The new role.
+        role: Role,
+    },
+    /// Let a member go: what he did not use returns to the pool, his history stays.
+    RemoveMember {
+        /// Who goes.
+        member_id: MemberId,
+    },
+}
+
+/// Make a school exist. Its name is kept beside the log: of an individual it is a person's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegisterSchool {
+    /// What kind of tenant.
+    pub org_type: OrgType,
+    /// What it pays for.
+    pub tier: Tier,
+    /// How its billing cycles fall.
+    pub cycle: Cycle,
+    /// Units bought, by service name or alias; a service that is not named has the plan's total.
+    pub totals: Vec<(String, Quota)>,
+}
+
+/// Change what a school bought. What is not named stays, except that a total which was the old
+/// plan's default becomes the new plan's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetSubscription {
+    /// What it pays for now.
+    pub tier: Option<Tier>,
+    /// Units bought, by service name or alias.
+    pub totals: Vec<(String, Quota)>,
+}
+
+/// Change a school's own rules; what is not named stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeSettings {
+    /// The most that one member may hold, by service name or alias.
+    pub member_cap: Vec<(String, Quota)>,
+    /// What a new teacher is granted, by service name or alias.
+    pub default_grant: Vec<(String, Quota)>,
+    /// Whether teachers may ask for more themselves.
+    pub self_service_requests: Option<bool>,
+}
+
+/// Let a person into a school.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnrolMember {
+    /// The person's opaque id.
+    pub member_id: MemberId,
+    /// What the member may do.
+    pub role: Role,
+    /// External ids that the command gives the member and the directory already gives somebody
+    /// else; looked up by whoever carries the command to the writer.
+    pub claimed: Vec<ClaimedExternalId>,
+}
+
+/// An external id that belongs to another member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedExternalId {
+    /// The external id.
+    pub external_id: String,
+    /// Whose it is.
+    pub owner: MemberId,
+}
+
+impl EnrolMember {
+    /// Whether somebody of this role uses quota and is granted the school's default.
+    #[must_use]
+    pub const fn is_teacher(&self) -> bool {
+        matches!(self.role, Role::Teacher)
+    }
+}
+
+pub(super) fn named<V: Copy>(
+    catalogue: &crate::plan::Catalogue,
+    entries: &[(String, V)],
+) -> Result<Vec<(crate::service::ServiceId, V)>, crate::refusal::Refusal> {
+    entries
+        .iter()
+        .map(|(name, value)| Ok((crate::refusal::known_service(catalogue, name)?, *value)))
+        .collect()
+}
+
+/// `base` with `changes` laid over it.
+pub(super) fn overlaid(base: &Quotas, changes: Vec<(crate::service::ServiceId, Quota)>) -> Quotas {
+    let mut quotas = base.clone();
+    quotas.extend(changes);
+    quotas
+}

@@ -1,0 +1,117 @@
+//! What happened to a school.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Role;
+use crate::ids::MemberId;
+use crate::period::{Cycle, Period};
+use crate::plan::{Management, OrgType, Quotas, Tier};
+
+/// A fact about the school itself or its members.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SchoolEvent {
+    /// The school exists.
+    Registered(SchoolRegistered),
+    /// It bought something else.
+    SubscriptionChanged(SubscriptionChanged),
+    /// It changed its own rules.
+    SettingsChanged(SettingsChanged),
+    /// A person came in.
+    MemberEnrolled(MemberEnrolled),
+    /// A member may do something else.
+    MemberRoleChanged(MemberRoleChanged),
+    /// A member left.
+    MemberRemoved(MemberRemoved),
+}
+
+/// The school exists. Holds everything that the plan gave it, so that a later catalogue changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchoolRegistered {
+    /// What kind of tenant.
+    pub org_type: OrgType,
+    /// What it pays for.
+    pub tier: Tier,
+    /// What its plan switches on.
+    pub management: Management,
+    /// How its billing cycles fall.
+    pub cycle: Cycle,
+    /// The cycle in which it was registered.
+    pub period: Period,
+    /// Units of each service in a period.
+    pub totals: Quotas,
+    /// The most that one member may hold.
+    pub member_cap: Quotas,
+    /// What a new teacher is granted.
+    pub default_grant: Quotas,
+    /// Whether teachers may ask for more themselves.
+    pub self_service_requests: bool,
+}
+
+/// The school bought something else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionChanged {
+    /// What it paid for.
+    pub tier_before: Tier,
+    /// What it pays for now.
+    pub tier: Tier,
+    /// What its plan switches on now.
+    pub management: Management,
+    /// Units of each service before.
+    pub totals_before: Quotas,
+    /// Units of each service now.
+    pub totals: Quotas,
+}
+
+/// The school changed its own rules; holds them whole, as they were and as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsChanged {
+    /// The rules before.
+    pub before: Settings,
+    /// The rules now.
+    pub after: Settings,
+}
+
+/// A school's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The most that one member may hold; a service that is not named has no cap.
+    pub member_cap: Quotas,
+    /// What a new teacher is granted.
+    pub default_grant: Quotas,
+    /// Whether teachers may ask for more themselves.
+    pub self_service_requests: bool,
+}
+
+/// A person came in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberEnrolled {
+    /// The person's opaque id.
+    pub member_id: MemberId,
+    /// What the member may do.
+    pub role: Role,
+}
+
+/// A member may do something else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRoleChanged {
+    /// Whose role.
+    pub member_id: MemberId,
+    /// The role before.
+    pub before: Role,
+    /// The role now.
+    pub after: Role,
+}
+
+/// A member left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRemoved {
+    /// Who left.
+    pub member_id: MemberId,
+}

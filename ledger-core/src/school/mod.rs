@@ -1,0 +1,18 @@
+//! The school itself: its registration, subscription, settings and members.
+
+mod command;
+mod decide;
+mod event;
+mod state;
+
+pub use command::{
+    ChangeSettings, ClaimedExternalId, EnrolMember, RegisterSchool, SchoolCommand, SetSubscription,
+};
+pub use event::{
+    MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,
+    SettingsChanged, SubscriptionChanged,
+};
+pub use state::{Member, School, Standing};
+
+pub(crate) use decide::decide;
+pub(crate) use state::evolve;

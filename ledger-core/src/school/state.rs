@@ -1,0 +1,155 @@
+//! What a school's own events amount to.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{SchoolEvent, Settings};
+use crate::actor::Role;
+use crate::allocation::Line;
+use crate::period::{Cycle, Period};
+use crate::plan::{Management, OrgType, Quotas, Tier};
+use crate::service::ServiceId;
+use crate::state::SchoolState;
+
+/// A registered school.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct School {
+    /// What kind of tenant.
+    pub org_type: OrgType,
+    /// What it pays for.
+    pub tier: Tier,
+    /// What its plan switches on.
+    pub management: Management,
+    /// How its billing cycles fall.
+    pub cycle: Cycle,
+    /// The current billing cycle.
+    pub period: Period,
+    /// Its own rules.
+    pub settings: Settings,
+}
+
+/// Whether a member may use what he holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Yes.
+    Active,
+    /// Not until reactivated.
+    Suspended,
+    /// No more: the member left.
+    Removed,
+}
+
+impl Standing {
+    /// The word in JSON and in columns.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// A person of the school and what he holds of each service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// What the member may do.
+    pub role: Role,
+    /// Whether he may use what he holds.
+    pub standing: Standing,
+    /// What he holds, a line per service that he ever held, few and in no order.
+    pub(crate) lines: Vec<(ServiceId, Line)>,
+}
+
+impl Member {
+    pub(crate) const fn new(role: Role) -> Self {
+        Self {
+            role,
+            standing: Standing::Active,
+            lines: Vec::new(),
+        }
+    }
+
+    /// What the member holds of `service`; an empty line when he never held any.
+    #[must_use]
+    pub fn line(&self, service: &ServiceId) -> Line {
+        self.lines
+            .iter()
+            .find(|(id, _)| id == service)
+            .map_or_else(Line::default, |(_, line)| *line)
+    }
+
+    /// The member's lines.
+    pub fn lines(&self) -> impl Iterator<Item = (&ServiceId, &Line)> {
+        self.lines.iter().map(|(service, line)| (service, line))
+    }
+
+    pub(crate) fn line_mut(&mut self, service: &ServiceId) -> &mut Line {
+        let at = self
+            .lines
+            .iter()
+            .position(|(id, _)| id == service)
+            .unwrap_or_else(|| {
+                self.lines.push((service.clone(), Line::default()));
+                self.lines.len() - 1
+            });
+        &mut self.lines[at].1
+    }
+}
+
+pub(crate) fn evolve(state: &mut SchoolState, event: &SchoolEvent) {
+    match event {
+        SchoolEvent::Registered(e) => {
+            state.school = Some(School {
+                org_type: e.org_type,
+                tier: e.tier,
+                management: e.management,
+                cycle: e.cycle,
+                period: e.period,
+                settings: Settings {
+                    member_cap: e.member_cap.clone(),
+                    default_grant: e.default_grant.clone(),
+                    self_service_requests: e.self_service_requests,
+                },
+            });
+            set_totals(state, &e.totals);
+        }
+        SchoolEvent::SubscriptionChanged(e) => {
+            if let Some(school) = &mut state.school {
+                school.tier = e.tier;
+                school.management = e.management;
+            }
+            set_totals(state, &e.totals);
+        }
+        SchoolEvent::SettingsChanged(e) => {
+            if let Some(school) = &mut state.school {
+                school.settings = e.after.clone();
+            }
+        }
+        SchoolEvent::MemberEnrolled(e) => {
+            let member = state
+                .members
+                .entry(e.member_id)
+                .or_insert_with(|| Member::new(e.role));
+            member.role = e.role;
+            member.standing = Standing::Active;
+        }
+        SchoolEvent::MemberRoleChanged(e) => {
+            if let Some(member) = state.members.get_mut(&e.member_id) {
+                member.role = e.after;
+            }
+        }
+        SchoolEvent::MemberRemoved(e) => {
+            if let Some(member) = state.members.get_mut(&e.member_id) {
+                member.standing = Standing::Removed;
+            }
+        }
+    }
+}
+
+fn set_totals(state: &mut SchoolState, totals: &Quotas) {
+    for (service, total) in totals {
+        state.pools.entry(service.clone()).or_default().total = *total;
+    }
+}

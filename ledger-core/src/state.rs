@@ -1,0 +1,120 @@
+//! What a school's events amount to: all that a decision looks at, and no more.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::allocation::{Line, Pool};
+use crate::ids::{MemberId, Seq};
+use crate::refusal::Refusal;
+use crate::school::{Member, School, Standing};
+use crate::service::ServiceId;
+use crate::time::Timestamp;
+use crate::usage::Holds;
+
+/// A school as its events have made it. Its size is bound by members × services + open holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchoolState {
+    /// The position of the last event taken in.
+    pub(crate) head: Seq,
+    /// When the last event was recorded; time never runs backwards from here.
+    pub(crate) last_at: Timestamp,
+    pub(crate) school: Option<School>,
+    pub(crate) pools: BTreeMap<ServiceId, Pool>,
+    pub(crate) members: BTreeMap<MemberId, Member>,
+    pub(crate) holds: Holds,
+}
+
+impl Default for SchoolState {
+    fn default() -> Self {
+        Self {
+            head: Seq::ZERO,
+            last_at: Timestamp::MIN,
+            school: None,
+            pools: BTreeMap::new(),
+            members: BTreeMap::new(),
+            holds: Holds::default(),
+        }
+    }
+}
+
+impl SchoolState {
+    /// The position of the last event taken in.
+    #[must_use]
+    pub const fn head(&self) -> Seq {
+        self.head
+    }
+
+    /// `now`, or the last recorded instant when that is later.
+    #[must_use]
+    pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_at)
+    }
+
+    /// The registered school.
+    ///
+    /// # Errors
+    /// [`Refusal::SchoolNotFound`] when it was never registered.
+    pub fn school(&self) -> Result<&School, Refusal> {
+        self.school.as_ref().ok_or(Refusal::SchoolNotFound)
+    }
+
+    /// Anybody who ever was a member.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`] when nobody has this id.
+    pub fn member(&self, member_id: MemberId) -> Result<&Member, Refusal> {
+        self.members.get(&member_id).ok_or(Refusal::MemberNotFound {
+            member_id: Some(member_id),
+        })
+    }
+
+    /// A member who has not left.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`] when nobody has this id or he left.
+    pub fn present_member(&self, member_id: MemberId) -> Result<&Member, Refusal> {
+        let member = self.member(member_id)?;
+        if member.standing == Standing::Removed {
+            return Err(Refusal::MemberNotFound {
+                member_id: Some(member_id),
+            });
+        }
+        Ok(member)
+    }
+
+    /// Everybody who ever was a member, in the order of their ids.
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
+    /// What the school has of `service`; an empty pool when it never bought any.
+    #[must_use]
+    pub fn pool(&self, service: &ServiceId) -> Pool {
+        self.pools.get(service).copied().unwrap_or_default()
+    }
+
+    /// The school's pools, in the order of their services' names.
+    pub fn pools(&self) -> impl Iterator<Item = (&ServiceId, &Pool)> {
+        self.pools.iter()
+    }
+
+    /// The holds that are open.
+    #[must_use]
+    pub const fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// Roughly how many bytes of memory the state takes, for a cache that has a bound.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const MEMBER: usize = size_of::<(MemberId, Member)>() + 64;
+        const LINE: usize = size_of::<(ServiceId, Line)>();
+        let lines: usize = self
+            .members
+            .values()
+            .map(|member| member.lines.capacity())
+            .sum();
+        1_024 + self.members.len() * MEMBER + lines * LINE + self.holds.weight()
+    }
+}

@@ -1,0 +1,106 @@
+//! Free text that people write (a reason): it stays beside the log, the log keeps a commitment to it.
+//!
+//! An event holds SHA-256(salt ‖ text). Whoever has text and salt can prove what was said; when a
+//! person is erased, text and salt go and every byte of the log stays (SPEC §6).
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+/// The longest reason in characters.
+pub const TEXT_CHARS_MAX: usize = 2_000;
+
+/// A free text and the salt that hides it inside its commitment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreeText {
+    text: String,
+    salt: [u8; 16],
+}
+
+/// The text cannot stand where a reason is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a text has 1 to {TEXT_CHARS_MAX} characters, is not blank and has no NUL")]
+pub struct NotAText;
+
+impl FreeText {
+    /// Surrounding white space is trimmed. `salt` is 16 random bytes, drawn at the edge.
+    ///
+    /// # Errors
+    /// [`NotAText`] when the text is blank, too long or has a NUL (which Postgres cannot keep).
+    pub fn new(text: &str, salt: [u8; 16]) -> Result<Self, NotAText> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.contains('\0') {
+            return Err(NotAText);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            salt,
+        })
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The salt of the commitment.
+    #[must_use]
+    pub const fn salt(&self) -> &[u8; 16] {
+        &self.salt
+    }
+
+    /// What the event holds in its stead.
+    #[must_use]
+    pub fn commitment(&self) -> Commitment {
+        let mut hasher = Sha256::new();
+        hasher.update(self.salt);
+        hasher.update(self.text.as_bytes());
+        Commitment(hasher.finalize().into())
+    }
+}
+
+/// SHA-256 of a salt and a text; 64 hexadecimal digits in JSON.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commitment(pub [u8; 32]);
+
+impl Commitment {
+    fn from_hex(hex: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if hex.len() != 64 || !hex.is_ascii() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl std::fmt::Display for Commitment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Commitment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut hex = String::with_capacity(64);
+        write!(hex, "{self}")?;
+        f.debug_tuple("Commitment").field(&hex).finish()
+    }
+}
+
+impl Serialize for Commitment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Commitment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::from_hex(&hex).ok_or_else(|| de::Error::custom("expected 64 hexadecimal digits"))
+    }
+}

@@ -1,0 +1,188 @@
+//! What usage amounts to: the open holds, and the counters of lines and pools.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::event::UsageEvent;
+use crate::ids::{Key, MemberId};
+use crate::quantity::Units;
+use crate::refusal::Level;
+use crate::service::ServiceId;
+use crate::state::SchoolState;
+use crate::time::Timestamp;
+
+/// Units reserved for a call in flight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Whose usage.
+    pub member_id: MemberId,
+    /// Of which service.
+    pub service: ServiceId,
+    /// How many units.
+    pub units: Units,
+    /// On whose account.
+    pub level: Level,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
+/// The open holds of a school, found by id and by the instant at which they run out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<Key, Hold>", into = "BTreeMap<Key, Hold>")]
+pub struct Holds {
+    by_id: BTreeMap<Key, Hold>,
+    by_expiry: BTreeSet<(Timestamp, Key)>,
+}
+
+impl Holds {
+    /// The open hold of this id.
+    #[must_use]
+    pub fn get(&self, hold_id: &Key) -> Option<&Hold> {
+        self.by_id.get(hold_id)
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Every open hold, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Hold)> {
+        self.by_id.iter()
+    }
+
+    /// The open hold that runs out first.
+    #[must_use]
+    pub fn first_to_expire(&self) -> Option<(&Key, &Hold)> {
+        let (_, hold_id) = self.by_expiry.first()?;
+        self.by_id.get_key_value(hold_id)
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        // The id stands in both maps.
+        self.by_id.len() * (size_of::<Hold>() + 3 * size_of::<Key>() + 64)
+    }
+
+    fn insert(&mut self, hold_id: Key, hold: Hold) {
+        self.by_expiry.insert((hold.expires_at, hold_id.clone()));
+        self.by_id.insert(hold_id, hold);
+    }
+
+    fn remove(&mut self, hold_id: &Key) {
+        if let Some(hold) = self.by_id.remove(hold_id) {
+            self.by_expiry.remove(&(hold.expires_at, hold_id.clone()));
+        }
+    }
+}
+
+impl From<BTreeMap<Key, Hold>> for Holds {
+    fn from(by_id: BTreeMap<Key, Hold>) -> Self {
+        let by_expiry = by_id
+            .iter()
+            .map(|(id, hold)| (hold.expires_at, id.clone()))
+            .collect();
+        Self { by_id, by_expiry }
+    }
+}
+
+impl From<Holds> for BTreeMap<Key, Hold> {
+    fn from(holds: Holds) -> Self {
+        holds.by_id
+    }
+}
+
+pub(crate) fn evolve(state: &mut SchoolState, event: &UsageEvent) {
+    const NONE: Units = Units::ZERO;
+    match event {
+        UsageEvent::Debited(e) => {
+            shift(
+                state,
+                e.member_id,
+                &e.service,
+                e.level,
+                (NONE, e.units, NONE),
+            );
+        }
+        UsageEvent::HoldPlaced(e) => {
+            shift(
+                state,
+                e.member_id,
+                &e.service,
+                e.level,
+                (NONE, NONE, e.units),
+            );
+            let hold = Hold {
+                member_id: e.member_id,
+                service: e.service.clone(),
+                units: e.units,
+                level: e.level,
+                expires_at: e.expires_at,
+            };
+            state.holds.insert(e.hold_id.clone(), hold);
+        }
+        UsageEvent::HoldSettled(e) => {
+            shift(
+                state,
+                e.member_id,
+                &e.service,
+                e.level,
+                (e.freed_units, e.units, NONE),
+            );
+            state.holds.remove(&e.hold_id);
+        }
+        UsageEvent::HoldReleased(e) => {
+            shift(
+                state,
+                e.member_id,
+                &e.service,
+                e.level,
+                (e.units, NONE, NONE),
+            );
+            state.holds.remove(&e.hold_id);
+        }
+        UsageEvent::HoldExpired(e) => {
+            shift(
+                state,
+                e.member_id,
+                &e.service,
+                e.level,
+                (e.units, NONE, NONE),
+            );
+            state.holds.remove(&e.hold_id);
+        }
+    }
+}
+
+/// Moves (freed, used, held) units on the account drawn on and on the pool, which counts all.
+fn shift(
+    state: &mut SchoolState,
+    member_id: MemberId,
+    service: &ServiceId,
+    level: Level,
+    (freed, used, held): (Units, Units, Units),
+) {
+    // Looked up first: this is the hot path, and a pool is new only once.
+    let pool = if state.pools.contains_key(service) {
+        state.pools.get_mut(service)
+    } else {
+        Some(state.pools.entry(service.clone()).or_default())
+    };
+    let Some(pool) = pool else { return };
+    pool.tally().shift(freed, used, held);
+    match level {
+        Level::Pool => pool.direct_tally().shift(freed, used, held),
+        Level::Member => {
+            if let Some(member) = state.members.get_mut(&member_id) {
+                member.line_mut(service).tally().shift(freed, used, held);
+            }
+        }
+    }
+}
