@@ -1,12 +1,13 @@
 //! The two functions that everything else serves: [`decide`] and [`evolve`].
 
 use crate::actor::Actor;
-use crate::allocation::{self, AllocationCommand};
+use crate::allocation::{self, AllocationCommand, Line};
 use crate::catalog::Event;
-use crate::ids::{CommandKey, EventId, SchoolId, Seq};
+use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
 use crate::plan::Catalogue;
 use crate::refusal::Refusal;
 use crate::school::{self, SchoolCommand};
+use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
 use crate::usage::{self, UsageCommand};
@@ -128,4 +129,70 @@ pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> SchoolState {
         evolve(&mut state, event);
     }
     state
+}
+
+/// What a member holds of a service, as a command's answer shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountView {
+    /// Whose.
+    pub member_id: MemberId,
+    /// Of which service.
+    pub service: ServiceId,
+    /// The account: the member's own line, or the pool's where members draw on it.
+    pub line: Line,
+}
+
+/// The accounts that an action is about, for a command that found it so already.
+#[must_use]
+pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> Vec<AccountView> {
+    let view = |member_id, name: &str| {
+        let service = catalogue.resolve(name)?.clone();
+        let line = state.member(member_id).ok()?.line(&service);
+        Some(AccountView {
+            member_id,
+            service,
+            line,
+        })
+    };
+    match action {
+        Action::School(_) => Vec::new(),
+        Action::Allocation(AllocationCommand::Apply { rows, .. }) => rows
+            .iter()
+            .filter_map(|row| view(row.member_id, &row.service))
+            .collect(),
+        Action::Allocation(
+            AllocationCommand::Suspend { .. } | AllocationCommand::Reactivate { .. },
+        ) => Vec::new(),
+        Action::Usage(command) => usage::account(state, command).into_iter().collect(),
+    }
+}
+
+impl Action {
+    /// The one member that the action is about, if it is about one that it names itself.
+    #[must_use]
+    pub fn member_id(&self) -> Option<MemberId> {
+        match self {
+            Self::School(command) => match command {
+                SchoolCommand::Register(_)
+                | SchoolCommand::SetSubscription(_)
+                | SchoolCommand::ChangeSettings(_) => None,
+                SchoolCommand::EnrolMember(enrol) => Some(enrol.member_id),
+                SchoolCommand::SetRole { member_id, .. }
+                | SchoolCommand::RemoveMember { member_id } => Some(*member_id),
+            },
+            Self::Allocation(command) => match command {
+                AllocationCommand::Apply { rows, .. } => match rows.as_slice() {
+                    [only] => Some(only.member_id),
+                    _ => None,
+                },
+                AllocationCommand::Suspend { member_id, .. }
+                | AllocationCommand::Reactivate { member_id, .. } => Some(*member_id),
+            },
+            Self::Usage(command) => match command {
+                UsageCommand::Debit(debit) => Some(debit.member_id),
+                UsageCommand::PlaceHold(hold) => Some(hold.member_id),
+                UsageCommand::Settle(_) | UsageCommand::Release(_) => None,
+            },
+        }
+    }
 }

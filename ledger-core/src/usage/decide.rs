@@ -10,7 +10,7 @@ use super::event::{
 use super::state::Hold;
 use crate::allocation::Line;
 use crate::catalog::Event;
-use crate::decider::Fact;
+use crate::decider::{AccountView, Fact};
 use crate::ids::{Key, MemberId};
 use crate::plan::{Catalogue, Management};
 use crate::quantity::{Quota, Units};
@@ -305,4 +305,19 @@ impl Account {
             held: self.line.held.saturating_sub(units),
         }
     }
+}
+
+/// The account of the hold that a command closes, for one that found it expired.
+pub(crate) fn account(state: &SchoolState, command: &UsageCommand) -> Option<AccountView> {
+    let (hold_id, recalled) = match command {
+        UsageCommand::Settle(settle) => (&settle.hold_id, settle.recalled.as_ref()),
+        UsageCommand::Release(release) => (&release.hold_id, release.recalled.as_ref()),
+        UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) => return None,
+    };
+    let (hold, _) = find(state, hold_id, recalled).ok()?;
+    Some(AccountView {
+        member_id: hold.member_id,
+        service: hold.service.clone(),
+        line: Account::of(state, hold.member_id, &hold.service, hold.level).line,
+    })
 }

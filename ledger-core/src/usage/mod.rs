@@ -15,5 +15,5 @@ pub use event::{
 };
 pub use state::{Hold, Holds};
 
-pub(crate) use decide::{decide, due};
+pub(crate) use decide::{account, decide, due};
 pub(crate) use state::evolve;

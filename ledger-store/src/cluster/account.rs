@@ -1,0 +1,83 @@
+//! As whom Postgres runs: never as root, because it refuses to.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{Gid, Uid, User};
+
+use super::ClusterError;
+
+/// The users to run Postgres as when we are root, the best first.
+const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
+
+/// The user as whom Postgres runs.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub uid: Uid,
+    pub gid: Gid,
+    pub name: String,
+    /// Whether that is somebody else than we are: so whenever we are root.
+    pub switched: bool,
+}
+
+impl Account {
+    /// Chooses the account for the cluster in `pgdata`, which need not exist yet.
+    ///
+    /// An ordinary user runs it as themselves. Root runs it as whoever owns it already, so that a
+    /// folder first used by a person still works when root starts it.
+    pub fn choose(pgdata: &Path) -> Result<Self, ClusterError> {
+        let uid = Uid::effective();
+        if !uid.is_root() {
+            return Ok(Self {
+                switched: false,
+                ..Self::of(uid, Gid::effective())
+            });
+        }
+        if let Ok(owner) = pgdata.symlink_metadata()
+            && owner.uid() != 0
+        {
+            return Ok(Self::of(
+                Uid::from_raw(owner.uid()),
+                Gid::from_raw(owner.gid()),
+            ));
+        }
+        CANDIDATES
+            .iter()
+            .find_map(|name| User::from_name(name).ok().flatten())
+            .filter(|user| !user.uid.is_root())
+            .map(|user| Self {
+                uid: user.uid,
+                gid: user.gid,
+                name: user.name,
+                switched: true,
+            })
+            .ok_or(ClusterError::NoAccount)
+    }
+
+    /// Whether this account may pass through a folder, by its mode bits. Access lists are not
+    /// looked at: where one grants more, `chmod` is still a way out.
+    pub fn may_enter(&self, folder: &Metadata) -> bool {
+        let search_bit = if folder.uid() == self.uid.as_raw() {
+            0o100
+        } else if folder.gid() == self.gid.as_raw() {
+            0o010
+        } else {
+            0o001
+        };
+        folder.mode() & search_bit != 0
+    }
+
+    fn of(uid: Uid, gid: Gid) -> Self {
+        let name = match User::from_uid(uid) {
+            Ok(Some(user)) => user.name,
+            Ok(None) | Err(_) => uid.to_string(),
+        };
+        Self {
+            uid,
+            gid,
+            name,
+            switched: true,
+        }
+    }
+}

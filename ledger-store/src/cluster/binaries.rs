@@ -1,0 +1,151 @@
+//! Finds the Postgres binaries that are installed, and the ones that fit a cluster.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::ClusterError;
+
+/// The oldest major version of Postgres that the ledger's schema runs on.
+const OLDEST_MAJOR: u32 = 15;
+
+/// Where Debian and Ubuntu put each major version: `<this>/N/bin`.
+const VERSIONED_ROOT: &str = "/usr/lib/postgresql";
+
+/// A folder with a Postgres server in it.
+#[derive(Debug, Clone)]
+pub(super) struct Binaries {
+    pub folder: PathBuf,
+    major: u32,
+}
+
+impl Binaries {
+    /// The server to run the cluster in `pgdata` with: the first of `PG_BIN_DIR`, the versioned
+    /// folders of Debian (newest first), `pg_config --bindir` and `PATH` that fits. A cluster that
+    /// exists can be run by its own major version only.
+    pub fn choose(pgdata: &Path) -> Result<Self, ClusterError> {
+        let cluster_major = std::fs::read_to_string(pgdata.join("PG_VERSION"))
+            .ok()
+            .and_then(|text| text.trim().parse::<u32>().ok());
+        let installed = Self::installed()?;
+        let fits = |found: &&Self| match cluster_major {
+            Some(major) => found.major == major,
+            None => found.major >= OLDEST_MAJOR,
+        };
+        if let Some(found) = installed.iter().find(fits) {
+            return Ok(found.clone());
+        }
+        let described: Vec<String> = installed
+            .iter()
+            .map(|found| format!("{} in {}", found.major, found.folder.display()))
+            .collect();
+        Err(ClusterError::VersionMismatch {
+            pgdata: pgdata.to_path_buf(),
+            wanted: cluster_major.map_or_else(
+                || format!("{OLDEST_MAJOR} or later"),
+                |major| major.to_string(),
+            ),
+            example: cluster_major.unwrap_or(OLDEST_MAJOR),
+            found: described.join(", "),
+        })
+    }
+
+    /// The path of one program, such as `initdb`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Every server found, the preferred first.
+    fn installed() -> Result<Vec<Self>, ClusterError> {
+        let mut found = Vec::new();
+        if let Some(folder) = env::var_os("PG_BIN_DIR").filter(|value| !value.is_empty()) {
+            let folder = PathBuf::from(folder);
+            found.push(Self::at(&folder).ok_or(ClusterError::BinDirWrong { folder })?);
+        }
+        found.extend(
+            versioned_folders()
+                .iter()
+                .filter_map(|folder| Self::at(folder)),
+        );
+        found.extend(pg_config_folder().and_then(|folder| Self::at(&folder)));
+        let path = env::var_os("PATH").unwrap_or_default();
+        found.extend(env::split_paths(&path).filter_map(|folder| Self::at(&folder)));
+        if found.is_empty() {
+            return Err(ClusterError::BinariesMissing {
+                searched: format!("PG_BIN_DIR, {VERSIONED_ROOT}, pg_config, PATH"),
+            });
+        }
+        Ok(found)
+    }
+
+    /// The server in `folder`, if it holds one. Links are followed, since Postgres finds its own
+    /// files by where its program really is.
+    fn at(folder: &Path) -> Option<Self> {
+        let server = folder.join("postgres").canonicalize().ok()?;
+        let folder = server.parent()?.to_path_buf();
+        if !folder.join("initdb").exists() {
+            return None;
+        }
+        let major = major_in(&output_of(Command::new(server).arg("--version"))?)?;
+        Some(Self { folder, major })
+    }
+}
+
+/// `/usr/lib/postgresql/N/bin`, the greatest N first.
+fn versioned_folders() -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(VERSIONED_ROOT) else {
+        return Vec::new();
+    };
+    let mut majors: Vec<u32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    majors.sort_unstable_by(|a, b| b.cmp(a));
+    majors
+        .iter()
+        .map(|major| {
+            Path::new(VERSIONED_ROOT)
+                .join(major.to_string())
+                .join("bin")
+        })
+        .collect()
+}
+
+fn pg_config_folder() -> Option<PathBuf> {
+    let text = output_of(Command::new("pg_config").arg("--bindir"))?;
+    Some(PathBuf::from(text.trim()))
+}
+
+fn output_of(command: &mut Command) -> Option<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The major version in `postgres (PostgreSQL) 18beta1 (Debian 18~beta1-1)`.
+fn major_in(version_line: &str) -> Option<u32> {
+    let version = version_line.split(')').nth(1)?.trim_start();
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major_in;
+
+    #[test]
+    fn the_major_version_is_read_from_every_form_postgres_prints() {
+        assert_eq!(
+            major_in("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"),
+            Some(15)
+        );
+        assert_eq!(major_in("postgres (PostgreSQL) 18beta1\n"), Some(18));
+        assert_eq!(major_in("postgres (PostgreSQL) 19devel\n"), Some(19));
+        assert_eq!(major_in("something else"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! One owner at a time: a lock on the data folder that the kernel gives up when its holder dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
+use super::ClusterError;
+use super::folders::{Folders, io};
+
+/// Held while a cluster starts and runs.
+#[derive(Debug)]
+pub(super) struct OwnerLock(File);
+
+impl OwnerLock {
+    /// Takes the data folder, or says who has it. Does not wait.
+    pub fn take(folders: &Folders) -> Result<Self, ClusterError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = open_as_owner(&folders.lock, &mut options)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                // It only makes the message better; without it the message still holds.
+                let _ = file.take(32).read_to_string(&mut owner);
+                let owner = if owner.is_empty() {
+                    "unknown".to_owned()
+                } else {
+                    owner
+                };
+                return Err(ClusterError::InUse {
+                    data_dir: folders.data_dir.clone(),
+                    owner,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(io("lock", &folders.lock)(source)),
+        }
+        file.set_len(0)
+            .and_then(|()| write!(file, "{}", std::process::id()))
+            .map_err(io("write", &folders.lock))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // Said aloud, since closing the file is not enough while a child that another thread has
+        // just forked still holds a copy of it.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Opens a file of the data folder, as a private one that belongs to the folder's owner: root may
+/// start a cluster today that its owner wants to start tomorrow. Links are not followed, so that
+/// this owner cannot have root write elsewhere.
+pub(super) fn open_as_owner(path: &Path, options: &mut OpenOptions) -> Result<File, ClusterError> {
+    let mut open = || {
+        let file = options
+            .mode(0o600)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(path)?;
+        let folder = path.parent().unwrap_or(path).metadata()?;
+        if file.metadata()?.uid() != folder.uid() && nix::unistd::Uid::effective().is_root() {
+            fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
+        }
+        Ok(file)
+    };
+    open().map_err(io("open", path))
+}

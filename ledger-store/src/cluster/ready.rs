@@ -1,0 +1,113 @@
+//! From a prepared cluster to one that takes connections.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::initialise::Prepared;
+use super::keeper::Keeper;
+use super::leftover::PostmasterFile;
+use super::{ClusterError, DATABASE, PrivateCluster, launch, settings};
+
+/// How often a starting server is looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long to wait before trying again when parts of a killed server are still there.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a ready server may take to create an (empty) database.
+const DATABASE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What Postgres logs when a postmaster was killed and its children have not all ended yet. They
+/// will, as soon as each looks up from what it does.
+const CHILDREN_LEFT: &str = "pre-existing shared memory block";
+
+/// Runs the server and waits until it says that it is ready.
+pub(super) async fn run(prepared: &Prepared) -> Result<Keeper, ClusterError> {
+    let deadline = Instant::now() + prepared.startup_limit;
+    loop {
+        let log_start = prepared.log.end();
+        let keeper = spawn(prepared)?;
+        match until_ready(&keeper, prepared, log_start, deadline).await {
+            Ok(()) => return Ok(keeper),
+            Err(ClusterError::EndedEarly { tail, .. })
+                if tail.contains(CHILDREN_LEFT) && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            }
+            Err(error) => {
+                keeper.stop().await?;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Creates the database [`DATABASE`] unless it is there.
+pub(super) async fn ensure_database(cluster: &PrivateCluster) -> Result<(), ClusterError> {
+    let create = async {
+        let options: PgConnectOptions = cluster.url_for("postgres").parse()?;
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let exists: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+                .bind(DATABASE)
+                .fetch_one(&mut connection)
+                .await?;
+        if !exists {
+            let create = AssertSqlSafe(format!("CREATE DATABASE {DATABASE}"));
+            sqlx::raw_sql(create).execute(&mut connection).await?;
+        }
+        connection.close().await
+    };
+    tokio::time::timeout(DATABASE_LIMIT, create)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
+        .map_err(|source| ClusterError::Database {
+            database: DATABASE,
+            source,
+        })
+}
+
+fn spawn(prepared: &Prepared) -> Result<Keeper, ClusterError> {
+    let mut command = launch::command(&prepared.binaries.program("postgres"), &prepared.account);
+    command
+        .args(settings::arguments(&prepared.folders, &prepared.settings))
+        .stdout(prepared.log.writer()?)
+        .stderr(prepared.log.writer()?);
+    Keeper::spawn(command, &prepared.account.name)
+}
+
+async fn until_ready(
+    keeper: &Keeper,
+    prepared: &Prepared,
+    log_start: u64,
+    deadline: Instant,
+) -> Result<(), ClusterError> {
+    let log = &prepared.log;
+    loop {
+        if let Some(status) = keeper.exit_status() {
+            return Err(ClusterError::EndedEarly {
+                status,
+                log: log.path.clone(),
+                tail: log.tail_since(log_start),
+            });
+        }
+        // The file of an earlier server may still be there, with that one's process id.
+        if let Some(file) = PostmasterFile::read(&prepared.folders.pgdata)
+            && file.pid.unsigned_abs() == keeper.pid()
+            && file.status.as_deref() == Some("ready")
+        {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(ClusterError::NotReady {
+                limit: prepared.startup_limit,
+                log: log.path.clone(),
+                tail: log.tail_since(log_start),
+            });
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}

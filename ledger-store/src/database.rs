@@ -1,0 +1,171 @@
+//! Connections: one pool per database role, so that each kind of work has only its own rights.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::error::StoreError;
+
+/// How long a request waits for a connection before it is told that the ledger is overloaded.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
+
+/// A statement of a tenant's read that runs longer is cancelled: every read is a page.
+const READ_STATEMENT_LIMIT_MS: &str = "10000";
+
+/// What a connection may do; the migrations say what that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseRole {
+    /// Append to the log.
+    Writer,
+    /// Read the log, write read models.
+    Projector,
+    /// Read as one tenant.
+    Reader,
+    /// Look up credentials.
+    Authenticator,
+}
+
+impl DatabaseRole {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Writer => "ledger_writer",
+            Self::Projector => "ledger_projector",
+            Self::Reader => "ledger_reader",
+            Self::Authenticator => "ledger_authenticator",
+        }
+    }
+}
+
+/// The most connections of each pool. Their sum, times the processes, must stay below the
+/// server's `max_connections`.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSizes {
+    /// One per writer shard, and one for snapshots and look-ups.
+    pub writer: u32,
+    /// One per projection worker, and one for freshness polls.
+    pub projector: u32,
+    /// Requests that read at the same time; more wait.
+    pub reader: u32,
+    /// Credential look-ups at the same time; most are cached.
+    pub authenticator: u32,
+}
+
+impl Default for PoolSizes {
+    fn default() -> Self {
+        Self {
+            writer: 8,
+            projector: 6,
+            reader: 16,
+            authenticator: 4,
+        }
+    }
+}
+
+/// The ledger's Postgres, as each of the roles. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    writer: PgPool,
+    projector: PgPool,
+    reader: PgPool,
+    authenticator: PgPool,
+}
+
+impl Database {
+    /// Prepares the pools; connections are made when they are needed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when `url` cannot be read.
+    pub fn connect(url: &str, sizes: PoolSizes) -> Result<Self, StoreError> {
+        let options =
+            PgConnectOptions::from_str(url).map_err(StoreError::at("reading the database URL"))?;
+        let pool = |role: DatabaseRole, most, settings: &[(&str, &str)]| {
+            let options = options
+                .clone()
+                .application_name(role.as_str())
+                .options([("role", role.as_str())])
+                .options(settings.iter().copied());
+            PgPoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(ACQUIRE_LIMIT)
+                .connect_lazy_with(options)
+        };
+        Ok(Self {
+            // Acknowledged means committed to disk, whatever the server's default is.
+            writer: pool(
+                DatabaseRole::Writer,
+                sizes.writer,
+                &[
+                    ("synchronous_commit", "on"),
+                    ("idle_in_transaction_session_timeout", "60000"),
+                ],
+            ),
+            // A read model that a crash sets back is folded again from its checkpoint.
+            projector: pool(
+                DatabaseRole::Projector,
+                sizes.projector,
+                &[("synchronous_commit", "off")],
+            ),
+            reader: pool(
+                DatabaseRole::Reader,
+                sizes.reader,
+                &[("statement_timeout", READ_STATEMENT_LIMIT_MS)],
+            ),
+            authenticator: pool(DatabaseRole::Authenticator, sizes.authenticator, &[]),
+        })
+    }
+
+    /// The connections of one role.
+    #[must_use]
+    pub const fn pool(&self, role: DatabaseRole) -> &PgPool {
+        match role {
+            DatabaseRole::Writer => &self.writer,
+            DatabaseRole::Projector => &self.projector,
+            DatabaseRole::Reader => &self.reader,
+            DatabaseRole::Authenticator => &self.authenticator,
+        }
+    }
+
+    /// Whether Postgres answers as the writer, which is what accepting a debit needs.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1 FROM stream LIMIT 1")
+            .execute(&self.writer)
+            .await
+            .map(|_| ())
+            .map_err(StoreError::at("asking whether the database is there"))
+    }
+
+    /// Closes every connection once it is given back.
+    pub async fn close(&self) {
+        for pool in [
+            &self.writer,
+            &self.projector,
+            &self.reader,
+            &self.authenticator,
+        ] {
+            pool.close().await;
+        }
+    }
+}
+
+/// Runs the migrations that the database at `url` has not seen; says how many are in force.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot be reached, or a migration fails or was edited.
+pub async fn migrate(url: &str) -> Result<usize, StoreError> {
+    static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .connect(url)
+        .await
+        .map_err(StoreError::at("connecting to run the migrations"))?;
+    let ran = MIGRATIONS.run(&pool).await;
+    pool.close().await;
+    ran.map_err(|error| StoreError::Migrate(Box::new(error)))?;
+    Ok(MIGRATIONS.iter().count())
+}

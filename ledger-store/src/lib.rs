@@ -1,0 +1,13 @@
+//! The event log of Allocation Ledger on Postgres.
+
+pub mod cluster;
+pub mod database;
+pub mod error;
+pub mod feed;
+mod row;
+pub mod wake;
+pub mod writer;
+
+pub use database::{Database, DatabaseRole};
+pub use error::StoreError;
+pub use wake::Wakes;

@@ -1,0 +1,213 @@
+//! From a row to the event that it holds.
+
+use ledger_core::catalog::{Event, Kind};
+use ledger_core::usage::{
+    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, Outcome, UsageDebited,
+    UsageEvent,
+};
+use ledger_core::{
+    Actor, ActorId, EventId, Key, Level, MemberId, MicroUsd, Quota, Recorded, SchoolId, Seq,
+    ServiceId, Timestamp, Units,
+};
+
+use super::event_row::EventRow;
+use crate::error::{StoreError, UnreadableRow};
+
+/// The version of usage events that the typed columns hold.
+const USAGE_VERSION: i16 = 1;
+
+impl EventRow {
+    /// The event that the row holds.
+    pub(crate) fn into_recorded(mut self) -> Result<Recorded, StoreError> {
+        let (school_id, seq) = (SchoolId(self.school_id), self.seq);
+        self.read_event().map_err(|source| StoreError::Unreadable {
+            school_id,
+            seq,
+            source: Box::new(source),
+        })
+    }
+
+    fn read_event(&mut self) -> Result<Recorded, UnreadableRow> {
+        let role = self
+            .actor_role
+            .parse()
+            .map_err(|_| UnreadableRow::Column("actor_role"))?;
+        Ok(Recorded {
+            school_id: SchoolId(self.school_id),
+            seq: Seq(self.seq),
+            event_id: EventId(self.event_id),
+            actor: Actor {
+                role,
+                id: ActorId(self.actor_id),
+            },
+            occurred_at: Timestamp::new(self.occurred_at),
+            recorded_at: Timestamp::new(self.recorded_at),
+            event: self.event()?,
+        })
+    }
+
+    fn event(&mut self) -> Result<Event, UnreadableRow> {
+        if let Some(usage) = self.usage()? {
+            return Ok(Event::Usage(usage));
+        }
+        let data = self.payload.take().unwrap_or(serde_json::Value::Null);
+        Ok(Event::read(&self.kind, self.version, data)?)
+    }
+
+    /// A usage event has no payload: its columns hold it whole.
+    fn usage(&self) -> Result<Option<UsageEvent>, UnreadableRow> {
+        if self.payload.is_some() || self.version != USAGE_VERSION {
+            return Ok(None);
+        }
+        let is = |kind: Kind| self.kind == kind.as_str();
+        Ok(Some(if is(Kind::UsageDebited) {
+            UsageEvent::Debited(self.debited()?)
+        } else if is(Kind::HoldPlaced) {
+            UsageEvent::HoldPlaced(self.placed()?)
+        } else if is(Kind::HoldSettled) {
+            UsageEvent::HoldSettled(self.settled()?)
+        } else if is(Kind::HoldReleased) {
+            UsageEvent::HoldReleased(self.released()?)
+        } else if is(Kind::HoldExpired) {
+            UsageEvent::HoldExpired(self.expired()?)
+        } else {
+            return Ok(None);
+        }))
+    }
+
+    fn debited(&self) -> Result<UsageDebited, UnreadableRow> {
+        Ok(UsageDebited {
+            id: self.key()?,
+            member_id: self.member()?,
+            service: self.service()?,
+            units: needed(self.units, "units")?,
+            level: self.level()?,
+            balance: self.balance()?,
+            call: self.call()?,
+        })
+    }
+
+    fn placed(&self) -> Result<HoldPlaced, UnreadableRow> {
+        let expires_at = self.expires_at.ok_or(UnreadableRow::Column("expires_at"))?;
+        Ok(HoldPlaced {
+            hold_id: self.key()?,
+            member_id: self.member()?,
+            service: self.service()?,
+            units: needed(self.units, "units")?,
+            expires_at: Timestamp::new(expires_at),
+            level: self.level()?,
+            balance: self.balance()?,
+        })
+    }
+
+    fn settled(&self) -> Result<HoldSettled, UnreadableRow> {
+        Ok(HoldSettled {
+            hold_id: self.key()?,
+            member_id: self.member()?,
+            service: self.service()?,
+            units: needed(self.units, "units")?,
+            freed_units: needed(self.freed_units, "freed_units")?,
+            overage: self.overage.unwrap_or(false),
+            late: self.late.unwrap_or(false),
+            level: self.level()?,
+            balance: self.balance()?,
+            call: self.call()?,
+        })
+    }
+
+    fn released(&self) -> Result<HoldReleased, UnreadableRow> {
+        Ok(HoldReleased {
+            hold_id: self.key()?,
+            member_id: self.member()?,
+            service: self.service()?,
+            units: needed(self.units, "units")?,
+            level: self.level()?,
+            balance: self.balance()?,
+            reason: None,
+        })
+    }
+
+    fn expired(&self) -> Result<HoldExpired, UnreadableRow> {
+        Ok(HoldExpired {
+            hold_id: self.key()?,
+            member_id: self.member()?,
+            service: self.service()?,
+            units: needed(self.units, "units")?,
+            level: self.level()?,
+            balance: self.balance()?,
+        })
+    }
+
+    fn key(&self) -> Result<Key, UnreadableRow> {
+        key(self.key.as_deref(), "key")?.ok_or(UnreadableRow::Column("key"))
+    }
+
+    fn member(&self) -> Result<MemberId, UnreadableRow> {
+        self.member_id
+            .map(MemberId)
+            .ok_or(UnreadableRow::Column("member_id"))
+    }
+
+    fn service(&self) -> Result<ServiceId, UnreadableRow> {
+        let service = self
+            .service
+            .as_deref()
+            .ok_or(UnreadableRow::Column("service"))?;
+        ServiceId::new(service).map_err(|_| UnreadableRow::Column("service"))
+    }
+
+    fn level(&self) -> Result<Level, UnreadableRow> {
+        match self.level.as_deref() {
+            Some("member") => Ok(Level::Member),
+            Some("pool") => Ok(Level::Pool),
+            _ => Err(UnreadableRow::Column("level")),
+        }
+    }
+
+    fn balance(&self) -> Result<Balance, UnreadableRow> {
+        let allocated = units(self.balance_allocated, "balance_allocated")?;
+        Ok(Balance {
+            allocated: allocated.map_or(Quota::Unlimited, Quota::Finite),
+            used: needed(self.balance_used, "balance_used")?,
+            held: needed(self.balance_held, "balance_held")?,
+        })
+    }
+
+    fn call(&self) -> Result<CallFacts, UnreadableRow> {
+        Ok(CallFacts {
+            model: self.model.as_deref().map(Into::into),
+            input_tokens: units(self.input_tokens, "input_tokens")?,
+            output_tokens: units(self.output_tokens, "output_tokens")?,
+            cached_tokens: units(self.cached_tokens, "cached_tokens")?,
+            cost_micros: units(self.cost_micros, "cost_micros")?.map(MicroUsd),
+            latency_ms: units(self.latency_ms, "latency_ms")?,
+            outcome: match self.outcome.as_deref() {
+                None => None,
+                Some("success") => Some(Outcome::Success),
+                Some("error") => Some(Outcome::Error),
+                Some("timeout") => Some(Outcome::Timeout),
+                Some("cancelled") => Some(Outcome::Cancelled),
+                Some(_) => return Err(UnreadableRow::Column("outcome")),
+            },
+            request_id: key(self.request_id.as_deref(), "request_id")?,
+            session_id: key(self.session_id.as_deref(), "session_id")?,
+        })
+    }
+}
+
+fn units(value: Option<i64>, column: &'static str) -> Result<Option<Units>, UnreadableRow> {
+    value
+        .map(Units::new)
+        .transpose()
+        .map_err(|_| UnreadableRow::Column(column))
+}
+
+fn needed(value: Option<i64>, column: &'static str) -> Result<Units, UnreadableRow> {
+    units(value, column)?.ok_or(UnreadableRow::Column(column))
+}
+
+fn key(text: Option<&str>, column: &'static str) -> Result<Option<Key>, UnreadableRow> {
+    text.map(Key::new)
+        .transpose()
+        .map_err(|_| UnreadableRow::Column(column))
+}

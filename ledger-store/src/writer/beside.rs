@@ -1,0 +1,200 @@
+//! What is kept beside the log, written in the transaction of the events that it belongs to.
+
+use ledger_core::allocation::AllocationCommand;
+use ledger_core::school::SchoolCommand;
+use ledger_core::usage::UsageCommand;
+use ledger_core::{Action, FreeText, MemberId, SchoolId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::request::{Beside, DirectoryEntry, Request};
+use crate::error::StoreError;
+
+/// Everything that a batch keeps beside the log.
+#[derive(Default)]
+pub(super) struct Kept {
+    texts: Texts,
+    schools: Vec<(SchoolId, String)>,
+    members: Vec<(SchoolId, MemberId, DirectoryEntry)>,
+    /// Members who left, by school and id.
+    removed: (Vec<Uuid>, Vec<Uuid>),
+}
+
+/// Free texts, column by column.
+#[derive(Default)]
+struct Texts {
+    school_id: Vec<Uuid>,
+    commitment: Vec<Vec<u8>>,
+    salt: Vec<Vec<u8>>,
+    body: Vec<String>,
+    member_id: Vec<Option<Uuid>>,
+    author_id: Vec<Uuid>,
+}
+
+impl Kept {
+    /// Takes down what a command that brought something about keeps beside the log.
+    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request) {
+        let action = &request.command.action;
+        if let Some((text, about)) = text(action) {
+            self.texts.school_id.push(school_id.0);
+            self.texts.commitment.push(text.commitment().0.to_vec());
+            self.texts.salt.push(text.salt().to_vec());
+            self.texts.body.push(text.text().to_owned());
+            self.texts.member_id.push(about.map(|member| member.0));
+            self.texts.author_id.push(request.command.actor.id.0);
+        }
+        match (&request.beside, action) {
+            (Beside::SchoolName(name), _) => self.schools.push((school_id, name.clone())),
+            (Beside::Member(entry), Action::School(SchoolCommand::EnrolMember(enrol))) => {
+                self.members
+                    .push((school_id, enrol.member_id, entry.clone()));
+            }
+            (Beside::Nothing | Beside::Member(_), _) => {}
+        }
+        if let Some(member_id) = removed(action) {
+            self.removed.0.push(school_id.0);
+            self.removed.1.push(member_id.0);
+        }
+    }
+
+    /// Writes it, in the transaction of the events that it belongs to.
+    pub(super) async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        if !self.texts.school_id.is_empty() {
+            write_texts(tx, &self.texts).await?;
+        }
+        for (school_id, name) in &self.schools {
+            write_school(tx, *school_id, name).await?;
+        }
+        for (school_id, member_id, entry) in &self.members {
+            write_member(tx, *school_id, *member_id, entry).await?;
+        }
+        if !self.removed.0.is_empty() {
+            free_external_ids(tx, &self.removed.0, &self.removed.1).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The free text of a command, and the one member whom it is about.
+fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
+    match action {
+        Action::School(_) => None,
+        Action::Allocation(command) => match command {
+            AllocationCommand::Apply { rows, reason, .. } => match rows.as_slice() {
+                [only] => Some((reason, Some(only.member_id))),
+                _ => Some((reason, None)),
+            },
+            AllocationCommand::Suspend { member_id, reason }
+            | AllocationCommand::Reactivate { member_id, reason } => {
+                Some((reason, Some(*member_id)))
+            }
+        },
+        Action::Usage(UsageCommand::Release(release)) => {
+            release.reason.as_ref().map(|reason| (reason, None))
+        }
+        Action::Usage(
+            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::Settle(_),
+        ) => None,
+    }
+}
+
+fn removed(action: &Action) -> Option<MemberId> {
+    match action {
+        Action::School(SchoolCommand::RemoveMember { member_id }) => Some(*member_id),
+        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => None,
+    }
+}
+
+async fn write_texts(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO free_text (school_id, commitment, salt, body, member_id, author_id)
+         SELECT * FROM unnest(
+             $1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::uuid[], $6::uuid[]
+         )
+         ON CONFLICT (school_id, commitment) DO NOTHING",
+        &texts.school_id,
+        &texts.commitment,
+        &texts.salt,
+        &texts.body,
+        &texts.member_id as &[Option<Uuid>],
+        &texts.author_id,
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::at("keeping a reason"))
+}
+
+async fn write_school(
+    tx: &mut PgConnection,
+    school_id: SchoolId,
+    name: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO school_directory (school_id, name) VALUES ($1, $2)
+         ON CONFLICT (school_id) DO UPDATE SET name = excluded.name",
+        school_id.0,
+        name,
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::at("keeping a school's name"))
+}
+
+async fn write_member(
+    tx: &mut PgConnection,
+    school_id: SchoolId,
+    member_id: MemberId,
+    entry: &DirectoryEntry,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO member_directory (school_id, member_id, display_name, email)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (school_id, member_id)
+         DO UPDATE SET display_name = excluded.display_name, email = excluded.email",
+        school_id.0,
+        member_id.0,
+        entry.display_name,
+        entry.email,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::at("keeping a member's directory entry"))?;
+    let external_ids: Vec<String> = entry
+        .external_ids
+        .iter()
+        .map(|id| id.as_str().to_owned())
+        .collect();
+    sqlx::query!(
+        "INSERT INTO member_external_id (school_id, external_id, member_id)
+         SELECT $1, external_id, $2 FROM unnest($3::text[]) AS given (external_id)
+         ON CONFLICT (school_id, external_id) DO NOTHING",
+        school_id.0,
+        member_id.0,
+        &external_ids,
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::at("keeping a member's external ids"))
+}
+
+/// An external id is free again when its member is gone.
+async fn free_external_ids(
+    tx: &mut PgConnection,
+    schools: &[Uuid],
+    members: &[Uuid],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM member_external_id AS known
+          USING unnest($1::uuid[], $2::uuid[]) AS gone (school_id, member_id)
+          WHERE known.school_id = gone.school_id AND known.member_id = gone.member_id",
+        schools,
+        members,
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::at("freeing a member's external ids"))
+}

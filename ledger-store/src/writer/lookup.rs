@@ -1,0 +1,182 @@
+//! What a command needs to know from beside the state: whose an external id is, and how a hold
+//! was placed that the state does not keep any more. Looked up under the stream's lock.
+
+use std::collections::BTreeMap;
+
+use ledger_core::catalog::Event;
+use ledger_core::school::{ClaimedExternalId, SchoolCommand};
+use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
+use ledger_core::{
+    Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, SchoolId,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::request::{Beside, ExternalId, Request};
+use crate::error::StoreError;
+use crate::row::EventRow;
+
+/// An event that the log holds already, with its command's fingerprint.
+pub(super) type Known = BTreeMap<(SchoolId, EventId), (Recorded, Option<Fingerprint>)>;
+
+/// The events of these ids, each given with its school, that the log holds.
+pub(super) async fn find_events(
+    conn: &mut PgConnection,
+    schools: &[Uuid],
+    ids: &[Uuid],
+) -> Result<Known, StoreError> {
+    if ids.is_empty() {
+        return Ok(Known::new());
+    }
+    let rows = sqlx::query_file_as!(EventRow, "src/row/find.sql", schools, ids)
+        .fetch_all(conn)
+        .await
+        .map_err(StoreError::at("looking for repeated commands"))?;
+    rows.into_iter()
+        .map(|row| {
+            let fingerprint = row.fingerprint.map(Fingerprint);
+            let recorded = row.into_recorded()?;
+            Ok((
+                (recorded.school_id, recorded.event_id),
+                (recorded, fingerprint),
+            ))
+        })
+        .collect()
+}
+
+/// The owners of external ids, by school and id.
+pub(super) type Owners = BTreeMap<(SchoolId, String), MemberId>;
+
+/// The owners of external ids, each given with its school.
+pub(super) async fn find_owners(
+    conn: &mut PgConnection,
+    schools: &[Uuid],
+    named: &[String],
+) -> Result<Owners, StoreError> {
+    if named.is_empty() {
+        return Ok(Owners::new());
+    }
+    let rows = sqlx::query!(
+        "SELECT known.school_id, known.external_id, known.member_id
+           FROM unnest($1::uuid[], $2::text[]) AS named (school_id, external_id)
+           JOIN member_external_id AS known USING (school_id, external_id)",
+        schools,
+        named,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::at("looking up external ids"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            (
+                (SchoolId(row.school_id), row.external_id),
+                MemberId(row.member_id),
+            )
+        })
+        .collect())
+}
+
+/// The external ids that a request names.
+pub(super) fn external_ids(request: &Request) -> impl Iterator<Item = &ExternalId> {
+    let given = match &request.beside {
+        Beside::Member(entry) => entry.external_ids.as_slice(),
+        Beside::Nothing | Beside::SchoolName(_) => &[],
+    };
+    request.subject.iter().chain(given)
+}
+
+/// Sets the member that the request names by external id.
+pub(super) fn resolve_subject(
+    owners: &Owners,
+    school_id: SchoolId,
+    request: &mut Request,
+) -> Result<(), Refusal> {
+    let Some(subject) = &request.subject else {
+        return Ok(());
+    };
+    let owner = owners
+        .get(&(school_id, subject.as_str().to_owned()))
+        .copied()
+        .ok_or(Refusal::MemberNotFound { member_id: None })?;
+    match &mut request.command.action {
+        Action::Usage(UsageCommand::Debit(debit)) => debit.member_id = owner,
+        Action::Usage(UsageCommand::PlaceHold(hold)) => hold.member_id = owner,
+        Action::Usage(UsageCommand::Settle(_) | UsageCommand::Release(_))
+        | Action::School(_)
+        | Action::Allocation(_) => {}
+    }
+    Ok(())
+}
+
+/// Tells an enrolment which of its external ids belong to somebody else.
+pub(super) fn resolve_claims(owners: &Owners, school_id: SchoolId, request: &mut Request) {
+    let Beside::Member(entry) = &request.beside else {
+        return;
+    };
+    let Action::School(SchoolCommand::EnrolMember(enrol)) = &mut request.command.action else {
+        return;
+    };
+    enrol.claimed = entry
+        .external_ids
+        .iter()
+        .filter_map(|id| {
+            let owner = owners.get(&(school_id, id.as_str().to_owned()))?;
+            let external_id = id.as_str().to_owned();
+            (*owner != enrol.member_id).then_some(ClaimedExternalId {
+                external_id,
+                owner: *owner,
+            })
+        })
+        .collect();
+}
+
+/// Takes down whose the external ids of an enrolment are now, for later commands of the batch.
+pub(super) fn note_claims(owners: &mut Owners, school_id: SchoolId, request: &Request) {
+    let Beside::Member(entry) = &request.beside else {
+        return;
+    };
+    let Action::School(SchoolCommand::EnrolMember(enrol)) = &request.command.action else {
+        return;
+    };
+    for id in &entry.external_ids {
+        owners.insert((school_id, id.as_str().to_owned()), enrol.member_id);
+    }
+}
+
+/// The hold that a request closes.
+fn closes(request: &Request) -> Option<&Key> {
+    match &request.command.action {
+        Action::Usage(UsageCommand::Settle(settle)) => Some(&settle.hold_id),
+        Action::Usage(UsageCommand::Release(release)) => Some(&release.hold_id),
+        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        | Action::School(_)
+        | Action::Allocation(_) => None,
+    }
+}
+
+/// The id of the event that placed the hold which a request closes.
+pub(super) fn placed_by(request: &Request) -> Option<EventId> {
+    closes(request).map(|hold_id| CommandKey::Hold(hold_id.clone()).first_event_id())
+}
+
+/// Gives a closing request the hold as the log says that it was placed.
+pub(super) fn recall(placed: &Recorded, request: &mut Request) {
+    let Event::Usage(UsageEvent::HoldPlaced(placed)) = &placed.event else {
+        return;
+    };
+    let hold = Some(Hold {
+        member_id: placed.member_id,
+        service: placed.service.clone(),
+        units: placed.units,
+        level: placed.level,
+        expires_at: placed.expires_at,
+    });
+    match &mut request.command.action {
+        Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
+        Action::Usage(UsageCommand::Release(release)) => release.recalled = hold,
+        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        | Action::School(_)
+        | Action::Allocation(_) => {}
+    }
+}

@@ -1,0 +1,76 @@
+//! A command that the log holds already: its first outcome, from the events that it left.
+
+use ledger_core::catalog::Event;
+use ledger_core::usage::{UsageCommand, UsageEvent};
+use ledger_core::{Action, Fingerprint, Recorded, Refusal, SchoolId, Seq};
+use sqlx::PgConnection;
+
+use super::request::{RefusedBy, Request};
+use crate::error::StoreError;
+use crate::feed;
+
+/// Events read at a time while looking for the rest of a command's; most have one.
+const PAGE: i64 = 64;
+
+/// Whether the command under this key is the one that left `first`.
+pub(super) fn check(
+    request: &Request,
+    first: &Recorded,
+    fingerprint: Option<Fingerprint>,
+) -> Result<(), RefusedBy> {
+    if let Some(refusal) = closed_otherwise(&request.command.action, &first.event) {
+        return Err(RefusedBy::Rule(Box::new(refusal)));
+    }
+    if fingerprint == Some(request.fingerprint) {
+        Ok(())
+    } else {
+        Err(RefusedBy::KeyReused)
+    }
+}
+
+/// Settling and releasing a hold share its key: whichever came first closed it.
+fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
+    let (hold_id, same) = match action {
+        Action::Usage(UsageCommand::Settle(settle)) => (
+            &settle.hold_id,
+            matches!(event, Event::Usage(UsageEvent::HoldSettled(_))),
+        ),
+        Action::Usage(UsageCommand::Release(release)) => (
+            &release.hold_id,
+            matches!(event, Event::Usage(UsageEvent::HoldReleased(_))),
+        ),
+        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        | Action::School(_)
+        | Action::Allocation(_) => return None,
+    };
+    (!same).then(|| Refusal::HoldClosed {
+        hold_id: hold_id.clone(),
+    })
+}
+
+/// All events of the command whose first event this is: they follow it without a gap.
+pub(super) async fn events_of_command(
+    conn: &mut PgConnection,
+    school_id: SchoolId,
+    first: Recorded,
+) -> Result<Vec<Recorded>, StoreError> {
+    if matches!(first.event, Event::Usage(_)) {
+        return Ok(vec![first]); // a usage command leaves one event
+    }
+    let command = first.event_id;
+    let mut events = vec![first];
+    loop {
+        let after = events.last().map_or(Seq::ZERO, |event| event.seq);
+        let page = feed::read_after(conn, school_id, after, PAGE, None).await?;
+        let read = page.len();
+        for event in page {
+            if event.event_id != command.at_index(events.len()) {
+                return Ok(events);
+            }
+            events.push(event);
+        }
+        if i64::try_from(read).unwrap_or(i64::MAX) < PAGE {
+            return Ok(events);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What goes to the writer and what comes back.
+
+use ledger_core::decider::AccountView;
+use ledger_core::{
+    Command, CommandKey, EventId, Fingerprint, MemberId, Period, Recorded, Refusal, Seq,
+};
+
+use crate::error::StoreError;
+
+/// A command with what makes it unique, and what is written beside the log with it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The key that its event ids derive from.
+    pub key: CommandKey,
+    /// Of the body that the caller sent.
+    pub fingerprint: Fingerprint,
+    /// What is asked.
+    pub command: Command,
+    /// Decide and answer, append nothing.
+    pub dry_run: bool,
+    /// The member of a usage command by external id; looked up under the stream's lock and set in
+    /// the command.
+    pub subject: Option<ExternalId>,
+    /// What is kept beside the log.
+    pub beside: Beside,
+}
+
+impl Request {
+    /// A request with nothing beside the log, that is no dry run.
+    #[must_use]
+    pub fn new(key: CommandKey, fingerprint: Fingerprint, command: Command) -> Self {
+        Self {
+            key,
+            fingerprint,
+            command,
+            dry_run: false,
+            subject: None,
+            beside: Beside::Nothing,
+        }
+    }
+}
+
+/// An id that another system knows a member by: 1 to 256 characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalId(String);
+
+impl ExternalId {
+    /// `None` when the text is empty, longer than 256 characters or has control characters.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is kept beside the log: it names people, or can be erased. Free texts of a command are
+/// kept without being named here.
+#[derive(Clone, Debug, Default)]
+pub enum Beside {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A school's name.
+    SchoolName(String),
+    /// A member's entry in the directory.
+    Member(DirectoryEntry),
+}
+
+/// What the directory knows of a member.
+#[derive(Clone, Debug, Default)]
+pub struct DirectoryEntry {
+    /// His name.
+    pub display_name: Option<String>,
+    /// His e-mail address.
+    pub email: Option<String>,
+    /// The ids that other systems know him by, unique in the school.
+    pub external_ids: Vec<ExternalId>,
+}
+
+/// What became of one command.
+pub type Answer = Result<Receipt, Refused>;
+
+/// A command that was done.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The head of the stream: of the command's last event, or the present one when it had none.
+    pub seq: Seq,
+    /// The id of the command's first event, whether or not it had one.
+    pub event_id: EventId,
+    /// What it brought about; empty when it was so already. Of a dry run, what it would.
+    pub events: Vec<Recorded>,
+    /// Whether it was done before under the same key, and this is what came of it then.
+    pub replayed: bool,
+    /// The billing cycle in which it was done.
+    pub period: Period,
+    /// The accounts that it is about, when it brought about nothing.
+    pub unchanged: Vec<AccountView>,
+}
+
+/// A command that was not done.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The head of the stream that it was decided on.
+    pub seq: Seq,
+    /// Whose command, if it names a member.
+    pub member_id: Option<MemberId>,
+    /// Why.
+    pub reason: RefusedBy,
+}
+
+/// Who refused.
+#[derive(Clone, Debug)]
+pub enum RefusedBy {
+    /// A rule.
+    Rule(Box<Refusal>),
+    /// The key was used for another body.
+    KeyReused,
+}
+
+/// A command that may or may not have been done; sending it again is safe.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// Too many commands wait.
+    #[error("too many commands wait to be written")]
+    Overloaded,
+    /// The writer is stopping.
+    #[error("the writer is stopping")]
+    Stopped,
+    /// The log could not be read or written.
+    #[error("the log could not be read or written")]
+    Store(#[source] std::sync::Arc<StoreError>),
+}

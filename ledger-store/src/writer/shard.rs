@@ -1,0 +1,153 @@
+//! One shard: gathers what waits, has it written, answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ledger_core::{Catalogue, SchoolId, Seq};
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch;
+use super::load::save_snapshot;
+use super::request::{Answer, Request, WriteError};
+use super::state_cache::{Cached, StateCache};
+use super::{BATCH_COMMANDS_MAX, RETRY_LIMIT, WriterSettings};
+use crate::database::{Database, DatabaseRole};
+use crate::error::StoreError;
+use crate::wake::Wakes;
+
+/// The pause before a batch is tried again: doubles up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// Commands of one school that wait for their answers together.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub school_id: SchoolId,
+    pub requests: Vec<Request>,
+    pub reply: oneshot::Sender<Result<Vec<Answer>, WriteError>>,
+}
+
+/// What became of a submission's commands.
+pub(super) type Answers = Result<Vec<Answer>, WriteError>;
+
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub database: Database,
+    pub catalogue: Arc<Catalogue>,
+    pub cache: StateCache,
+    wakes: Wakes,
+    settings: WriterSettings,
+}
+
+impl Shard {
+    pub(super) fn new(
+        database: Database,
+        catalogue: Arc<Catalogue>,
+        wakes: Wakes,
+        settings: WriterSettings,
+    ) -> Self {
+        let cache = StateCache::new(settings.state_cache_bytes);
+        Self {
+            database,
+            catalogue,
+            cache,
+            wakes,
+            settings,
+        }
+    }
+
+    /// Works until every handle is gone and the queue is empty.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
+        while let Some(first) = queue.recv().await {
+            let mut commands = first.requests.len();
+            let mut submissions = vec![first];
+            while commands < BATCH_COMMANDS_MAX {
+                let Ok(next) = queue.try_recv() else { break };
+                commands += next.requests.len();
+                submissions.push(next);
+            }
+            self.write(submissions).await;
+        }
+    }
+
+    /// Writes and answers. A batch that Postgres will not have is halved until the submission at
+    /// fault stands alone, so that one cannot hold up the others.
+    async fn write(&mut self, submissions: Vec<Submission>) {
+        let mut waiting = vec![submissions];
+        while let Some(mut submissions) = waiting.pop() {
+            match self.write_with_retries(&mut submissions).await {
+                Ok(written) => self.answer(submissions, written),
+                Err(error) if submissions.len() > 1 && !error.is_transient() => {
+                    let rest = submissions.split_off(submissions.len() / 2);
+                    waiting.push(rest);
+                    waiting.push(submissions);
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "a batch was not written"
+                    );
+                    let error = Arc::new(error);
+                    for submission in submissions {
+                        // A caller that went away asked for no answer.
+                        drop(
+                            submission
+                                .reply
+                                .send(Err(WriteError::Store(Arc::clone(&error)))),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write_with_retries(
+        &mut self,
+        submissions: &mut [Submission],
+    ) -> Result<batch::Written, StoreError> {
+        let started = Instant::now();
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            match batch::write(self, submissions).await {
+                Err(error) if error.is_transient() && started.elapsed() < RETRY_LIMIT => {
+                    tracing::warn!(error = %error, "a batch is tried again");
+                    metrics::counter!("ledger_writer_retries_total").increment(1);
+                    tokio::time::sleep(backoff).await;
+                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn answer(&mut self, submissions: Vec<Submission>, written: batch::Written) {
+        for (submission, answers) in submissions.into_iter().zip(written.answers) {
+            // A caller that went away asked for no answer.
+            drop(submission.reply.send(answers));
+        }
+        if !written.moved.is_empty() {
+            self.wakes.send(written.moved.iter().copied().collect());
+        }
+        for (school_id, mut cached) in written.states {
+            self.snapshot_if_due(school_id, &mut cached);
+            self.cache.put(school_id, cached);
+        }
+    }
+
+    fn snapshot_if_due(&self, school_id: SchoolId, cached: &mut Cached) {
+        let head = cached.state.head();
+        // A large state is written less often: a snapshot costs no more than its events did.
+        let weight = i64::try_from(cached.weight() / 64).unwrap_or(i64::MAX);
+        if head.0 - cached.snapshot.0 < self.settings.snapshot_every.max(weight) {
+            return;
+        }
+        match serde_json::to_vec(&cached.state) {
+            Ok(state) => {
+                cached.snapshot = Seq(head.0);
+                let pool = self.database.pool(DatabaseRole::Writer).clone();
+                tokio::spawn(async move { save_snapshot(&pool, school_id, head, state).await });
+            }
+            Err(error) => tracing::warn!(error = %error, "a state cannot be written as JSON"),
+        }
+    }
+}
