@@ -1,7 +1,7 @@
 //! Billing cycles: calendar months from an anchor day in the school's own time zone.
 
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Utc};
-use chrono_tz::Tz;
+pub use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;

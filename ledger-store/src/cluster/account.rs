@@ -68,6 +68,15 @@ impl Account {
         folder.mode() & search_bit != 0
     }
 
+    /// The error of a folder that belongs to another user.
+    pub fn does_not_own(&self, folder: &Path, owner: u32) -> ClusterError {
+        ClusterError::ForeignOwner {
+            folder: folder.to_path_buf(),
+            owner: Self::of(Uid::from_raw(owner), self.gid).name,
+            user: self.name.clone(),
+        }
+    }
+
     fn of(uid: Uid, gid: Gid) -> Self {
         let name = match User::from_uid(uid) {
             Ok(Some(user)) => user.name,

@@ -1,7 +1,7 @@
 //! Everything that can keep a private cluster from starting, each with what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -69,19 +69,19 @@ pub enum ClusterError {
 
     /// The cluster belongs to a user that we are not.
     #[error(
-        "{folder} belongs to user {owner}, and Postgres would run as `{user}`: run as its owner, \
+        "{folder} belongs to the user `{owner}`, and Postgres would run as `{user}`: run as its owner, \
          give it away (`chown -R {user} {folder}`), or choose another data folder"
     )]
     ForeignOwner {
         /// The folder in question.
         folder: PathBuf,
-        /// The numeric user who owns it.
-        owner: u32,
+        /// The user who owns it.
+        owner: String,
         /// The user as whom Postgres runs.
         user: String,
     },
 
-    /// Something that is no Postgres cluster stands where the cluster should be.
+    /// Something that is no Postgres cluster (or a link to one) stands where the cluster should be.
     #[error("{folder} is not a Postgres cluster: move it away, or choose another data folder")]
     NotACluster {
         /// The folder in question.
@@ -111,12 +111,13 @@ pub enum ClusterError {
 
     /// Another process runs a cluster in this folder.
     #[error(
-        "{data_dir} is in use by process {owner}: stop that one first, or choose another data folder"
+        "{data_dir} is in use by another ledger (process {owner}): stop that one first, or choose \
+         another data folder"
     )]
     InUse {
         /// The data folder.
         data_dir: PathBuf,
-        /// The process that holds it, as far as is known.
+        /// The process that holds it; empty while that one is still starting.
         owner: String,
     },
 
@@ -200,4 +201,16 @@ pub enum ClusterError {
         /// The server.
         pid: u32,
     },
+}
+
+/// Turns an I/O error into ours, saying what was tried on what.
+pub(super) fn io<'a>(
+    action: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> ClusterError + 'a {
+    move |source| ClusterError::Io {
+        action,
+        path: path.to_path_buf(),
+        source,
+    }
 }

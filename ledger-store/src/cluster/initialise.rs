@@ -1,15 +1,24 @@
 //! Everything before the server runs: the folders, the lock, the binaries, and initdb.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::access::{check_traversable, make_private};
 use super::account::Account;
 use super::binaries::Binaries;
-use super::folders::{Folders, check_traversable, io, make_private};
+use super::error::io;
+use super::folders::Folders;
 use super::lock::OwnerLock;
 use super::log::Log;
 use super::{ClusterError, ClusterOptions, SUPERUSER, launch, leftover};
+
+/// Where initdb works until it is done: the beginning of the folder's name.
+const UNFINISHED: &str = "pgdata.unfinished-";
 
 /// A cluster that is ready to be run.
 #[derive(Debug)]
@@ -25,13 +34,15 @@ pub(super) struct Prepared {
 
 /// Prepares the cluster, making one if there is none. Blocks: call it where that is allowed.
 pub(super) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError> {
-    let (folders, account) = Folders::open(&options.data_dir)?;
-    let lock = OwnerLock::take(&folders)?;
-    folders.secure(&account)?;
+    let (folders, account) = Folders::locate(&options.data_dir)?;
     let binaries = Binaries::choose(&folders.pgdata)?;
     if account.switched {
-        check_traversable(&binaries.folder, &account)?;
+        check_traversable(&binaries.folder, &binaries.folder, &account)?;
     }
+    folders.create(&account)?;
+    let lock = OwnerLock::take(&folders, &account)?;
+    make_private(&folders.socket, &account)?;
+    let exists = folders.hold_cluster(&account)?;
     let log = Log::open(&folders.log)?;
     let prepared = Prepared {
         folders,
@@ -42,7 +53,7 @@ pub(super) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError
         settings: options.settings.clone(),
         startup_limit: options.startup_limit,
     };
-    if prepared.folders.pgdata.join("PG_VERSION").exists() {
+    if exists {
         leftover::clear(&prepared.folders.pgdata)?;
     } else {
         initialise(&prepared)?;
@@ -54,39 +65,52 @@ pub(super) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError
 /// short at any moment leaves either no cluster or a whole one.
 fn initialise(prepared: &Prepared) -> Result<(), ClusterError> {
     let Folders {
-        pgdata,
-        unfinished,
-        data_dir,
-        ..
+        pgdata, data_dir, ..
     } = &prepared.folders;
-    if unfinished.symlink_metadata().is_ok() {
-        fs::remove_dir_all(unfinished).map_err(io("remove", unfinished))?;
+    remove_unfinished(data_dir);
+    // A name of its own: the initdb of an owner that was killed may be clearing up at this moment,
+    // and knows its folder by name.
+    let unfinished = (0..)
+        .map(|n| data_dir.join(format!("{UNFINISHED}{}-{n}", std::process::id())))
+        .find(|folder| folder.symlink_metadata().is_err())
+        .unwrap_or_else(|| data_dir.join(UNFINISHED));
+    make_private(&unfinished, &prepared.account)?;
+    let made = run_initdb(prepared, &unfinished)
+        .and_then(|()| fs::rename(&unfinished, pgdata).map_err(io("create", pgdata)))
+        .and_then(|()| {
+            let sync = File::open(data_dir).and_then(|folder| folder.sync_all());
+            sync.map_err(io("write", data_dir))
+        });
+    if made.is_err() {
+        remove_unfinished(data_dir);
     }
-    make_private(unfinished, &prepared.account)?;
-    run_initdb(prepared)?;
-    fs::rename(unfinished, pgdata).map_err(|source| match source.kind() {
-        std::io::ErrorKind::DirectoryNotEmpty => ClusterError::NotACluster {
-            folder: pgdata.clone(),
-        },
-        _ => io("create", pgdata)(source),
-    })?;
-    File::open(data_dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io("write", data_dir))
+    made
 }
 
-fn run_initdb(prepared: &Prepared) -> Result<(), ClusterError> {
-    let Prepared {
-        account,
-        log,
-        folders,
-        ..
-    } = prepared;
+/// Removes what starts that were cut short left behind, or leaves it to the next start.
+fn remove_unfinished(data_dir: &Path) {
+    let Ok(entries) = fs::read_dir(data_dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "cannot remove a leftover");
+        }
+    }
+}
+
+fn run_initdb(prepared: &Prepared, pgdata: &Path) -> Result<(), ClusterError> {
+    let Prepared { account, log, .. } = prepared;
     let program = prepared.binaries.program("initdb");
     let mut command = launch::command(&program, account);
     command
         .arg("-D")
-        .arg(&folders.unfinished)
+        .arg(pgdata)
         .args(["--username", SUPERUSER]);
     // Sorting by bytes is the same on every machine and in every version.
     command.args(["--encoding", "UTF8", "--locale", "C"]);
@@ -113,8 +137,10 @@ fn run_initdb(prepared: &Prepared) -> Result<(), ClusterError> {
             Some(status) => return failed(status.to_string()),
             None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
             None => {
-                // It may have ended just now, and then there is nobody to kill.
-                let _ = child.kill();
+                // With the server that it runs, which is in its group. It may have ended just now,
+                // and then there is nobody to kill.
+                let group = Pid::from_raw(child.id().cast_signed());
+                let _ = killpg(group, Signal::SIGKILL);
                 let _ = child.wait();
                 return failed(format!("not done within {:?}", prepared.startup_limit));
             }

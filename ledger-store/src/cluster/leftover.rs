@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::ClusterError;
-use super::folders::io;
+use super::error::io;
 use super::keeper::STOP_STEPS;
 use super::settings::CLUSTER_NAME;
 

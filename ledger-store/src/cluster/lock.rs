@@ -1,14 +1,17 @@
 //! One owner at a time: a lock on the data folder that the kernel gives up when its holder dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
+use nix::unistd::Uid;
 
 use super::ClusterError;
-use super::folders::{Folders, io};
+use super::account::Account;
+use super::error::io;
+use super::folders::Folders;
 
 /// Held while a cluster starts and runs.
 #[derive(Debug)]
@@ -16,21 +19,22 @@ pub(super) struct OwnerLock(File);
 
 impl OwnerLock {
     /// Takes the data folder, or says who has it. Does not wait.
-    pub fn take(folders: &Folders) -> Result<Self, ClusterError> {
+    pub fn take(folders: &Folders, account: &Account) -> Result<Self, ClusterError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = open_as_owner(&folders.lock, &mut options)?;
+        let mut file = open_as_owner(&folders.lock, &mut options).map_err(|source| {
+            if source.kind() == ErrorKind::PermissionDenied {
+                let owner = folders.data_dir.metadata().map_or(0, |folder| folder.uid());
+                return account.does_not_own(&folders.data_dir, owner);
+            }
+            io("open", &folders.lock)(source)
+        })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut owner = String::new();
                 // It only makes the message better; without it the message still holds.
                 let _ = file.take(32).read_to_string(&mut owner);
-                let owner = if owner.is_empty() {
-                    "unknown".to_owned()
-                } else {
-                    owner
-                };
                 return Err(ClusterError::InUse {
                     data_dir: folders.data_dir.clone(),
                     owner,
@@ -56,17 +60,14 @@ impl Drop for OwnerLock {
 /// Opens a file of the data folder, as a private one that belongs to the folder's owner: root may
 /// start a cluster today that its owner wants to start tomorrow. Links are not followed, so that
 /// this owner cannot have root write elsewhere.
-pub(super) fn open_as_owner(path: &Path, options: &mut OpenOptions) -> Result<File, ClusterError> {
-    let mut open = || {
-        let file = options
-            .mode(0o600)
-            .custom_flags(OFlag::O_NOFOLLOW.bits())
-            .open(path)?;
-        let folder = path.parent().unwrap_or(path).metadata()?;
-        if file.metadata()?.uid() != folder.uid() && nix::unistd::Uid::effective().is_root() {
-            fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
-        }
-        Ok(file)
-    };
-    open().map_err(io("open", path))
+pub(super) fn open_as_owner(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let file = options
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)?;
+    let folder = path.parent().unwrap_or(path).metadata()?;
+    if file.metadata()?.uid() != folder.uid() && Uid::effective().is_root() {
+        fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(file)
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::ClusterError;
-use super::folders::io;
+use super::error::io;
 use super::lock::open_as_owner;
 
 /// A log longer than this is set aside at the next start, in place of the one set aside before:
@@ -33,10 +33,9 @@ impl Log {
             let aside = path.with_extension("log.1");
             fs::rename(path, &aside).map_err(io("set aside", path))?;
         }
-        let file = open_as_owner(
-            path,
-            OpenOptions::new().append(true).read(true).create(true),
-        )?;
+        let mut options = OpenOptions::new();
+        options.append(true).read(true).create(true);
+        let file = open_as_owner(path, &mut options).map_err(io("open", path))?;
         Ok(Self {
             path: path.to_path_buf(),
             file,

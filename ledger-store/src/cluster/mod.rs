@@ -26,6 +26,7 @@
 //! Cost: the first start takes one to three seconds (initdb), a later one about 0.2 seconds, a
 //! start after a crash as long as replaying the write-ahead log takes. Linux only.
 
+mod access;
 mod account;
 mod binaries;
 mod error;

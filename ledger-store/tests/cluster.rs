@@ -1,0 +1,473 @@
+//! A private Postgres starts, keeps its data, and never outlives its owner: with a real server,
+//! and real processes that are killed.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ledger_store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use tempfile::TempDir;
+
+/// Tells the test binary, run once more as a process of its own, which folder to use.
+const HELPER_DIR: &str = "LEDGER_CLUSTER_TEST_DIR";
+
+/// More than any machine needs for what is waited for here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn the_first_start_makes_a_durable_database_behind_a_private_socket() {
+    let dir = TempDir::new().unwrap();
+    let cluster = start(dir.path()).await;
+    let row = ask(&cluster, "SELECT current_database(), current_user").await;
+    assert_eq!(row.get::<&str, _>(0), "ledger");
+    assert_eq!(row.get::<&str, _>(1), "postgres");
+    for (setting, value) in [
+        ("fsync", "on"),
+        ("synchronous_commit", "on"),
+        ("full_page_writes", "on"),
+        ("data_checksums", "on"),
+        ("listen_addresses", ""),
+        ("max_connections", "200"),
+        ("server_encoding", "UTF8"),
+        ("lc_messages", "C"),
+    ] {
+        assert_eq!(setting_of(&cluster, setting).await, value, "{setting}");
+    }
+    let collation = "SELECT datcollate FROM pg_database WHERE datname = 'ledger'";
+    assert_eq!(ask(&cluster, collation).await.get::<&str, _>(0), "C");
+
+    assert!(
+        cluster
+            .socket_dir()
+            .starts_with(dir.path().canonicalize().unwrap())
+    );
+    for folder in [cluster.socket_dir(), &dir.path().join("pgdata")] {
+        assert_eq!(
+            fs::metadata(folder).unwrap().mode() & 0o777,
+            0o700,
+            "{folder:?}"
+        );
+    }
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_server_is_unprivileged_alone_in_its_process_group_and_knows_none_of_our_secrets() {
+    let dir = TempDir::new().unwrap();
+    let cluster = start(dir.path()).await;
+    let status = fs::read_to_string(format!("/proc/{}/status", cluster.pid())).unwrap();
+    let line = |key: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap()
+    };
+    assert!(
+        !line("Uid:").split_whitespace().any(|uid| uid == "0"),
+        "{status}"
+    );
+    if Uid::effective().is_root() {
+        assert_eq!(line("Groups:").trim(), "");
+        assert_eq!(line("CapEff:").trim(), "0000000000000000");
+    }
+    let pid = i32::try_from(cluster.pid()).unwrap();
+    assert_eq!(
+        nix::unistd::getpgid(Some(Pid::from_raw(pid)))
+            .unwrap()
+            .as_raw(),
+        pid
+    );
+    // Cargo gives this test variables of its own, which stand for our secrets.
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+    assert!(!String::from_utf8_lossy(&environment).contains("CARGO"));
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_keeps_the_data() {
+    let dir = TempDir::new().unwrap();
+    let cluster = start(dir.path()).await;
+    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
+    cluster.stop().await.unwrap();
+    assert_eq!(servers_on(dir.path()), Vec::<u32>::new());
+
+    let cluster = start(dir.path()).await;
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept")
+            .await
+            .get::<i32, _>(0),
+        42
+    );
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_handle_stops_the_server() {
+    let dir = TempDir::new().unwrap();
+    drop(start(dir.path()).await);
+    assert_eq!(servers_on(dir.path()), Vec::<u32>::new());
+    start(dir.path()).await.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_start_is_refused_and_does_the_first_no_harm() {
+    let dir = TempDir::new().unwrap();
+    let cluster = start(dir.path()).await;
+    let refused = PrivateCluster::start(ClusterOptions::new(dir.path()))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ClusterError::InUse { .. }), "{refused}");
+    let owner = format!(
+        "is in use by another ledger (process {})",
+        std::process::id()
+    );
+    assert!(refused.to_string().contains(&owner), "{refused}");
+    ask(&cluster, "SELECT 1").await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_server_is_noticed_and_the_next_start_recovers() {
+    let dir = TempDir::new().unwrap();
+    let cluster = start(dir.path()).await;
+    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
+    // A backend in the middle of something does not notice at once that its postmaster is gone.
+    let url = cluster.database_url();
+    let busy = tokio::spawn(async move {
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        sqlx::query("SELECT count(*) FROM generate_series(1, 5000000)")
+            .execute(&mut connection)
+            .await
+    });
+    eventually("the busy backend", async || {
+        let sql = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE state = 'active' AND query LIKE '%generate_series%' \
+                   AND pid <> pg_backend_pid()";
+        ask(&cluster, sql).await.get::<i64, _>(0) == 1
+    })
+    .await;
+    kill_hard(cluster.pid());
+    tokio::time::timeout(PATIENCE, cluster.exited())
+        .await
+        .unwrap();
+    drop(cluster);
+
+    let cluster = start(dir.path()).await;
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept")
+            .await
+            .get::<i32, _>(0),
+        42
+    );
+    cluster.stop().await.unwrap();
+    busy.abort();
+}
+
+#[tokio::test]
+async fn a_killed_owner_leaves_no_process_behind() {
+    let dir = TempDir::new().unwrap();
+    let mut owner = Owner::start(dir.path());
+    assert!(!servers_on(dir.path()).is_empty());
+    owner.kill_hard();
+    eventually("all servers gone", async || {
+        servers_on(dir.path()).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_killed_owner_committed_is_there_when_another_starts_at_once() {
+    let dir = TempDir::new().unwrap();
+    let mut owner = Owner::start(dir.path());
+    owner.kill_hard();
+    let cluster = start(dir.path()).await;
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept")
+            .await
+            .get::<i32, _>(0),
+        42
+    );
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stale_postmaster_pid_that_names_a_living_stranger_is_no_obstacle() {
+    let dir = TempDir::new().unwrap();
+    start(dir.path()).await.stop().await.unwrap();
+    let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
+    let stale = format!("{}\n{}\n1\n5432\n", stranger.id(), dir.path().display());
+    fs::write(dir.path().join("pgdata/postmaster.pid"), stale).unwrap();
+
+    start(dir.path()).await.stop().await.unwrap();
+    assert_eq!(
+        stranger.try_wait().unwrap(),
+        None,
+        "the stranger was left alone"
+    );
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
+#[tokio::test]
+async fn an_initialisation_cut_short_is_done_again() {
+    let dir = TempDir::new().unwrap();
+    let unfinished = dir.path().join("pgdata.unfinished-7-0/base");
+    fs::create_dir_all(&unfinished).unwrap();
+    fs::write(unfinished.join("rubbish"), "").unwrap();
+    fs::write(dir.path().join("cluster.lock"), "").unwrap();
+    start(dir.path()).await.stop().await.unwrap();
+    assert!(!dir.path().join("pgdata.unfinished-7-0").exists());
+}
+
+#[tokio::test]
+async fn the_server_survives_the_thread_that_started_it() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().to_path_buf();
+    let starter = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(start(&path))
+    });
+    let cluster = starter.join().unwrap();
+    ask(&cluster, "SELECT 1").await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_callers_settings_win_and_a_wrong_one_is_told_in_the_servers_words() {
+    let dir = TempDir::new().unwrap();
+    let options = ClusterOptions::new(dir.path())
+        .with_setting("max_connections", "17")
+        .with_setting("unix_socket_directories", "/elsewhere");
+    let cluster = PrivateCluster::start(options).await.unwrap();
+    assert_eq!(setting_of(&cluster, "max_connections").await, "17");
+    cluster.stop().await.unwrap();
+
+    let options = ClusterOptions::new(dir.path()).with_setting("no_such_setting", "1");
+    let error = PrivateCluster::start(options).await.unwrap_err();
+    assert!(matches!(error, ClusterError::EndedEarly { .. }), "{error}");
+    assert!(error.to_string().contains("no_such_setting"), "{error}");
+}
+
+#[tokio::test]
+async fn a_start_that_takes_too_long_is_given_up_and_leaves_no_process_behind() {
+    let dir = TempDir::new().unwrap();
+    let mut options = ClusterOptions::new(dir.path());
+    options.startup_limit = Duration::from_millis(1);
+    let error = PrivateCluster::start(options.clone()).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Initdb { .. }), "{error}");
+
+    start(dir.path()).await.stop().await.unwrap();
+    let error = PrivateCluster::start(options).await.unwrap_err();
+    assert!(matches!(error, ClusterError::NotReady { .. }), "{error}");
+    assert_eq!(servers_on(dir.path()), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn any_character_may_stand_in_the_path() {
+    let dir = TempDir::new().unwrap();
+    set_mode(dir.path(), 0o711);
+    let cluster = start(&dir.path().join("a b,c\"d'e%f&g=é/new")).await;
+    ask(&cluster, "SELECT 1").await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_a_socket_is_told_before_anything_is_made() {
+    let dir = TempDir::new().unwrap();
+    let error = refusal(&dir.path().join("d".repeat(100))).await;
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
+    assert!(
+        matches!(error, ClusterError::SocketPathTooLong { limit: 107, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_of_a_version_that_is_not_installed_is_refused() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("pgdata")).unwrap();
+    fs::write(dir.path().join("pgdata/PG_VERSION"), "9\n").unwrap();
+    set_mode(dir.path(), 0o711);
+    let error = refusal(dir.path()).await;
+    assert!(
+        error
+            .to_string()
+            .contains("pgdata needs Postgres 9, and installed is only"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_cluster_is_left_alone() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("pgdata")).unwrap();
+    fs::write(dir.path().join("pgdata/letter.txt"), "dear").unwrap();
+    set_mode(dir.path(), 0o711);
+    let error = refusal(dir.path()).await;
+    assert!(matches!(error, ClusterError::NotACluster { .. }), "{error}");
+    assert_eq!(
+        fs::read(dir.path().join("pgdata/letter.txt")).unwrap(),
+        b"dear"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_on_the_way_that_the_servers_user_cannot_enter_is_named() {
+    if !Uid::effective().is_root() {
+        return; // An ordinary user's server is that user.
+    }
+    let dir = TempDir::new().unwrap();
+    let closed = dir.path().canonicalize().unwrap();
+    set_mode(&closed, 0o700);
+    let error = refusal(&dir.path().join("data")).await;
+    assert!(!dir.path().join("data").exists());
+    let ClusterError::NotTraversable { folder, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(*folder, closed);
+    assert_eq!(
+        fs::metadata(&closed).unwrap().mode() & 0o777,
+        0o700,
+        "not ours to open"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_folder_that_is_closed_to_others_is_opened_just_enough() {
+    let dir = TempDir::new().unwrap();
+    set_mode(dir.path(), 0o700);
+    start(dir.path()).await.stop().await.unwrap();
+    assert_eq!(fs::metadata(dir.path()).unwrap().mode() & 0o007, 0);
+    start(dir.path()).await.stop().await.unwrap();
+}
+
+/// Not a test: the process that the tests above kill.
+#[tokio::test]
+async fn helper_that_owns_a_cluster_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(HELPER_DIR) else {
+        return;
+    };
+    let cluster = start(Path::new(&dir)).await;
+    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
+    println!("\nready");
+    std::future::pending::<()>().await;
+    cluster.stop().await.unwrap();
+}
+
+/// A process of its own that runs a cluster.
+struct Owner(Child);
+
+impl Owner {
+    fn start(dir: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "helper_that_owns_a_cluster_until_it_is_killed",
+                "--nocapture",
+            ])
+            .env(HELPER_DIR, dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(
+            lines.any(|line| line.unwrap() == "ready"),
+            "the helper did not start a cluster"
+        );
+        Self(child)
+    }
+
+    fn kill_hard(&mut self) {
+        kill_hard(self.0.id());
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // Killed already, unless the test failed before it came to that.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn start(dir: &Path) -> PrivateCluster {
+    PrivateCluster::start(ClusterOptions::new(dir))
+        .await
+        .unwrap()
+}
+
+async fn refusal(dir: &Path) -> ClusterError {
+    PrivateCluster::start(ClusterOptions::new(dir))
+        .await
+        .unwrap_err()
+}
+
+/// Runs one statement in the database `ledger`; its first row, or one of `SELECT 1` if none.
+async fn ask(cluster: &PrivateCluster, sql: &str) -> sqlx::postgres::PgRow {
+    let mut connection = PgConnection::connect(&cluster.database_url())
+        .await
+        .unwrap();
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .fetch_optional(&mut connection)
+        .await
+        .unwrap();
+    match row {
+        Some(row) => row,
+        None => sqlx::query("SELECT 1")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap(),
+    }
+}
+
+async fn setting_of(cluster: &PrivateCluster, name: &str) -> String {
+    ask(cluster, &format!("SHOW {name}")).await.get(0)
+}
+
+/// Every process that works in the cluster of `dir`: the server and its children.
+fn servers_on(dir: &Path) -> Vec<u32> {
+    let pgdata: PathBuf = dir.canonicalize().unwrap().join("pgdata");
+    let processes = fs::read_dir("/proc").unwrap();
+    processes
+        .filter_map(|process| {
+            let process = process.ok()?;
+            let pid = process.file_name().to_str()?.parse().ok()?;
+            (fs::read_link(process.path().join("cwd")).ok()? == pgdata).then_some(pid)
+        })
+        .collect()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn kill_hard(pid: u32) {
+    kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+}
+
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let poll = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, poll).await.is_ok(),
+        "still waiting for: {what}"
+    );
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Fuzzes the HTTP API against its own OpenAPI document: starts a demo installation in a temporary folder on a free
+# loopback port, lets schemathesis loose on it in one pass per role, and stops and removes everything again.
+#
+#   tests/schemathesis/run.sh [LEDGER]     LEDGER is the executable, target/debug/ledger by default
+#
+#   FUZZ_SECONDS    for all passes together (300); a pass fuzzes on until its share is spent
+#   FUZZ_EXAMPLES   test cases per operation and round (30)
+#   FUZZ_SEED       1 by default, so that a failure comes back on the next run; `random` explores
+#
+# The last line counts operations over all passes: `N passed, N failed`. Reports and the server's log stay in
+# target/schemathesis. Exit status: 0, or 1 when something failed.
+#
+# What it relies on: `ledger demo` prints `school: <uuid>` and, once ready, `ledger: listening on <base>` on stdout.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+ledger=$(realpath -- "${1:-target/debug/ledger}")
+python=$PWD/tests/.venv/bin/python
+config=$PWD/tests/schemathesis/schemathesis.toml
+export SCHEMATHESIS_HOOKS=$PWD/tests/schemathesis/hooks.py
+reports=$(realpath -m -- "${CARGO_TARGET_DIR:-target}")/schemathesis
+passes=3
+seconds=$((${FUZZ_SECONDS:-300} / passes))
+seed=${FUZZ_SEED:-1}
+
+# The longest wait for the server: it makes a cluster, migrates it and fills a demo school.
+ready_seconds=120
+
+say() { echo "fuzz-api: $*" >&2; }
+
+if [ ! -x "$ledger" ]; then
+    say "the ledger executable is missing: run 'cargo build --bin ledger'"
+    exit 1
+fi
+if [ ! -x "$python" ] || ! "$python" -c 'import schemathesis' 2>/dev/null; then
+    say "schemathesis is missing from tests/.venv: run 'make fuzz-api'"
+    exit 1
+fi
+
+server=
+scratch=$(mktemp -d)
+# The server's Postgres may run as another user, who has to be able to reach the data folder.
+chmod 755 "$scratch"
+data=$scratch/data
+
+stop() {
+    local i
+    if [ -n "$server" ]; then
+        kill -INT "$server" 2>/dev/null || true
+        for ((i = 0; i < 100; i++)); do
+            kill -0 "$server" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
+    rm -rf "$scratch"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+rm -rf "$reports"
+mkdir -p "$reports"
+
+# Where setpriv exists, the server also ends when this script is killed outright.
+with_parent=()
+if setpriv --pdeathsig TERM true 2>/dev/null; then with_parent=(setpriv --pdeathsig TERM); fi
+"${with_parent[@]+"${with_parent[@]}"}" "$ledger" demo --data-dir "$data" --listen 127.0.0.1:0 \
+    >"$scratch/stdout" 2>"$reports/server.log" </dev/null &
+server=$!
+
+base=
+for ((i = 0; i < ready_seconds * 10; i++)); do
+    base=$(sed -n 's/^ledger: listening on \(http[^ ]*\).*/\1/p' "$scratch/stdout" | head -n 1)
+    if [ -n "$base" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
+    sleep 0.1
+done
+school=$(sed -n 's/^ *school: *\([0-9a-fA-F-]\{36\}\).*/\1/p' "$scratch/stdout" | head -n 1)
+if [ -z "$base" ] || [ -z "$school" ]; then
+    say "'ledger demo' did not say where it listens and which school it made; its output was:"
+    cat "$scratch/stdout" "$reports/server.log" >&2
+    exit 1
+fi
+case $base in
+    http://127.0.0.1:*) ;;
+    *)
+        say "refusing to fuzz $base: not loopback"
+        exit 1
+        ;;
+esac
+
+token() { "$ledger" token --data-dir "$data" --ttl 1h "$@"; }
+
+# fuzz NAME TOKEN [OPTION…]: one pass in a folder of its own, where schemathesis also leaves what it needs for
+# `schemathesis replay`. Its exit status goes into the folder, for the count at the end.
+fuzz() {
+    local name=$1 token=$2 status=0
+    shift 2
+    echo "=== $name"
+    mkdir -p "$reports/$name"
+    (
+        cd "$reports/$name"
+        if [ "$seed" != random ]; then set -- "$@" --seed "$seed"; fi
+        "$python" -m schemathesis.cli --config-file "$scratch/$name.toml" --no-color run "$base/openapi.json" \
+            --header "Authorization: Bearer $token" --max-examples "${FUZZ_EXAMPLES:-30}" --max-time "$seconds" \
+            --workers 2 --request-timeout 10 --report-json-path report.json --report-junit-path junit.xml \
+            "$@" </dev/null
+    ) || status=$?
+    echo "$status" >"$reports/$name/status"
+}
+
+# Any school, any id: what does not exist, what is malformed, and the creation of schools.
+cp "$config" "$scratch/platform_admin.toml"
+fuzz platform_admin "$(token --role platform_admin)"
+
+# The demo school, so that the cases get past "no such school" and meet the rules.
+{
+    cat "$config"
+    printf '\n[parameters]\nschool = "%s"\n' "$school"
+} | tee "$scratch/principal.toml" >"$scratch/proxy.toml"
+fuzz principal "$(token --role principal --school "$school")"
+fuzz proxy "$(token --role proxy --school "$school")" --include-path-regex '/(debits|holds|usage|ingest|cloudevents)'
+
+# An operation is one test case in JUnit's form, and so is a whole stateful run.
+"$python" - "$reports" <<'PYTHON'
+import json
+import pathlib
+import sys
+import xml.etree.ElementTree as xml
+
+passed = failed = skipped = 0
+for folder in sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/status")):
+    bad = good = 0
+    if (folder / "junit.xml").exists() and (folder / "report.json").exists():
+        for case in xml.parse(folder / "junit.xml").iter("testcase"):
+            bad_here = case.find("failure") is not None or case.find("error") is not None
+            bad, good = bad + bad_here, good + (not bad_here and case.find("skipped") is None)
+        operations = json.loads((folder / "report.json").read_text())["operations"]
+        skipped += operations["selected"] - operations["tested"]
+    # It failed without naming an operation: the document did not load, say.
+    if (folder / "status").read_text().strip() != "0" and not bad:
+        bad = 1
+    passed, failed = passed + good, failed + bad
+if not passed and not failed:
+    failed = 1
+print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+sys.exit(1 if failed else 0)
+PYTHON
