@@ -14,6 +14,8 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
 /// A statement of a tenant's read that runs longer is cancelled: every read is a page.
 const READ_STATEMENT_LIMIT_MS: &str = "10000";
 
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
 /// What a connection may do; the migrations say what that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseRole {
@@ -84,7 +86,7 @@ impl Database {
             let options = options
                 .clone()
                 .application_name(role.as_str())
-                .options([("role", role.as_str())])
+                .options([("role", role.as_str()), ("jit", "off")])
                 .options(settings.iter().copied());
             PgPoolOptions::new()
                 .max_connections(most)
@@ -127,16 +129,33 @@ impl Database {
         }
     }
 
-    /// Whether Postgres answers as the writer, which is what accepting a debit needs.
+    /// Whether Postgres answers as the writer, which is what accepting a debit needs, and has every
+    /// migration that this program knows.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM stream LIMIT 1")
-            .execute(&self.writer)
-            .await
-            .map(|_| ())
-            .map_err(StoreError::at("asking whether the database is there"))
+    /// [`StoreError::Database`] when it does not answer, [`StoreError::NotMigrated`] when it lacks
+    /// one.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        let known: Vec<i64> = MIGRATIONS
+            .iter()
+            .map(|migration| migration.version)
+            .collect();
+        let missing: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM unnest($1::int8[]) AS known (version)
+              WHERE NOT EXISTS (
+                  SELECT FROM _sqlx_migrations AS ran
+                   WHERE ran.version = known.version AND ran.success
+              )",
+        )
+        .bind(&known)
+        .fetch_one(&self.writer)
+        .await
+        .map_err(StoreError::at("asking whether the database is ready"))?;
+        if missing == 0 {
+            Ok(())
+        } else {
+            Err(StoreError::NotMigrated { missing })
+        }
     }
 
     /// Closes every connection once it is given back.
@@ -157,7 +176,6 @@ impl Database {
 /// # Errors
 /// [`StoreError`] when the database cannot be reached, or a migration fails or was edited.
 pub async fn migrate(url: &str) -> Result<usize, StoreError> {
-    static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_LIMIT)

@@ -17,6 +17,12 @@ pub enum StoreError {
     /// The migrations could not be run.
     #[error("the migrations could not be run")]
     Migrate(#[source] Box<sqlx::migrate::MigrateError>),
+    /// The database is older than this program.
+    #[error("{missing} migrations are not in force; run `ledger migrate`")]
+    NotMigrated {
+        /// How many.
+        missing: i64,
+    },
     /// An event of the log cannot be read by this program.
     #[error("event {seq} of school {school_id} cannot be read")]
     Unreadable {

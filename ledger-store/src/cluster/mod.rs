@@ -15,15 +15,16 @@
 //!
 //! **Invariant:** the server never outlives the process that started it, however that one ends.
 //! A dedicated thread forks it, and the kernel sends it SIGINT (a clean shutdown) when that thread
-//! is gone; see [`launch`].
+//! is gone; see `launch`. (Kill the server itself with SIGKILL, and a backend in the middle of a
+//! query ends with that query; a new start waits for it.)
 //!
 //! **Invariant:** Postgres never runs as root. Started by root it runs as the owner of an existing
-//! `pgdata`, else as the user `postgres`, else as `nobody`; see [`account`].
+//! `pgdata`, else as the user `postgres`, else as `nobody`; see `account`.
 //!
 //! **Invariant:** one owner at a time. The lock says who; a server whose owner is dead is stopped
-//! before a new one starts, and one that somebody else started is never touched; see [`leftover`].
+//! before a new one starts, and one that somebody else started is never touched; see `leftover`.
 //!
-//! Cost: the first start takes one to three seconds (initdb), a later one about 0.2 seconds, a
+//! Cost: the first start takes one to three seconds (initdb), a later one about 0.1 seconds, a
 //! start after a crash as long as replaying the write-ahead log takes. Linux only.
 
 mod access;

@@ -1,7 +1,14 @@
-SELECT seq, occurred_at, recorded_at, fingerprint, units, freed_units, balance_allocated,
-       balance_used, balance_held, input_tokens, output_tokens, cached_tokens, cost_micros,
-       latency_ms, expires_at, school_id AS "school_id!", event_id AS "event_id!", actor_id,
-       member_id, version, overage, late,
-       kind, actor_role, service, level, key, model, outcome, request_id, session_id, payload
+-- LATERAL … LIMIT 1: one index probe per wanted event, whatever the planner thinks of the table.
+SELECT found.seq AS "seq!", occurred_at AS "occurred_at!", recorded_at AS "recorded_at!",
+       fingerprint, units, freed_units, balance_allocated, balance_used, balance_held,
+       input_tokens, output_tokens, cached_tokens, cost_micros, latency_ms, expires_at,
+       wanted.school_id AS "school_id!", wanted.event_id AS "event_id!", actor_id AS "actor_id!",
+       member_id, version AS "version!", overage, late, kind AS "kind!",
+       actor_role AS "actor_role!", service, level, key, model, outcome, request_id, session_id,
+       payload
   FROM unnest($1::uuid[], $2::uuid[]) AS wanted (school_id, event_id)
-  JOIN event USING (school_id, event_id)
+ CROSS JOIN LATERAL (
+     SELECT * FROM event
+      WHERE event.school_id = wanted.school_id AND event.event_id = wanted.event_id
+      LIMIT 1
+ ) AS found

@@ -11,7 +11,7 @@ use ledger_core::{
     Action, Actor, Catalogue, EventId, Fact, Fingerprint, Period, Recorded, Refusal, SchoolId,
     SchoolState, Seq, Timestamp, evolve,
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::beside::Kept;
@@ -43,7 +43,14 @@ pub(super) async fn write(
     let mut batch = Batch::new(Arc::clone(&shard.catalogue));
     batch.load_states(shard, &pool, submissions).await?;
 
-    let mut tx = pool
+    let mut connection = match shard.connection.take() {
+        Some(connection) => connection,
+        None => pool
+            .acquire()
+            .await
+            .map_err(StoreError::at("connecting to write a batch"))?,
+    };
+    let mut tx = connection
         .begin()
         .await
         .map_err(StoreError::at("beginning a batch"))?;
@@ -72,6 +79,7 @@ pub(super) async fn write(
         )]
         metrics::histogram!("ledger_batch_events").record(batch.events.len() as f64);
     }
+    shard.connection = Some(connection);
     Ok(batch.finish(outcomes))
 }
 

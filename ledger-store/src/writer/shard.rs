@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger_core::{Catalogue, SchoolId, Seq};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch;
@@ -35,6 +37,8 @@ pub(super) struct Shard {
     pub database: Database,
     pub catalogue: Arc<Catalogue>,
     pub cache: StateCache,
+    /// Kept from batch to batch: a pool would test it twice for each.
+    pub connection: Option<PoolConnection<Postgres>>,
     wakes: Wakes,
     settings: WriterSettings,
 }
@@ -51,6 +55,7 @@ impl Shard {
             database,
             catalogue,
             cache,
+            connection: None,
             wakes,
             settings,
         }

@@ -1,0 +1,213 @@
+//! A school written to through the writer, without HTTP.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change};
+use ledger_core::period::{AnchorDay, Cycle};
+use ledger_core::school::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand};
+use ledger_core::usage::{CallFacts, Debit, PlaceHold, ReleaseHold, SettleHold, UsageCommand};
+use ledger_core::{
+    Action, Actor, ActorId, Catalogue, Command, CommandKey, Fingerprint, FreeText, Key, MemberId,
+    OrgType, Quota, Role, SchoolId, Tier, Timestamp, Units,
+};
+use ledger_store::writer::{
+    Answer, Beside, DirectoryEntry, ExternalId, Request, Writer, WriterSettings, WriterTasks,
+};
+use ledger_store::{Database, Wakes};
+use uuid::Uuid;
+
+/// The service that the suites use.
+pub const CLAUDE: &str = "claude_messages";
+
+/// The instant now.
+#[must_use]
+pub fn now() -> Timestamp {
+    Timestamp::new(Utc::now())
+}
+
+/// So many units.
+///
+/// # Panics
+/// When `n` is below zero.
+#[must_use]
+pub fn units(n: i64) -> Units {
+    Units::new(n).expect("units")
+}
+
+/// A key.
+///
+/// # Panics
+/// When the text is no key.
+#[must_use]
+pub fn key(text: &str) -> Key {
+    Key::new(text).expect("a key")
+}
+
+/// A writer on `database`, with the built-in catalogue.
+#[must_use]
+pub fn writer(database: &Database, settings: WriterSettings) -> (Writer, WriterTasks) {
+    Writer::start(database, &Arc::new(Catalogue::built_in()), &Wakes::default(), settings)
+}
+
+/// An action as the writer takes it. The fingerprint stands for the action's own words.
+#[must_use]
+pub fn request(key: CommandKey, action: Action) -> Request {
+    request_at(now(), key, action)
+}
+
+/// The same at a given instant.
+#[must_use]
+pub fn request_at(now: Timestamp, key: CommandKey, action: Action) -> Request {
+    let fingerprint = Fingerprint::of(format!("{action:?}").as_bytes());
+    let actor = Actor { role: Role::PlatformAdmin, id: ActorId(Uuid::from_u128(1)) };
+    Request::new(key, fingerprint, Command { actor, now, action })
+}
+
+/// A key for a command that is sent once.
+#[must_use]
+pub fn fresh() -> CommandKey {
+    CommandKey::Fresh(Uuid::now_v7())
+}
+
+/// A reason.
+///
+/// # Panics
+/// Never: the text is fixed.
+#[must_use]
+pub fn reason() -> FreeText {
+    FreeText::new("for the test", Uuid::new_v4().into_bytes()).expect("a text")
+}
+
+/// A debit of one call.
+#[must_use]
+pub fn debit(id: &str, member_id: MemberId, n: i64) -> Request {
+    let id = key(id);
+    let debit = Debit {
+        id: id.clone(),
+        member_id,
+        service: CLAUDE.to_owned(),
+        units: Some(units(n)),
+        occurred_at: None,
+        call: CallFacts::default(),
+    };
+    request(CommandKey::Debit(id), Action::Usage(UsageCommand::Debit(debit)))
+}
+
+/// A hold.
+#[must_use]
+pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i64) -> Request {
+    let hold_id = key(id);
+    let hold = PlaceHold {
+        hold_id: hold_id.clone(),
+        member_id,
+        service: CLAUDE.to_owned(),
+        units: units(n),
+        ttl_seconds,
+    };
+    request_at(at, CommandKey::Hold(hold_id), Action::Usage(UsageCommand::PlaceHold(hold)))
+}
+
+/// A settle.
+#[must_use]
+pub fn settle(at: Timestamp, id: &str, n: i64) -> Request {
+    let hold_id = key(id);
+    let settle = SettleHold {
+        hold_id: hold_id.clone(),
+        units: Some(units(n)),
+        occurred_at: None,
+        call: CallFacts::default(),
+        recalled: None,
+    };
+    request_at(at, CommandKey::HoldClosing(hold_id), Action::Usage(UsageCommand::Settle(settle)))
+}
+
+/// A release.
+#[must_use]
+pub fn release(at: Timestamp, id: &str) -> Request {
+    let hold_id = key(id);
+    let release = ReleaseHold { hold_id: hold_id.clone(), reason: None, recalled: None };
+    request_at(at, CommandKey::HoldClosing(hold_id), Action::Usage(UsageCommand::Release(release)))
+}
+
+/// Sets a member's allocation.
+#[must_use]
+pub fn allocate(member_id: MemberId, n: i64) -> Request {
+    let row = AllocationRow {
+        member_id,
+        service: CLAUDE.to_owned(),
+        change: Change::Set(Quota::Finite(units(n))),
+        priority: None,
+        auto_renew: None,
+    };
+    let command =
+        AllocationCommand::Apply { rows: vec![row], reason: reason(), as_batch: false };
+    request(fresh(), Action::Allocation(command))
+}
+
+/// Enrols a member who is granted nothing, with external ids.
+///
+/// # Panics
+/// When an external id is none.
+#[must_use]
+pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Request {
+    let command = EnrolMember { member_id, role, claimed: Vec::new() };
+    let external_ids =
+        external_ids.iter().map(|id| ExternalId::new(id).expect("an external id")).collect();
+    Request {
+        beside: Beside::Member(DirectoryEntry { external_ids, ..DirectoryEntry::default() }),
+        ..request(fresh(), Action::School(SchoolCommand::EnrolMember(command)))
+    }
+}
+
+/// A registered k12 school with `total` units, no cap, and members who each hold `allocated`.
+#[derive(Clone, Debug)]
+pub struct School {
+    /// Its id.
+    pub id: SchoolId,
+    /// Its members.
+    pub members: Vec<MemberId>,
+}
+
+impl School {
+    /// Registers it.
+    ///
+    /// # Panics
+    /// When the writer refuses.
+    pub async fn register(writer: &Writer, total: i64, members: usize, allocated: i64) -> Self {
+        let id = SchoolId(Uuid::now_v7());
+        let cycle = Cycle { time_zone: chrono_tz::UTC, anchor_day: AnchorDay::FIRST };
+        let register = RegisterSchool {
+            org_type: OrgType::K12,
+            tier: Tier::Enterprise,
+            cycle,
+            totals: vec![(CLAUDE.to_owned(), Quota::Finite(units(total)))],
+        };
+        let settings = ChangeSettings {
+            member_cap: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
+            default_grant: vec![(CLAUDE.to_owned(), Quota::ZERO)],
+            self_service_requests: None,
+        };
+        let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
+        let mut requests = vec![
+            request(fresh(), Action::School(SchoolCommand::Register(register))),
+            request(fresh(), Action::School(SchoolCommand::ChangeSettings(settings))),
+        ];
+        for member in &members {
+            requests.push(enrol(*member, Role::Teacher, &[]));
+            requests.push(allocate(*member, allocated));
+        }
+        for answer in writer.submit_all(id, requests).await.expect("the writer answers") {
+            answer.expect("the school is set up");
+        }
+        Self { id, members }
+    }
+
+    /// Sends one command.
+    ///
+    /// # Panics
+    /// When the writer cannot answer at all.
+    pub async fn send(&self, writer: &Writer, request: Request) -> Answer {
+        writer.submit(self.id, request).await.expect("the writer answers")
+    }
+}
