@@ -141,8 +141,10 @@ CREATE TABLE history_entry (
 -- One member's history.
 CREATE INDEX history_entry_by_member ON history_entry (school_id, build, member_id, seq);
 
--- Usage: how much, when, by whom, of what, at what cost? A row per day and per month of the
--- school's own time zone and member, service, model and outcome ('' where not said).
+-- Usage: how much, when, by whom, of what, at what cost? A row per day of the school's own time
+-- zone and member, service, model and outcome ('' where not said). Months are sums over days: a
+-- row of its own for each would cost every debit one more update, to save some thousand rows of a
+-- year's report.
 CREATE TABLE usage_calendar (
     school_id uuid    NOT NULL,
     build     integer NOT NULL,
@@ -153,8 +155,7 @@ CREATE TABLE usage_calendar (
 CREATE TABLE usage_rollup (
     school_id     uuid    NOT NULL,
     build         integer NOT NULL,
-    granularity   text    NOT NULL CHECK (granularity IN ('day', 'month')),
-    bucket        date    NOT NULL, -- the day, or the first day of the month
+    day           date    NOT NULL,
     member_id     uuid    NOT NULL,
     service       text    NOT NULL,
     model         text    NOT NULL,
@@ -167,7 +168,7 @@ CREATE TABLE usage_rollup (
     cost_micros   bigint  NOT NULL,
     latency_ms    bigint  NOT NULL, -- Σ over the requests that said it
     timed_requests bigint NOT NULL, -- how many said it
-    PRIMARY KEY (school_id, build, granularity, bucket, member_id, service, model, outcome)
+    PRIMARY KEY (school_id, build, day, member_id, service, model, outcome)
 ) WITH (fillfactor = 70);
 
 DO $$
@@ -227,5 +228,33 @@ GRANT SELECT, INSERT, UPDATE ON projection TO ledger_projector;
 CREATE POLICY projection_projector ON projection TO ledger_projector
     USING (true) WITH CHECK (true);
 CREATE POLICY projection_reader ON projection FOR SELECT TO ledger_reader USING (true);
+
+-- What a teacher may know of rows that he does not see: which services his school has pools of,
+-- and, where members draw straight on a pool, how much of its holds has run out (without it his
+-- balance would wait for somebody to record the expiry). SECURITY DEFINER, as narrow as that; the
+-- owner, too, is bound by row-level security, so it is let in to the reader's school alone.
+CREATE POLICY balance_pool_owner ON balance_pool FOR SELECT TO ledger_owner
+    USING (school_id = (SELECT ledger_school()));
+CREATE POLICY balance_hold_owner ON balance_hold FOR SELECT TO ledger_owner
+    USING (school_id = (SELECT ledger_school()));
+CREATE POLICY projection_owner ON projection FOR SELECT TO ledger_owner USING (true);
+
+CREATE FUNCTION ledger_pool_services() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
+    SELECT service FROM balance_pool
+     WHERE school_id = ledger_school()
+       AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+$$;
+
+CREATE FUNCTION ledger_expired_direct_holds(at timestamptz)
+RETURNS TABLE (service text, units bigint)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
+    SELECT h.service, least(sum(h.units), 9223372036854775807)::bigint
+      FROM balance_hold AS h
+     WHERE h.school_id = ledger_school()
+       AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+       AND h.level = 'pool' AND h.expires_at <= at
+     GROUP BY h.service
+$$;
 
 RESET ROLE;

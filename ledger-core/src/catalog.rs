@@ -26,7 +26,10 @@ pub enum Event {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal v $version:literal <- $noun:ident($type:ident::$variant:ident);)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident = $name:literal v $version:literal <- $noun:ident($type:ident::$variant:ident);
+    )*) => {
         /// The name of an event's type, as it stands in the log.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind { $($(#[$doc])* $kind,)* }
@@ -66,7 +69,8 @@ macro_rules! kinds {
             /// Reads an event as it was written, whatever its version.
             ///
             /// # Errors
-            /// [`UnreadableEvent`] when the kind or version was never written, or the data is not its.
+            /// [`UnreadableEvent`] when the kind or version was never written, or the data is not
+            /// of its form.
             pub fn read(kind: &str, version: i16, data: Value) -> Result<Self, UnreadableEvent> {
                 let known = Kind::ALL.iter().find(|known| known.as_str() == kind);
                 match (known, version) {

@@ -4,9 +4,9 @@ use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Line};
 use crate::catalog::Event;
 use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
-use crate::plan::Catalogue;
+use crate::plan::{Catalogue, Quotas};
 use crate::refusal::Refusal;
-use crate::school::{self, SchoolCommand};
+use crate::school::{self, School, SchoolCommand};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
@@ -66,7 +66,7 @@ pub struct Recorded {
     pub event: Event,
 }
 
-/// Something that time alone brings about.
+/// Something that comes about without anybody asking for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
     /// The key of its event.
@@ -101,10 +101,21 @@ pub fn decide(
         .collect())
 }
 
-/// The first thing that time alone has brought about by `now` and that is not recorded yet.
-/// Ask again after taking it in, until there is none.
+/// The first thing that nobody asks for, that has come about by `now` and is not recorded yet: a
+/// hold ran out, or one that closed left units with a member who is gone. Time never runs
+/// backwards here either. Ask again after taking it in, until there is none.
 #[must_use]
 pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
+    if let Some(event) = allocation::due(state) {
+        return Some(Due {
+            key: CommandKey::Consequence(state.head),
+            fact: Fact {
+                occurred_at: state.last_at,
+                event,
+            },
+        });
+    }
+    let now = state.not_before_last(now);
     usage::due(state, now).map(|(hold_id, fact)| Due {
         key: CommandKey::HoldExpiry(hold_id),
         fact,
@@ -114,7 +125,7 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
 /// Takes one recorded event into the state.
 pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
-        Event::School(event) => school::evolve(state, event),
+        Event::School(event) => school::evolve(state, recorded.seq, event),
         Event::Allocation(event) => allocation::evolve(state, event),
         Event::Usage(event) => usage::evolve(state, event),
     }
@@ -142,7 +153,30 @@ pub struct AccountView {
     pub line: Line,
 }
 
-/// The accounts that an action is about, for a command that found it so already.
+/// What a school bought and its own rules, as a command's answer shows them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SchoolView {
+    /// The school.
+    pub school: School,
+    /// Units of each service in a period.
+    pub totals: Quotas,
+}
+
+/// The school that an action is about, when it is about what it bought or its own rules.
+#[must_use]
+pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
+    let Action::School(SchoolCommand::SetSubscription(_) | SchoolCommand::ChangeSettings(_)) =
+        action
+    else {
+        return None;
+    };
+    Some(SchoolView {
+        school: state.school().ok()?.clone(),
+        totals: state.totals(),
+    })
+}
+
+/// The accounts that an action is about.
 #[must_use]
 pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> Vec<AccountView> {
     let view = |member_id, name: &str| {

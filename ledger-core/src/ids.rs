@@ -1,6 +1,6 @@
 //! Identities: opaque ids of schools, members and actors, positions in a stream, event ids.
 
-use compact_str::CompactString;
+use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
@@ -60,7 +60,8 @@ impl std::fmt::Display for Seq {
     }
 }
 
-/// The longest [`Key`] in characters: long enough for any provider's call id, short enough for an index.
+/// The longest [`Key`] in characters: long enough for any provider's call id, short enough for an
+/// index.
 pub const KEY_CHARS_MAX: usize = 128;
 
 /// An id that a caller chose: a debit's or hold's `id`, or an `Idempotency-Key`.
@@ -106,7 +107,8 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// What makes a command's events unique in their school for ever: where its key comes from, and the key.
+/// What makes a command's events unique in their school for ever: where its key comes from, and
+/// the key.
 ///
 /// The first event's id is the UUIDv5 (RFC 9562 §5.5) of `source` and `key`; the event at
 /// `index` n > 0 derives from that one, so a command's events are found again from its key alone.
@@ -122,6 +124,8 @@ pub enum CommandKey {
     HoldClosing(Key),
     /// A hold's `id`, for its expiry, which nobody asks for.
     HoldExpiry(Key),
+    /// What the event at this position leaves to be done, which nobody asks for.
+    Consequence(Seq),
     /// A command that carries no key of its own; the edge drew this id for it.
     Fresh(Uuid),
 }
@@ -133,19 +137,24 @@ impl CommandKey {
     /// The id of the command's first event.
     #[must_use]
     pub fn first_event_id(&self) -> EventId {
+        let position;
         let (source, key) = match self {
-            Self::Request(key) => ("request", key),
-            Self::Debit(key) => ("debit", key),
-            Self::Hold(key) => ("hold", key),
-            Self::HoldClosing(key) => ("hold-closing", key),
-            Self::HoldExpiry(key) => ("hold-expiry", key),
+            Self::Request(key) => ("request", key.as_str()),
+            Self::Debit(key) => ("debit", key.as_str()),
+            Self::Hold(key) => ("hold", key.as_str()),
+            Self::HoldClosing(key) => ("hold-closing", key.as_str()),
+            Self::HoldExpiry(key) => ("hold-expiry", key.as_str()),
+            Self::Consequence(seq) => {
+                position = format_compact!("{seq}");
+                ("consequence", position.as_str())
+            }
             Self::Fresh(id) => return EventId(*id),
         };
         // A separator that no key contains keeps ("a", "b:c") and ("a:b", "c") apart.
-        let mut name = String::with_capacity(source.len() + 1 + key.as_str().len());
+        let mut name = String::with_capacity(source.len() + 1 + key.len());
         name.push_str(source);
         name.push('\u{1f}');
-        name.push_str(key.as_str());
+        name.push_str(key);
         EventId(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
     }
 }

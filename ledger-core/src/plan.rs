@@ -218,11 +218,13 @@ impl Catalogue {
 
     /// How calls of `service` are counted; a service that is gone from the file counts requests.
     #[must_use]
-    pub fn meter(&self, service: &ServiceId) -> Meter {
+    pub fn meter(&self, service: &ServiceId) -> &Meter {
+        const REQUESTS: &Meter = &Meter::Request {
+            weights: Vec::new(),
+        };
         self.services
             .get(service)
-            .map(|spec| spec.meter.clone())
-            .unwrap_or_default()
+            .map_or(REQUESTS, |spec| &spec.meter)
     }
 
     /// Every service, in the order of their names.

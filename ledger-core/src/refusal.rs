@@ -51,7 +51,10 @@ pub enum Refusal {
         name: String,
     },
     /// The school's plan does not include the command.
-    #[error("the plan includes {} allocation management, this needs {}", has.as_str(), needs.as_str())]
+    #[error(
+        "the plan includes {} allocation management, this needs {}",
+        has.as_str(), needs.as_str()
+    )]
     PlanRequired {
         /// What the plan switches on.
         has: Management,
@@ -60,14 +63,15 @@ pub enum Refusal {
         /// The least tier that has it for a school of this type, if any has.
         tier: Option<Tier>,
     },
-    /// The plan asked for has no allocation management, and members still hold allocations.
+    /// The plan asked for has no allocation management, and members still hold unused units.
     #[error(
-        "{allocated} units of {service} are allocated and the plan asked for has no allocations; revoke them first"
+        "{allocated} unused units of {service} are allocated and the plan asked for has no \
+         allocations; revoke them first"
     )]
     AllocationsOutstanding {
         /// Of which service.
         service: ServiceId,
-        /// How much.
+        /// How much is allocated and not used.
         allocated: Quota,
     },
     /// An amount does not fit or a rule on amounts is broken.
@@ -79,7 +83,7 @@ pub enum Refusal {
     /// A transfer names the same member as giver and taker.
     #[error("a transfer needs two different members")]
     TransferToSelf,
-    /// A batch names the same holder and service twice.
+    /// A batch names the same holder and service twice; only transfers may come together.
     #[error("the batch names this holder and service in an earlier row; put them together")]
     RepeatedRow,
     /// Some rows of a batch are refused, so none is done.

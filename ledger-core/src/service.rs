@@ -5,10 +5,12 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::quantity::Units;
 
-/// The longest service name in characters; also what a state keeps inline.
+/// The longest service name in characters: room for a vendor and a model family, short in an index.
+/// Up to 24 of them stand inline in a state, as all built-in names do.
 pub const SERVICE_CHARS_MAX: usize = 40;
 
-/// A service's canonical name, such as `claude_messages`: lower-case letters, digits, `_`, `-`, `.`.
+/// A service's canonical name, such as `claude_messages`: lower-case letters, digits, `_`, `-` and
+/// `.`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ServiceId(CompactString);
@@ -69,7 +71,8 @@ pub enum Meter {
         #[serde(default)]
         weights: Vec<ModelWeight>,
     },
-    /// Every 1,000 tokens begun, input and output together, are so many units; at least 1,000 count.
+    /// Every 1,000 tokens begun, input and output together, are so many units; at least 1,000
+    /// count.
     ThousandTokens {
         /// Units for 1,000 tokens.
         units: Units,

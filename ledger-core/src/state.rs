@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Line, Pool};
 use crate::ids::{MemberId, Seq};
+use crate::plan::Quotas;
 use crate::refusal::Refusal;
-use crate::school::{Member, School, Standing};
+use crate::school::{Leavers, Member, School, Standing};
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 use crate::usage::Holds;
@@ -22,6 +23,7 @@ pub struct SchoolState {
     pub(crate) school: Option<School>,
     pub(crate) pools: BTreeMap<ServiceId, Pool>,
     pub(crate) members: BTreeMap<MemberId, Member>,
+    pub(crate) leavers: Leavers,
     pub(crate) holds: Holds,
 }
 
@@ -33,6 +35,7 @@ impl Default for SchoolState {
             school: None,
             pools: BTreeMap::new(),
             members: BTreeMap::new(),
+            leavers: Leavers::default(),
             holds: Holds::default(),
         }
     }
@@ -97,6 +100,14 @@ impl SchoolState {
     /// The school's pools, in the order of their services' names.
     pub fn pools(&self) -> impl Iterator<Item = (&ServiceId, &Pool)> {
         self.pools.iter()
+    }
+
+    /// Units of each service in a period.
+    #[must_use]
+    pub fn totals(&self) -> Quotas {
+        self.pools()
+            .map(|(service, pool)| (service.clone(), pool.total))
+            .collect()
     }
 
     /// The holds that are open.

@@ -1,4 +1,4 @@
-//! Free text that people write (a reason): it stays beside the log, the log keeps a commitment to it.
+//! Free text that people write (a reason): it stays beside the log, which keeps a commitment.
 //!
 //! An event holds SHA-256(salt ‖ text). Whoever has text and salt can prove what was said; when a
 //! person is erased, text and salt go and every byte of the log stays (SPEC §6).
@@ -68,7 +68,7 @@ pub struct Commitment(pub [u8; 32]);
 impl Commitment {
     fn from_hex(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        if hex.len() != 64 || !hex.is_ascii() {
+        if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
         for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {

@@ -1,21 +1,34 @@
 //! Instants as data. The core has no clock: every "now" arrives inside a command.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// An instant in UTC with the precision that Postgres keeps: one microsecond.
+/// An instant in UTC with the precision that Postgres keeps, one microsecond, in the years that
+/// RFC 3339 writes, 0 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// The earliest instant that exists; the "last recorded" instant of an empty stream.
-    pub const MIN: Self = Self(DateTime::<Utc>::MIN_UTC);
+    /// The earliest instant; the "last recorded" instant of an empty stream.
+    pub const MIN: Self = Self::from_micros(-62_167_219_200_000_000);
 
-    /// Truncates to whole microseconds, so that a value read back from Postgres is the one written.
+    /// The latest instant.
+    pub const MAX: Self = Self::from_micros(253_402_300_799_999_999);
+
+    /// Truncates to whole microseconds, and makes a leap second the second after it, so that a
+    /// value read back from Postgres is the one written. What lies outside becomes the nearest of
+    /// [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn new(instant: DateTime<Utc>) -> Self {
-        Self(instant.trunc_subsecs(6))
+        Self::from_micros(instant.timestamp_micros()).clamp(Self::MIN, Self::MAX)
+    }
+
+    const fn from_micros(micros: i64) -> Self {
+        match DateTime::from_timestamp_micros(micros) {
+            Some(instant) => Self(instant),
+            None => Self(DateTime::<Utc>::UNIX_EPOCH),
+        }
     }
 
     /// The instant as chrono has it.
@@ -24,18 +37,23 @@ impl Timestamp {
         self.0
     }
 
-    /// This instant `seconds` later, or the end of time when that does not exist.
+    /// This instant `seconds` later (or, below zero, earlier), as far as there are instants.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
         TimeDelta::try_seconds(seconds)
             .and_then(|delta| self.0.checked_add_signed(delta))
-            .map_or(Self(DateTime::<Utc>::MAX_UTC), Self::new)
+            .map_or(if seconds < 0 { Self::MIN } else { Self::MAX }, Self::new)
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        DateTime::<Utc>::deserialize(deserializer).map(Self::new)
+        let instant = DateTime::<Utc>::deserialize(deserializer)?;
+        if (0..=9999).contains(&instant.year()) {
+            Ok(Self::new(instant))
+        } else {
+            Err(de::Error::custom("an instant has a year from 0 to 9999"))
+        }
     }
 }
 

@@ -20,10 +20,18 @@ impl Postgres {
     /// # Panics
     /// When Postgres cannot be started: nothing can be tested then.
     pub async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("ledger").tempdir().expect("a folder");
-        let mut postgres = Self { cluster: None, folder };
+        let folder = tempfile::Builder::new()
+            .prefix("ledger")
+            .tempdir()
+            .expect("a folder");
+        let mut postgres = Self {
+            cluster: None,
+            folder,
+        };
         postgres.restart().await;
-        migrate(&postgres.url()).await.expect("the migrations apply");
+        migrate(&postgres.url())
+            .await
+            .expect("the migrations apply");
         postgres
     }
 
@@ -34,7 +42,11 @@ impl Postgres {
     pub async fn restart(&mut self) {
         self.cluster = None;
         let options = ClusterOptions::new(self.folder.path());
-        self.cluster = Some(PrivateCluster::start(options).await.expect("a private Postgres"));
+        self.cluster = Some(
+            PrivateCluster::start(options)
+                .await
+                .expect("a private Postgres"),
+        );
     }
 
     /// The superuser's URL.
@@ -82,7 +94,10 @@ impl Postgres {
 /// # Panics
 /// When the query fails.
 pub async fn number(pool: &PgPool, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(pool).await.expect("a number")
+    sqlx::query_scalar(sql)
+        .fetch_one(pool)
+        .await
+        .expect("a number")
 }
 
 /// The pool of one role.

@@ -47,7 +47,12 @@ pub fn key(text: &str) -> Key {
 /// A writer on `database`, with the built-in catalogue.
 #[must_use]
 pub fn writer(database: &Database, settings: WriterSettings) -> (Writer, WriterTasks) {
-    Writer::start(database, &Arc::new(Catalogue::built_in()), &Wakes::default(), settings)
+    Writer::start(
+        database,
+        &Arc::new(Catalogue::built_in()),
+        &Wakes::default(),
+        settings,
+    )
 }
 
 /// An action as the writer takes it. The fingerprint stands for the action's own words.
@@ -60,7 +65,10 @@ pub fn request(key: CommandKey, action: Action) -> Request {
 #[must_use]
 pub fn request_at(now: Timestamp, key: CommandKey, action: Action) -> Request {
     let fingerprint = Fingerprint::of(format!("{action:?}").as_bytes());
-    let actor = Actor { role: Role::PlatformAdmin, id: ActorId(Uuid::from_u128(1)) };
+    let actor = Actor {
+        role: Role::PlatformAdmin,
+        id: ActorId(Uuid::from_u128(1)),
+    };
     Request::new(key, fingerprint, Command { actor, now, action })
 }
 
@@ -91,7 +99,10 @@ pub fn debit(id: &str, member_id: MemberId, n: i64) -> Request {
         occurred_at: None,
         call: CallFacts::default(),
     };
-    request(CommandKey::Debit(id), Action::Usage(UsageCommand::Debit(debit)))
+    request(
+        CommandKey::Debit(id),
+        Action::Usage(UsageCommand::Debit(debit)),
+    )
 }
 
 /// A hold.
@@ -105,7 +116,11 @@ pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i
         units: units(n),
         ttl_seconds,
     };
-    request_at(at, CommandKey::Hold(hold_id), Action::Usage(UsageCommand::PlaceHold(hold)))
+    request_at(
+        at,
+        CommandKey::Hold(hold_id),
+        Action::Usage(UsageCommand::PlaceHold(hold)),
+    )
 }
 
 /// A settle.
@@ -119,15 +134,27 @@ pub fn settle(at: Timestamp, id: &str, n: i64) -> Request {
         call: CallFacts::default(),
         recalled: None,
     };
-    request_at(at, CommandKey::HoldClosing(hold_id), Action::Usage(UsageCommand::Settle(settle)))
+    request_at(
+        at,
+        CommandKey::HoldClosing(hold_id),
+        Action::Usage(UsageCommand::Settle(settle)),
+    )
 }
 
 /// A release.
 #[must_use]
 pub fn release(at: Timestamp, id: &str) -> Request {
     let hold_id = key(id);
-    let release = ReleaseHold { hold_id: hold_id.clone(), reason: None, recalled: None };
-    request_at(at, CommandKey::HoldClosing(hold_id), Action::Usage(UsageCommand::Release(release)))
+    let release = ReleaseHold {
+        hold_id: hold_id.clone(),
+        reason: None,
+        recalled: None,
+    };
+    request_at(
+        at,
+        CommandKey::HoldClosing(hold_id),
+        Action::Usage(UsageCommand::Release(release)),
+    )
 }
 
 /// Sets a member's allocation.
@@ -140,8 +167,11 @@ pub fn allocate(member_id: MemberId, n: i64) -> Request {
         priority: None,
         auto_renew: None,
     };
-    let command =
-        AllocationCommand::Apply { rows: vec![row], reason: reason(), as_batch: false };
+    let command = AllocationCommand::Apply {
+        rows: vec![row],
+        reason: reason(),
+        as_batch: false,
+    };
     request(fresh(), Action::Allocation(command))
 }
 
@@ -151,11 +181,20 @@ pub fn allocate(member_id: MemberId, n: i64) -> Request {
 /// When an external id is none.
 #[must_use]
 pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Request {
-    let command = EnrolMember { member_id, role, claimed: Vec::new() };
-    let external_ids =
-        external_ids.iter().map(|id| ExternalId::new(id).expect("an external id")).collect();
+    let command = EnrolMember {
+        member_id,
+        role,
+        claimed: Vec::new(),
+    };
+    let external_ids = external_ids
+        .iter()
+        .map(|id| ExternalId::new(id).expect("an external id"))
+        .collect();
     Request {
-        beside: Beside::Member(DirectoryEntry { external_ids, ..DirectoryEntry::default() }),
+        beside: Beside::Member(DirectoryEntry {
+            external_ids,
+            ..DirectoryEntry::default()
+        }),
         ..request(fresh(), Action::School(SchoolCommand::EnrolMember(command)))
     }
 }
@@ -176,7 +215,10 @@ impl School {
     /// When the writer refuses.
     pub async fn register(writer: &Writer, total: i64, members: usize, allocated: i64) -> Self {
         let id = SchoolId(Uuid::now_v7());
-        let cycle = Cycle { time_zone: chrono_tz::UTC, anchor_day: AnchorDay::FIRST };
+        let cycle = Cycle {
+            time_zone: chrono_tz::UTC,
+            anchor_day: AnchorDay::FIRST,
+        };
         let register = RegisterSchool {
             org_type: OrgType::K12,
             tier: Tier::Enterprise,
@@ -191,13 +233,20 @@ impl School {
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
         let mut requests = vec![
             request(fresh(), Action::School(SchoolCommand::Register(register))),
-            request(fresh(), Action::School(SchoolCommand::ChangeSettings(settings))),
+            request(
+                fresh(),
+                Action::School(SchoolCommand::ChangeSettings(settings)),
+            ),
         ];
         for member in &members {
             requests.push(enrol(*member, Role::Teacher, &[]));
             requests.push(allocate(*member, allocated));
         }
-        for answer in writer.submit_all(id, requests).await.expect("the writer answers") {
+        for answer in writer
+            .submit_all(id, requests)
+            .await
+            .expect("the writer answers")
+        {
             answer.expect("the school is set up");
         }
         Self { id, members }
@@ -208,6 +257,9 @@ impl School {
     /// # Panics
     /// When the writer cannot answer at all.
     pub async fn send(&self, writer: &Writer, request: Request) -> Answer {
-        writer.submit(self.id, request).await.expect("the writer answers")
+        writer
+            .submit(self.id, request)
+            .await
+            .expect("the writer answers")
     }
 }

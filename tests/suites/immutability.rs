@@ -37,19 +37,34 @@ async fn no_role_of_the_service_may_change_events_and_their_owner_is_told_not_to
         let pool = role(&database, service);
         for change in CHANGES {
             let refusal = refusal(&pool, change).await;
-            assert!(refusal.contains("permission denied"), "{service:?}: {change}: {refusal}");
+            assert!(
+                refusal.contains("permission denied"),
+                "{service:?}: {change}: {refusal}"
+            );
         }
     }
     // The superuser passes privileges and policies, as the owner of a table passes its grants.
     for change in CHANGES {
         let refusal = refusal(&superuser, change).await;
-        assert!(refusal.contains("events are immutable"), "superuser: {change}: {refusal}");
+        assert!(
+            refusal.contains("events are immutable"),
+            "superuser: {change}: {refusal}"
+        );
     }
-    sqlx::query("SET session_replication_role = replica").execute(&superuser).await.unwrap();
+    sqlx::query("SET session_replication_role = replica")
+        .execute(&superuser)
+        .await
+        .unwrap();
     let in_replica_mode = refusal(&superuser, "DELETE FROM event").await;
-    assert!(in_replica_mode.contains("events are immutable"), "{in_replica_mode}");
+    assert!(
+        in_replica_mode.contains("events are immutable"),
+        "{in_replica_mode}"
+    );
 
-    assert_eq!(number(&superuser, "SELECT count(*) FROM event").await, before);
+    assert_eq!(
+        number(&superuser, "SELECT count(*) FROM event").await,
+        before
+    );
     drop(writer);
     tasks.finish().await;
 }

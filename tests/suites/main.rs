@@ -2,5 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod architecture;
+mod bad_input;
+mod durability;
+mod executable;
 mod immutability;
+mod overspend;
+mod row_security;
 mod writer;

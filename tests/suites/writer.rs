@@ -18,7 +18,7 @@ use sqlx::PgPool;
 fn refusal(answer: Answer) -> Refusal {
     match answer.unwrap_err().reason {
         RefusedBy::Rule(refusal) => *refusal,
-        RefusedBy::KeyReused => panic!("the key was reused"),
+        RefusedBy::KeyReused | RefusedBy::VersionMoved { .. } => panic!("not refused by a rule"),
     }
 }
 
@@ -29,10 +29,15 @@ fn done(answer: Answer) -> Receipt {
 /// The log folded from its first event, and its head, which must be the number of its events.
 async fn folded(pool: &PgPool, school: &School) -> ledger_core::SchoolState {
     let mut conn = pool.acquire().await.unwrap();
-    let events =
-        feed::read_after(&mut conn, school.id, Seq::ZERO, i64::MAX, None).await.unwrap();
+    let events = feed::read_after(&mut conn, school.id, Seq::ZERO, i64::MAX, None)
+        .await
+        .unwrap();
     for (index, event) in events.iter().enumerate() {
-        assert_eq!(event.seq.0, i64::try_from(index).unwrap() + 1, "seq has a gap");
+        assert_eq!(
+            event.seq.0,
+            i64::try_from(index).unwrap() + 1,
+            "seq has a gap"
+        );
     }
     fold(&events)
 }
@@ -50,11 +55,18 @@ async fn a_repeated_command_gets_its_first_outcome_and_another_body_is_refused()
     assert!(!first.replayed && again.replayed);
     assert_eq!((first.seq, &first.events), (again.seq, &again.events));
 
-    let other = school.send(&writer, debit("a", member, 4)).await.unwrap_err();
+    let other = school
+        .send(&writer, debit("a", member, 4))
+        .await
+        .unwrap_err();
     assert!(matches!(other.reason, RefusedBy::KeyReused));
 
     // In one batch, and where the first of two was refused.
-    let batch = vec![debit("c", member, 1), debit("c", member, 1), debit("d", member, 99)];
+    let batch = vec![
+        debit("c", member, 1),
+        debit("c", member, 1),
+        debit("d", member, 99),
+    ];
     let answers = writer.submit_all(school.id, batch).await.unwrap();
     let [c, c_again, d] = <[Answer; 3]>::try_from(answers).unwrap();
     let (c, c_again) = (done(c), done(c_again));
@@ -69,13 +81,16 @@ async fn a_batch_of_allocations_is_replayed_whole() {
     let postgres = Postgres::start().await;
     let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100_000, 100, 10).await;
-    let rows = school.members.iter().map(|member| ledger_core::allocation::AllocationRow {
-        member_id: *member,
-        service: CLAUDE.to_owned(),
-        change: ledger_core::allocation::Change::Add(ledger_tests::school::units(5)),
-        priority: None,
-        auto_renew: None,
-    });
+    let rows = school
+        .members
+        .iter()
+        .map(|member| ledger_core::allocation::AllocationRow {
+            member_id: *member,
+            service: CLAUDE.to_owned(),
+            change: ledger_core::allocation::Change::Add(ledger_tests::school::units(5)),
+            priority: None,
+            auto_renew: None,
+        });
     let batch = ledger_tests::school::request(
         ledger_core::CommandKey::Request(ledger_tests::school::key("import 1")),
         ledger_core::Action::Allocation(ledger_core::allocation::AllocationCommand::Apply {
@@ -103,7 +118,11 @@ async fn a_hold_closes_once_even_when_it_expired_and_the_state_was_loaded_anew()
 
     done(school.send(&writer, hold(start, "h1", member, 4, 60)).await);
     done(school.send(&writer, hold(start, "h2", member, 4, 60)).await);
-    done(school.send(&writer, hold(start, "h3", member, 2, 600)).await);
+    done(
+        school
+            .send(&writer, hold(start, "h3", member, 2, 600))
+            .await,
+    );
     let full = refusal(school.send(&writer, hold(start, "h4", member, 1, 60)).await);
     assert!(matches!(full, Refusal::Shortfall(_)));
 
@@ -123,12 +142,21 @@ async fn a_hold_closes_once_even_when_it_expired_and_the_state_was_loaded_anew()
     ));
 
     // Releasing one that ran out is done already; releasing none is not found.
-    assert!(done(school.send(&writer, release(later, "h2")).await).events.is_empty());
+    assert!(
+        done(school.send(&writer, release(later, "h2")).await)
+            .events
+            .is_empty()
+    );
     assert!(matches!(
         refusal(school.send(&writer, release(later, "nothing")).await),
         Refusal::HoldNotFound { .. }
     ));
-    assert_eq!(done(school.send(&writer, release(later, "h3")).await).events.len(), 1);
+    assert_eq!(
+        done(school.send(&writer, release(later, "h3")).await)
+            .events
+            .len(),
+        1
+    );
     assert!(done(school.send(&other, release(later, "h3")).await).replayed);
 }
 
@@ -141,24 +169,39 @@ async fn an_external_id_names_its_member_until_he_leaves() {
     let bob = ledger_core::MemberId(uuid::Uuid::now_v7());
     let by_subject = |id: &str| {
         let nobody = ledger_core::MemberId(uuid::Uuid::nil());
-        Request { subject: ExternalId::new("proxy|42"), ..debit(id, nobody, 1) }
+        Request {
+            subject: ExternalId::new("proxy|42"),
+            ..debit(id, nobody, 1)
+        }
     };
 
     assert!(matches!(
         refusal(school.send(&writer, by_subject("1")).await),
         Refusal::MemberNotFound { member_id: None }
     ));
-    done(school.send(&writer, enrol(ada, Role::Teacher, &["proxy|42", "ada@x"])).await);
+    done(
+        school
+            .send(&writer, enrol(ada, Role::Teacher, &["proxy|42", "ada@x"]))
+            .await,
+    );
     done(school.send(&writer, allocate(ada, 10)).await);
     let debited = done(school.send(&writer, by_subject("1")).await);
     assert_eq!(debited.events[0].event.member_id(), Some(ada));
 
     // Taken, also inside one batch; free again when she leaves.
-    let taken = refusal(school.send(&writer, enrol(bob, Role::Teacher, &["proxy|42"])).await);
+    let taken = refusal(
+        school
+            .send(&writer, enrol(bob, Role::Teacher, &["proxy|42"]))
+            .await,
+    );
     assert!(matches!(taken, Refusal::ExternalIdTaken { .. }));
     let both = vec![
         enrol(bob, Role::Teacher, &["shared"]),
-        enrol(ledger_core::MemberId(uuid::Uuid::now_v7()), Role::Teacher, &["shared"]),
+        enrol(
+            ledger_core::MemberId(uuid::Uuid::now_v7()),
+            Role::Teacher,
+            &["shared"],
+        ),
     ];
     let answers = writer.submit_all(school.id, both).await.unwrap();
     assert!(answers[0].is_ok() && answers[1].is_err());
@@ -176,8 +219,9 @@ async fn an_external_id_names_its_member_until_he_leaves() {
 async fn two_writers_on_one_school_never_overspend_and_leave_no_gap() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
-    let writers: Vec<_> =
-        (0..2).map(|_| writer(&database, WriterSettings::default())).collect();
+    let writers: Vec<_> = (0..2)
+        .map(|_| writer(&database, WriterSettings::default()))
+        .collect();
     let school = School::register(&writers[0].0, 1_000, 1, 1_000).await;
     let member = school.members[0];
 
@@ -193,16 +237,26 @@ async fn two_writers_on_one_school_never_overspend_and_leave_no_gap() {
             done
         })
     });
-    let done: i64 =
-        futures::future::join_all(clients).await.into_iter().map(Result::unwrap).sum();
+    let done: i64 = futures::future::join_all(clients)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .sum();
     assert_eq!(done, 1_000);
 
     let superuser = postgres.superuser().await;
     let state = folded(&role(&database, DatabaseRole::Writer), &school).await;
-    let line = state.member(member).unwrap().line(&ServiceId::new(CLAUDE).unwrap());
+    let line = state
+        .member(member)
+        .unwrap()
+        .line(&ServiceId::new(CLAUDE).unwrap());
     assert_eq!((line.used.get(), line.held.get()), (1_000, 0));
     assert_eq!(
-        number(&superuser, "SELECT count(*) FROM event WHERE kind = 'usage_debited'").await,
+        number(
+            &superuser,
+            "SELECT count(*) FROM event WHERE kind = 'usage_debited'"
+        )
+        .await,
         1_000
     );
 }
@@ -211,7 +265,10 @@ async fn two_writers_on_one_school_never_overspend_and_leave_no_gap() {
 async fn deleting_every_snapshot_changes_no_answer() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
-    let settings = WriterSettings { snapshot_every: 10, ..WriterSettings::default() };
+    let settings = WriterSettings {
+        snapshot_every: 10,
+        ..WriterSettings::default()
+    };
     let (writer, tasks) = writer(&database, settings);
     let school = School::register(&writer, 100_000, 3, 10_000).await;
     for n in 0..200 {
@@ -224,17 +281,36 @@ async fn deleting_every_snapshot_changes_no_answer() {
     let superuser = postgres.superuser().await;
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while number(&superuser, "SELECT count(*) FROM snapshot").await == 0 {
-        assert!(std::time::Instant::now() < deadline, "no snapshot was taken");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "no snapshot was taken"
+        );
         tokio::task::yield_now().await;
     }
     let pool = role(&database, DatabaseRole::Writer);
     let expected = folded(&pool, &school).await;
     let mut conn = pool.acquire().await.unwrap();
-    assert_eq!(load_as_of(&mut conn, school.id, None).await.unwrap(), expected);
-    let early = load_as_of(&mut conn, school.id, Some(Seq(100))).await.unwrap();
-    sqlx::query("DELETE FROM snapshot").execute(&superuser).await.unwrap();
-    assert_eq!(load_as_of(&mut conn, school.id, None).await.unwrap(), expected);
-    assert_eq!(load_as_of(&mut conn, school.id, Some(Seq(100))).await.unwrap(), early);
+    assert_eq!(
+        load_as_of(&mut conn, school.id, None).await.unwrap(),
+        expected
+    );
+    let early = load_as_of(&mut conn, school.id, Some(Seq(100)))
+        .await
+        .unwrap();
+    sqlx::query("DELETE FROM snapshot")
+        .execute(&superuser)
+        .await
+        .unwrap();
+    assert_eq!(
+        load_as_of(&mut conn, school.id, None).await.unwrap(),
+        expected
+    );
+    assert_eq!(
+        load_as_of(&mut conn, school.id, Some(Seq(100)))
+            .await
+            .unwrap(),
+        early
+    );
     assert_eq!(early.head(), Seq(100));
 }
 
@@ -260,7 +336,10 @@ async fn an_event_that_cannot_be_read_stops_its_own_school_and_no_other() {
     .unwrap();
 
     // One shard, so that both schools meet in one batch.
-    let settings = WriterSettings { shards: 1, ..WriterSettings::default() };
+    let settings = WriterSettings {
+        shards: 1,
+        ..WriterSettings::default()
+    };
     let (second, _second_tasks) = writer(&database, settings);
     let (of_broken, of_sound) = tokio::join!(
         second.submit(broken.id, debit("1", broken.members[0], 1)),
@@ -277,9 +356,28 @@ async fn a_dry_run_shows_what_would_happen_and_leaves_no_trace() {
     let (writer, _tasks) = writer(&database, WriterSettings::default());
     let school = School::register(&writer, 100, 1, 10).await;
     let before = folded(&role(&database, DatabaseRole::Writer), &school).await;
-    let would = Request { dry_run: true, ..allocate(school.members[0], 50) };
+    let would = Request {
+        dry_run: true,
+        ..allocate(school.members[0], 50)
+    };
     let receipt = done(school.send(&writer, would.clone()).await);
     assert_eq!((receipt.events.len(), receipt.seq), (1, before.head()));
-    assert_eq!(folded(&role(&database, DatabaseRole::Writer), &school).await, before);
-    assert!(!done(school.send(&writer, Request { dry_run: false, ..would }).await).replayed);
+    assert_eq!(
+        folded(&role(&database, DatabaseRole::Writer), &school).await,
+        before
+    );
+    assert!(
+        !done(
+            school
+                .send(
+                    &writer,
+                    Request {
+                        dry_run: false,
+                        ..would
+                    }
+                )
+                .await
+        )
+        .replayed
+    );
 }

@@ -14,7 +14,7 @@ use crate::ids::MemberId;
 use crate::plan::{Catalogue, Management};
 use crate::quantity::{Quota, Units};
 use crate::refusal::{Refusal, RowRefusal, known_service};
-use crate::school::{School, Standing};
+use crate::school::{Member, School, Standing};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::text::{Commitment, FreeText};
@@ -75,15 +75,46 @@ struct Resolved<'a> {
     rank: u8,
 }
 
+/// The lines that the rows so far name. One row changes a line, or transfers move units on it:
+/// both together would come out differently in another order.
+#[derive(Default)]
+struct Named {
+    changed: BTreeSet<(MemberId, ServiceId)>,
+    moved: BTreeSet<(MemberId, ServiceId)>,
+}
+
+impl Named {
+    fn take(&mut self, row: &AllocationRow, service: &ServiceId) -> Result<(), Refusal> {
+        let line = (row.member_id, service.clone());
+        let repeated = match row.change {
+            Change::Transfer { to, .. } => {
+                let other = (to, service.clone());
+                let changed = self.changed.contains(&line) || self.changed.contains(&other);
+                self.moved.extend([line, other]);
+                changed
+            }
+            Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep => {
+                self.moved.contains(&line) || !self.changed.insert(line)
+            }
+        };
+        if repeated {
+            Err(Refusal::RepeatedRow)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 impl Batch<'_> {
-    /// Rows that give back are done before rows that take, so that a batch succeeds whenever its
-    /// end is allowed and no event between breaks a rule. Within a kind the given order holds.
+    /// Rows that give back are done before rows that take, so that a batch succeeds in any order
+    /// of its rows whenever its end is allowed, and no event between breaks a rule. Transfers
+    /// alone build on each other: they keep the given order.
     fn apply(&self, state: &SchoolState, rows: &[AllocationRow]) -> Result<Vec<Event>, Refusal> {
         let mut refused = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut named = Named::default();
         let mut resolved = Vec::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
-            match self.resolve(state, &mut seen, index, row) {
+            match self.resolve(state, &mut named, index, row) {
                 Ok(row) => resolved.push(row),
                 Err(refusal) => refused.push(RowRefusal { index, refusal }),
             }
@@ -116,16 +147,13 @@ impl Batch<'_> {
     fn resolve<'r>(
         &self,
         state: &SchoolState,
-        seen: &mut BTreeSet<(MemberId, ServiceId)>,
+        named: &mut Named,
         index: usize,
         row: &'r AllocationRow,
     ) -> Result<Resolved<'r>, Refusal> {
         let service = known_service(self.catalogue, &row.service)?;
         let line = state.present_member(row.member_id)?.line(&service);
-        let is_transfer = matches!(row.change, Change::Transfer { .. });
-        if !is_transfer && !seen.insert((row.member_id, service.clone())) {
-            return Err(Refusal::RepeatedRow);
-        }
+        named.take(row, &service)?;
         let rank = match row.change {
             Change::Revoke(_) => 0,
             Change::Set(units) if units.fits_in(line.allocated) => 0,
@@ -153,7 +181,7 @@ impl Batch<'_> {
         after.allocated = match row.change {
             Change::Set(units) => units,
             Change::Add(units) => plus(before.allocated, above_zero(units)?)?,
-            Change::Revoke(None) => Quota::Finite(before.spent()).min(before.allocated),
+            Change::Revoke(None) => before.least(),
             Change::Revoke(Some(units)) => draft.without(service, &before, above_zero(units)?)?,
             Change::Transfer { units, to } => {
                 needs(self.catalogue, self.school, Management::Advanced)?;
@@ -310,7 +338,10 @@ pub(crate) fn default_grant(
         .settings
         .default_grant
         .iter()
-        .map(|(service, grant)| (service, held(service), draft.reachable(service, *grant)))
+        .map(|(service, grant)| {
+            let before = held(service);
+            (service, before, draft.reachable(service, before, *grant))
+        })
         .filter(|(_, before, after)| before.fits_in(*after) && before != after)
         .map(|(service, before, after)| {
             Event::Allocation(AllocationEvent::Allocated(AllocationChanged {
@@ -327,13 +358,35 @@ pub(crate) fn default_grant(
         .collect()
 }
 
-/// What is not used or held of a leaving member's line returns to the pool.
-pub(crate) fn returned_on_removal(
+/// The first line on which somebody who left still holds units that are not used or held.
+pub(crate) fn due(state: &SchoolState) -> Option<Event> {
+    state.leavers.iter().find_map(|member_id| {
+        let member = state.member(member_id).ok()?;
+        returned_on_removal(state, member_id, member).next()
+    })
+}
+
+/// What is not used or held of a leaving member's lines returns to the pool.
+pub(crate) fn returned_on_removal<'a>(
+    state: &'a SchoolState,
+    member_id: MemberId,
+    member: &'a Member,
+) -> impl Iterator<Item = Event> + 'a {
+    member
+        .lines()
+        .filter_map(move |(service, line)| line_returned(state, member_id, service, line))
+}
+
+/// An unlimited line stays where what was used of it does not fit beside the finite allocations
+/// into 64 bits: the total is unlimited then, and nothing is missing from it.
+fn line_returned(
+    state: &SchoolState,
     member_id: MemberId,
     service: &ServiceId,
     line: &Line,
 ) -> Option<Event> {
-    let after = Quota::Finite(line.spent()).min(line.allocated);
+    let after = line.least();
+    state.pool(service).replacing(line.allocated, after)?;
     (after != line.allocated).then(|| {
         Event::Allocation(AllocationEvent::Revoked(AllocationChanged {
             member_id,

@@ -51,7 +51,10 @@ impl<'a> Draft<'a> {
         self.check_usage(service, &before, after.allocated)?;
         self.check_cap(service, &before, after.allocated)?;
         let pool = self.pool(service);
-        let Some(new_pool) = pool.replacing(before.allocated, after.allocated) else {
+        let replaced = pool
+            .replacing(before.allocated, after.allocated)
+            .filter(|new_pool| new_pool.may_follow(&pool));
+        let Some(new_pool) = replaced else {
             return Err(self.pool_exceeded(service, &pool, &before, after.allocated));
         };
         self.put(member, service, after, new_pool);
@@ -72,7 +75,8 @@ impl<'a> Draft<'a> {
         let pool = self.pool(service);
         let moved = pool
             .replacing(from_before.allocated, from.1.allocated)
-            .and_then(|pool| pool.replacing(to_before.allocated, to.1.allocated));
+            .and_then(|pool| pool.replacing(to_before.allocated, to.1.allocated))
+            .filter(|new_pool| new_pool.may_follow(&pool));
         let Some(new_pool) = moved else {
             return Err(self.pool_exceeded(service, &pool, &to_before, to.1.allocated));
         };
@@ -108,11 +112,18 @@ impl<'a> Draft<'a> {
         ))
     }
 
-    /// As much of `wanted` as the pool and the cap leave.
-    pub(super) fn reachable(&self, service: &ServiceId, wanted: Quota) -> Quota {
-        wanted
-            .min(self.pool(service).unallocated())
-            .min(self.cap(service))
+    /// As much of `wanted` as the pool and the cap leave to somebody who holds `before`; no more
+    /// than that where the sum would not fit into 64 bits.
+    pub(super) fn reachable(&self, service: &ServiceId, before: Quota, wanted: Quota) -> Quota {
+        let pool = self.pool(service);
+        let at_hand = match (before, pool.unallocated()) {
+            (Quota::Finite(before), Quota::Finite(left)) => {
+                Quota::Finite(before.saturating_add(left))
+            }
+            (Quota::Unlimited, _) | (_, Quota::Unlimited) => Quota::Unlimited,
+        };
+        let after = wanted.min(at_hand).min(self.cap(service));
+        pool.replacing(before, after).map_or(before, |_| after)
     }
 
     fn put(&mut self, member: MemberId, service: &ServiceId, line: Line, pool: Pool) {
@@ -170,6 +181,9 @@ impl<'a> Draft<'a> {
         before: &Line,
         after: Quota,
     ) -> Refusal {
+        if pool.total == Quota::Unlimited {
+            return Refusal::AmountOutOfRange;
+        }
         let more = match (after, before.allocated) {
             (Quota::Finite(after), Quota::Finite(before)) => {
                 Quota::Finite(after.saturating_sub(before))

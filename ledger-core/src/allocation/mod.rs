@@ -13,5 +13,5 @@ pub use event::{
 };
 pub use state::{Line, Pool, Priority};
 
-pub(crate) use decide::{decide, default_grant, returned_on_removal};
+pub(crate) use decide::{decide, default_grant, due, returned_on_removal};
 pub(crate) use state::evolve;

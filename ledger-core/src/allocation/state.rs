@@ -64,6 +64,12 @@ impl Line {
         self.allocated.minus(self.spent())
     }
 
+    /// What stays allocated when all that is not used or held is taken back.
+    #[must_use]
+    pub fn least(&self) -> Quota {
+        Quota::Finite(self.spent()).min(self.allocated)
+    }
+
     pub(crate) fn tally(&mut self) -> Tally<'_> {
         Tally {
             used: &mut self.used,
@@ -108,21 +114,23 @@ impl Pool {
         self.unlimited_holders == 0 && self.allocated.is_zero()
     }
 
-    /// What is spoken for: allocated, or drawn straight on the pool.
+    /// What is spoken for: allocated, or drawn straight on the pool. Unlimited also where the sum
+    /// is beyond 64 bits.
     #[must_use]
     pub fn committed(&self) -> Quota {
-        match self.allocated() {
-            Quota::Finite(units) => Quota::Finite(units.saturating_add(self.direct_spent())),
-            Quota::Unlimited => Quota::Unlimited,
-        }
+        self.finite_committed()
+            .and_then(|sum| Units::new(i64::try_from(sum).ok()?).ok())
+            .map_or(Quota::Unlimited, Quota::Finite)
     }
 
-    /// total − what is spoken for.
+    /// total − what is spoken for, never below zero.
     #[must_use]
     pub fn unallocated(&self) -> Quota {
-        // An unlimited allocation stands only under an unlimited total, which nothing exhausts.
-        self.total
-            .minus(self.committed().finite().unwrap_or(Units::ZERO))
+        match (self.total, self.committed()) {
+            (Quota::Unlimited, _) => Quota::Unlimited,
+            (Quota::Finite(_), Quota::Finite(committed)) => self.total.minus(committed),
+            (Quota::Finite(_), Quota::Unlimited) => Quota::ZERO,
+        }
     }
 
     /// total − used − held: what the school can still use in this period.
@@ -142,11 +150,15 @@ impl Pool {
         }
     }
 
-    fn direct_spent(&self) -> Units {
-        self.direct_used.saturating_add(self.direct_held)
+    /// What is spoken for, exactly, or `None` when a member holds an unlimited allocation.
+    fn finite_committed(&self) -> Option<i128> {
+        let parts = [self.allocated, self.direct_used, self.direct_held];
+        let sum = parts.map(|units| i128::from(units.get())).into_iter().sum();
+        (self.unlimited_holders == 0).then_some(sum)
     }
 
-    /// This pool with one member's allocation changed, or `None` when it does not fit.
+    /// This pool with one member's allocation changed, or `None` when the sum of the finite
+    /// allocations is beyond 64 bits.
     #[must_use]
     pub(crate) fn replacing(mut self, before: Quota, after: Quota) -> Option<Self> {
         self.take_out(before);
@@ -154,7 +166,21 @@ impl Pool {
             Quota::Finite(units) => self.allocated = self.allocated.checked_add(units)?,
             Quota::Unlimited => self.unlimited_holders = self.unlimited_holders.checked_add(1)?,
         }
-        self.committed().fits_in(self.total).then_some(self)
+        Some(self)
+    }
+
+    /// Whether this pool may come after `before`: what is spoken for fits into the total, or is
+    /// no more than it was, where usage that happened had exceeded it.
+    #[must_use]
+    pub(crate) fn may_follow(&self, before: &Self) -> bool {
+        let fits = |total: Units| {
+            let committed = self.finite_committed()?;
+            let most = i128::from(total.get()).max(before.finite_committed()?);
+            Some(committed <= most)
+        };
+        self.total
+            .finite()
+            .is_none_or(|total| fits(total).unwrap_or(false))
     }
 
     fn take_out(&mut self, before: Quota) {
@@ -219,8 +245,8 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &AllocationEvent) {
     }
 }
 
-fn set_allocated(state: &mut SchoolState, member: MemberId, service: &ServiceId, after: Quota) {
-    let Some(member) = state.members.get_mut(&member) else {
+fn set_allocated(state: &mut SchoolState, member_id: MemberId, service: &ServiceId, after: Quota) {
+    let Some(member) = state.members.get_mut(&member_id) else {
         return;
     };
     let line = member.line_mut(service);
@@ -230,6 +256,7 @@ fn set_allocated(state: &mut SchoolState, member: MemberId, service: &ServiceId,
         .or_default()
         .replace(line.allocated, after);
     line.allocated = after;
+    state.leavers.note(member_id, member);
 }
 
 fn set_terms(

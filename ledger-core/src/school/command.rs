@@ -45,7 +45,7 @@ pub struct RegisterSchool {
 }
 
 /// Change what a school bought. What is not named stays, except that a total which was the old
-/// plan's default becomes the new plan's.
+/// plan's default becomes the new plan's, and so does self-service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSubscription {
     /// What it pays for now.

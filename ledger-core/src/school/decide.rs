@@ -12,8 +12,8 @@ use crate::actor::Role;
 use crate::allocation;
 use crate::catalog::Event;
 use crate::ids::MemberId;
-use crate::plan::{Catalogue, Management, OrgType, Quotas};
-use crate::quantity::{Quota, Units};
+use crate::plan::{Catalogue, Management, OrgType, Tier};
+use crate::quantity::Quota;
 use crate::refusal::{Level, Refusal, Rule, Shortfall};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -74,11 +74,7 @@ fn subscribe(
     let tier = command.tier.unwrap_or(school.tier);
     let old_plan = catalogue.plan(school.org_type, school.tier);
     let plan = catalogue.plan(school.org_type, tier);
-    let totals_before: Quotas = state
-        .pools
-        .iter()
-        .map(|(service, pool)| (service.clone(), pool.total))
-        .collect();
+    let totals_before = state.totals();
     let mut totals = totals_before.clone();
     for (service, total) in &plan.totals {
         let current = totals.get(service);
@@ -91,26 +87,61 @@ fn subscribe(
         check_total(state, school, service, *total)?;
     }
     if plan.management == Management::None {
-        let held = state.pools.iter().find(|(_, pool)| !pool.holds_nothing());
-        if let Some((service, pool)) = held {
-            return Err(Refusal::AllocationsOutstanding {
-                service: service.clone(),
-                allocated: pool.allocated(),
-            });
-        }
+        check_nothing_unused(state)?;
     }
     if tier == school.tier && plan.management == school.management && totals == totals_before {
         return Ok(Vec::new());
     }
-    Ok(vec![Event::School(SchoolEvent::SubscriptionChanged(
-        SubscriptionChanged {
-            tier_before: school.tier,
-            tier,
-            management: plan.management,
-            totals_before,
-            totals,
-        },
-    ))])
+    let changed = Event::School(SchoolEvent::SubscriptionChanged(SubscriptionChanged {
+        tier_before: school.tier,
+        tier,
+        management: plan.management,
+        totals_before,
+        totals,
+    }));
+    let events = std::iter::once(changed).chain(self_service(catalogue, school, tier));
+    Ok(events.collect())
+}
+
+/// A school that has self-service as its tier has it by default goes with the new tier's default.
+fn self_service(catalogue: &Catalogue, school: &School, tier: Tier) -> Option<Event> {
+    let before = &school.settings;
+    let old_default = catalogue.defaults.self_service_requests(school.tier);
+    let new_default = catalogue.defaults.self_service_requests(tier);
+    if before.self_service_requests != old_default || old_default == new_default {
+        return None;
+    }
+    let before = before.clone();
+    let after = Settings {
+        self_service_requests: new_default,
+        ..before.clone()
+    };
+    let changed = SettingsChanged { before, after };
+    Some(Event::School(SchoolEvent::SettingsChanged(changed)))
+}
+
+/// Without allocation management nobody could take back what members hold and did not use; what
+/// they used stays on their lines until the period ends.
+fn check_nothing_unused(state: &SchoolState) -> Result<(), Refusal> {
+    for (service, pool) in &state.pools {
+        if pool.holds_nothing() {
+            continue;
+        }
+        let unused = state.members.values().fold(Quota::ZERO, |sum, member| {
+            let line = member.line(service);
+            match (sum, line.allocated.minus(line.used)) {
+                (Quota::Finite(sum), Quota::Finite(more)) => sum.saturating_add(more).into(),
+                (Quota::Unlimited, _) | (_, Quota::Unlimited) => Quota::Unlimited,
+            }
+        });
+        if unused != Quota::ZERO {
+            return Err(Refusal::AllocationsOutstanding {
+                service: service.clone(),
+                allocated: unused,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A total must cover what was used and is held, and what is allocated.
@@ -190,11 +221,10 @@ fn enrol(
             external_id: claim.external_id.clone(),
         });
     }
-    let present = state
-        .members
-        .values()
-        .any(|member| member.standing != Standing::Removed);
-    if school.org_type == OrgType::Individual && present {
+    let mut members = state.members.values();
+    if school.org_type == OrgType::Individual
+        && members.any(|member| member.standing != Standing::Removed)
+    {
         return Err(Refusal::IndividualIsOneMember);
     }
     let mut events = vec![Event::School(SchoolEvent::MemberEnrolled(MemberEnrolled {
@@ -226,11 +256,7 @@ fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusa
     if member.standing == Standing::Removed {
         return Ok(Vec::new());
     }
-    let mut events: Vec<_> = member
-        .lines()
-        .filter(|(_, line)| line.allocated != Quota::Finite(Units::ZERO))
-        .filter_map(|(service, line)| allocation::returned_on_removal(member_id, service, line))
-        .collect();
+    let mut events: Vec<_> = allocation::returned_on_removal(state, member_id, member).collect();
     events.push(Event::School(SchoolEvent::MemberRemoved(MemberRemoved {
         member_id,
     })));

@@ -24,7 +24,8 @@ pub enum SchoolEvent {
     MemberRemoved(MemberRemoved),
 }
 
-/// The school exists. Holds everything that the plan gave it, so that a later catalogue changes nothing.
+/// The school exists. Holds everything that the plan gave it, so that a later catalogue changes
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchoolRegistered {

@@ -15,4 +15,4 @@ pub use event::{
 pub use state::{Member, School, Standing};
 
 pub(crate) use decide::decide;
-pub(crate) use state::evolve;
+pub(crate) use state::{Leavers, evolve};

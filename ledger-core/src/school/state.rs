@@ -1,10 +1,13 @@
 //! What a school's own events amount to.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::{SchoolEvent, Settings};
 use crate::actor::Role;
 use crate::allocation::Line;
+use crate::ids::{MemberId, Seq};
 use crate::period::{Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
@@ -25,6 +28,8 @@ pub struct School {
     pub period: Period,
     /// Its own rules.
     pub settings: Settings,
+    /// The event that last changed what it bought or its own rules.
+    pub version: Seq,
 }
 
 /// Whether a member may use what he holds.
@@ -98,7 +103,34 @@ impl Member {
     }
 }
 
-pub(crate) fn evolve(state: &mut SchoolState, event: &SchoolEvent) {
+/// Those who left and still hold units that they did not use: a call in flight when they left
+/// used less than was held for it. Kept apart so that [`crate::due`] need not look for them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Leavers(BTreeSet<MemberId>);
+
+impl Leavers {
+    /// Each of them; few, since most leave with no call in flight.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = MemberId> {
+        self.0.iter().copied()
+    }
+
+    /// Takes down how it stands with `member` now.
+    pub(crate) fn note(&mut self, member_id: MemberId, member: &Member) {
+        let left = member.standing == Standing::Removed;
+        if left
+            && member
+                .lines()
+                .any(|(_, line)| line.least() != line.allocated)
+        {
+            self.0.insert(member_id);
+        } else if !self.0.is_empty() {
+            self.0.remove(&member_id);
+        }
+    }
+}
+
+pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
     match event {
         SchoolEvent::Registered(e) => {
             state.school = Some(School {
@@ -112,6 +144,7 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &SchoolEvent) {
                     default_grant: e.default_grant.clone(),
                     self_service_requests: e.self_service_requests,
                 },
+                version: seq,
             });
             set_totals(state, &e.totals);
         }
@@ -119,12 +152,14 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &SchoolEvent) {
             if let Some(school) = &mut state.school {
                 school.tier = e.tier;
                 school.management = e.management;
+                school.version = seq;
             }
             set_totals(state, &e.totals);
         }
         SchoolEvent::SettingsChanged(e) => {
             if let Some(school) = &mut state.school {
                 school.settings = e.after.clone();
+                school.version = seq;
             }
         }
         SchoolEvent::MemberEnrolled(e) => {
@@ -134,6 +169,7 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &SchoolEvent) {
                 .or_insert_with(|| Member::new(e.role));
             member.role = e.role;
             member.standing = Standing::Active;
+            state.leavers.note(e.member_id, member);
         }
         SchoolEvent::MemberRoleChanged(e) => {
             if let Some(member) = state.members.get_mut(&e.member_id) {
@@ -143,6 +179,7 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &SchoolEvent) {
         SchoolEvent::MemberRemoved(e) => {
             if let Some(member) = state.members.get_mut(&e.member_id) {
                 member.standing = Standing::Removed;
+                state.leavers.note(e.member_id, member);
             }
         }
     }

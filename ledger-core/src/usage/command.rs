@@ -58,7 +58,8 @@ pub struct PlaceHold {
     pub service: String,
     /// How many units; at least one.
     pub units: Units,
-    /// How long, 1 to [`TTL_SECONDS_MAX`].
+    /// How long, 1 to [`TTL_SECONDS_MAX`]: the edge refuses what lies outside, here it is the
+    /// nearest of the two.
     pub ttl_seconds: i64,
 }
 

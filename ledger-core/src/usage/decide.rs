@@ -1,7 +1,7 @@
 //! The rules of spending: what fits is spent, what happened is recorded.
 
 use super::command::{
-    Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
+    Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
 use super::event::{
     Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
@@ -84,7 +84,7 @@ fn place(
         member_id: command.member_id,
         service,
         units: command.units,
-        expires_at: now.plus_seconds(command.ttl_seconds),
+        expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
         level,
         balance,
     });
@@ -107,11 +107,8 @@ fn settle(
     let units = metered(catalogue, &hold.service, command.units, &command.call)?;
     let freed_units = if late { Units::ZERO } else { hold.units };
     let account = Account::of(state, hold.member_id, &hold.service, hold.level);
-    let at_hand = account.line.held.saturating_sub(freed_units);
-    let left = account
-        .line
-        .allocated
-        .minus(account.line.used.saturating_add(at_hand));
+    let beyond_hold = units.saturating_sub(freed_units);
+    let overage = !account.line.available().covers(beyond_hold);
     let balance = account.after(freed_units, units, Units::ZERO)?;
     let event = UsageEvent::HoldSettled(HoldSettled {
         hold_id: command.hold_id.clone(),
@@ -119,7 +116,7 @@ fn settle(
         service: hold.service.clone(),
         units,
         freed_units,
-        overage: !left.covers(units),
+        overage,
         late,
         level: hold.level,
         balance,

@@ -164,7 +164,7 @@ pub struct HoldSettled {
     pub units: Units,
     /// How many units were still held for it, which are now free: none when it came late.
     pub freed_units: Units,
-    /// Whether the usage exceeds what was available: it happened, so it is recorded.
+    /// Whether the part beyond the hold exceeds what was available: it happened, so it is recorded.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
     /// Whether the hold had expired.

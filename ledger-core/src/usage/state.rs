@@ -72,6 +72,7 @@ impl Holds {
     }
 
     fn insert(&mut self, hold_id: Key, hold: Hold) {
+        self.remove(&hold_id);
         self.by_expiry.insert((hold.expires_at, hold_id.clone()));
         self.by_id.insert(hold_id, hold);
     }
@@ -182,6 +183,7 @@ fn shift(
         Level::Member => {
             if let Some(member) = state.members.get_mut(&member_id) {
                 member.line_mut(service).tally().shift(freed, used, held);
+                state.leavers.note(member_id, member);
             }
         }
     }

@@ -39,6 +39,7 @@ mod leftover;
 mod lock;
 mod log;
 mod ready;
+mod running;
 mod settings;
 mod url;
 
@@ -47,6 +48,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 pub use error::ClusterError;
+pub use running::running_url;
 
 use folders::Folders;
 use keeper::Keeper;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ledger_core::decider::{accounts, decide, due};
+use ledger_core::allocation::AllocationCommand;
+use ledger_core::decider::{accounts, decide, due, school_view};
 use ledger_core::school::SchoolCommand;
 use ledger_core::{
     Action, Actor, Catalogue, EventId, Fact, Fingerprint, Period, Recorded, Refusal, SchoolId,
@@ -18,7 +19,7 @@ use super::beside::Kept;
 use super::load::{catch_up, load};
 use super::lookup::{self, Known, Owners};
 use super::replay;
-use super::request::{Answer, Receipt, Refused, RefusedBy, Request, WriteError};
+use super::request::{Answer, Found, Receipt, Refused, RefusedBy, Request, WriteError};
 use super::shard::{Answers, Shard, Submission};
 use super::state_cache::Cached;
 use crate::database::DatabaseRole;
@@ -104,12 +105,14 @@ enum Outcome {
         range: Range<usize>,
         event_id: EventId,
         period: Period,
+        found: Found,
     },
     /// The events of an earlier command of this batch, which it repeats.
     Repeated {
         range: Range<usize>,
         event_id: EventId,
         period: Period,
+        found: Found,
     },
     /// An answer that needs no commit.
     Ready(Box<Answer>),
@@ -322,6 +325,9 @@ impl Batch {
             }
         }
         self.catch_up_with_time(school_id, request.command.now);
+        if let Some(moved) = self.version_moved(school_id, request) {
+            return Ok(self.refuse(school_id, request, moved));
+        }
         match self.resolve_and_decide(school_id, request) {
             Ok(facts) if request.dry_run => Ok(self.foretell(school_id, request, facts)),
             Ok(facts) if facts.is_empty() => Ok(self.unchanged(school_id, request)),
@@ -350,7 +356,7 @@ impl Batch {
             events,
             replayed: true,
             period: self.period_at(school_id, recorded_at),
-            unchanged: Vec::new(),
+            found: self.left(school_id, request),
         }))))
     }
 
@@ -366,6 +372,7 @@ impl Batch {
             range,
             event_id,
             period,
+            found: self.left(school_id, request),
         }
     }
 
@@ -384,6 +391,13 @@ impl Batch {
                 fingerprint: None,
             });
         }
+    }
+
+    /// Whether the school is not any more what the caller took it for.
+    fn version_moved(&self, school_id: SchoolId, request: &Request) -> Option<RefusedBy> {
+        let expected = request.if_version?;
+        let version = self.state(school_id)?.school().ok()?.version;
+        (version != expected).then_some(RefusedBy::VersionMoved { version })
     }
 
     fn resolve_and_decide(
@@ -439,6 +453,7 @@ impl Batch {
             range,
             event_id,
             period,
+            found: self.left(school_id, request),
         }
     }
 
@@ -461,7 +476,7 @@ impl Batch {
             events,
             replayed: false,
             period: self.period_at(school_id, now),
-            unchanged: self.accounts(school_id, request),
+            found: self.found(school_id, request),
         })))
     }
 
@@ -472,7 +487,7 @@ impl Batch {
             events: Vec::new(),
             replayed: false,
             period: self.period_at(school_id, request.command.now),
-            unchanged: self.accounts(school_id, request),
+            found: self.found(school_id, request),
         })))
     }
 
@@ -486,14 +501,25 @@ impl Batch {
         })))
     }
 
-    fn accounts(
-        &self,
-        school_id: SchoolId,
-        request: &Request,
-    ) -> Vec<ledger_core::decider::AccountView> {
+    /// What the command is about as it stands.
+    fn found(&self, school_id: SchoolId, request: &Request) -> Found {
+        let action = &request.command.action;
         self.state(school_id)
-            .map(|state| accounts(&self.catalogue, state, &request.command.action))
-            .unwrap_or_default()
+            .map_or_else(Found::default, |state| Found {
+                accounts: accounts(&self.catalogue, state, action),
+                school: school_view(state, action).map(Box::new),
+            })
+    }
+
+    /// What a command that brought something about leaves, as far as its events do not tell: new
+    /// terms of an allocation do not name its amount.
+    fn left(&self, school_id: SchoolId, request: &Request) -> Found {
+        match &request.command.action {
+            Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
+                self.found(school_id, request)
+            }
+            Action::School(_) | Action::Allocation(_) | Action::Usage(_) => Found::default(),
+        }
     }
 
     fn state(&self, school_id: SchoolId) -> Option<&SchoolState> {
@@ -557,24 +583,27 @@ impl Batch {
             })
             .collect();
         let mut answer = |outcome| {
-            let (events, event_id, period, replayed) = match outcome {
+            let (events, event_id, period, found, replayed) = match outcome {
                 Outcome::Appended {
                     range,
                     event_id,
                     period,
+                    found,
                 } => (
                     events[range].iter_mut().filter_map(Option::take).collect(),
                     event_id,
                     period,
+                    found,
                     false,
                 ),
                 Outcome::Repeated {
                     range,
                     event_id,
                     period,
+                    found,
                 } => {
                     let events = repeated.get(&range.start).cloned().unwrap_or_default();
-                    (events, event_id, period, true)
+                    (events, event_id, period, found, true)
                 }
                 Outcome::Ready(answer) => return *answer,
             };
@@ -587,7 +616,7 @@ impl Batch {
                 events,
                 replayed,
                 period,
-                unchanged: Vec::new(),
+                found,
             })
         };
         let answers = outcomes

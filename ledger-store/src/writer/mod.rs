@@ -32,7 +32,8 @@ use tokio::task::JoinSet;
 
 pub use load::load_as_of;
 pub use request::{
-    Answer, Beside, DirectoryEntry, ExternalId, Receipt, Refused, RefusedBy, Request, WriteError,
+    Answer, Beside, DirectoryEntry, ExternalId, Found, Receipt, Refused, RefusedBy, Request,
+    WriteError,
 };
 
 use crate::database::Database;

@@ -1,6 +1,6 @@
 //! What goes to the writer and what comes back.
 
-use ledger_core::decider::AccountView;
+use ledger_core::decider::{AccountView, SchoolView};
 use ledger_core::{
     Command, CommandKey, EventId, Fingerprint, MemberId, Period, Recorded, Refusal, Seq,
 };
@@ -18,6 +18,8 @@ pub struct Request {
     pub command: Command,
     /// Decide and answer, append nothing.
     pub dry_run: bool,
+    /// Refuse, unless the event that last changed what the school bought or its own rules is this.
+    pub if_version: Option<Seq>,
     /// The member of a usage command by external id; looked up under the stream's lock and set in
     /// the command.
     pub subject: Option<ExternalId>,
@@ -34,6 +36,7 @@ impl Request {
             fingerprint,
             command,
             dry_run: false,
+            if_version: None,
             subject: None,
             beside: Beside::Nothing,
         }
@@ -99,8 +102,18 @@ pub struct Receipt {
     pub replayed: bool,
     /// The billing cycle in which it was done.
     pub period: Period,
-    /// The accounts that it is about, when it brought about nothing.
-    pub unchanged: Vec<AccountView>,
+    /// What it is about, as far as its events do not tell.
+    pub found: Found,
+}
+
+/// What a command is about as it stands: of a dry run and a command that brought about nothing as
+/// it found it, of a change to one allocation as it left it. Empty for all others.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The accounts, in the order of the command's rows.
+    pub accounts: Vec<AccountView>,
+    /// The school, when it is about what that bought or its own rules.
+    pub school: Option<Box<SchoolView>>,
 }
 
 /// A command that was not done.
@@ -121,6 +134,11 @@ pub enum RefusedBy {
     Rule(Box<Refusal>),
     /// The key was used for another body.
     KeyReused,
+    /// What the school bought or its own rules were changed in between.
+    VersionMoved {
+        /// The event that last did.
+        version: Seq,
+    },
 }
 
 /// A command that may or may not have been done; sending it again is safe.

@@ -1,0 +1,283 @@
+//! Who calls, once that is proved.
+
+use std::fmt;
+
+use ledger_core::{Actor, ActorId, Role, SchoolId};
+use uuid::Uuid;
+
+use super::api_key::ApiKeyId;
+use super::error::AuthError;
+
+/// The namespace of the actor ids of subjects that are no UUIDs (a random UUID, fixed for ever:
+/// the log names people by what comes out of it).
+const ACTORS: Uuid = Uuid::from_u128(0x5b0c_9a41_7f3e_4d6a_8c52_e1d9_03b7_64fa);
+
+/// The namespace of credential ids (a random UUID). These live as long as the process.
+const CREDENTIALS: Uuid = Uuid::from_u128(0xc7e2_51d8_0a96_4f1b_b3d4_92fe_6870_1c5d);
+
+/// The longest subject in characters: as long as an external id of the directory may be.
+pub const SUBJECT_CHARS_MAX: usize = 256;
+
+/// Which schools a credential is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tenancy {
+    /// One.
+    School(SchoolId),
+    /// Every school of the installation.
+    AllSchools,
+}
+
+impl Tenancy {
+    /// Whether `school` is one of them. The nil id is nobody's school: in the table of API keys it
+    /// stands for all schools, so that it must never name one.
+    #[must_use]
+    pub fn includes(self, school: SchoolId) -> bool {
+        !school.0.is_nil()
+            && match self {
+                Self::School(own) => own == school,
+                Self::AllSchools => true,
+            }
+    }
+
+    /// The id in the `school_id` column of a credential's row: nil for all schools.
+    #[must_use]
+    pub fn column(self) -> Uuid {
+        match self {
+            Self::School(school) => school.0,
+            Self::AllSchools => Uuid::nil(),
+        }
+    }
+
+    /// The tenancy that [`column`](Self::column) wrote.
+    #[must_use]
+    pub fn from_column(school_id: Uuid) -> Self {
+        if school_id.is_nil() {
+            Self::AllSchools
+        } else {
+            Self::School(SchoolId(school_id))
+        }
+    }
+}
+
+/// What a rate limit counts by: one for each subject of a school, or API key. Not one for each
+/// token, or a fresh token would be a fresh limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialId(Uuid);
+
+/// A caller whose token or API key was good: what he may be, and where.
+///
+/// **Invariant:** the role is never [`Role::System`], and only a proxy or a platform admin is for
+/// all schools. Nobody else can make one: who holds one was authenticated.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Who acts, as commands and events name him.
+    pub actor: Actor,
+    /// What he may be: the actor's role.
+    pub role: Role,
+    /// Where.
+    pub tenancy: Tenancy,
+    /// The token's `sub`, or what stands for it with an API key. It may be an e-mail address: it
+    /// goes into no event and no log line.
+    pub subject: String,
+    /// What his requests are counted by.
+    pub id: CredentialId,
+    proved: Proved,
+}
+
+/// Keeps the rest of the program from making a [`Credential`] out of nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Proved;
+
+impl Credential {
+    /// What a verified token's claims amount to.
+    ///
+    /// A platform admin is for every school, whatever school his token names. A proxy whose token
+    /// names none is for all. Everybody else belongs to one.
+    pub(super) fn from_claims(
+        role: Role,
+        school: Option<SchoolId>,
+        subject: &str,
+    ) -> Result<Self, AuthError> {
+        if !(1..=SUBJECT_CHARS_MAX).contains(&subject.chars().count()) {
+            return Err(AuthError::InvalidClaim("sub"));
+        }
+        if school.is_some_and(|school| school.0.is_nil()) {
+            return Err(AuthError::UnknownSchool);
+        }
+        let tenancy = match (role, school) {
+            (Role::System, _) => return Err(AuthError::UnknownRole),
+            (Role::PlatformAdmin, _) | (Role::Proxy, None) => Tenancy::AllSchools,
+            (
+                Role::Teacher
+                | Role::Principal
+                | Role::PrincipalAdmin
+                | Role::Auditor
+                | Role::Proxy,
+                Some(school),
+            ) => Tenancy::School(school),
+            (Role::Teacher | Role::Principal | Role::PrincipalAdmin | Role::Auditor, None) => {
+                return Err(AuthError::SchoolRequired);
+            }
+        };
+        Ok(Self {
+            actor: Actor {
+                role,
+                id: actor_id(subject),
+            },
+            role,
+            tenancy,
+            subject: subject.to_owned(),
+            id: credential_id("token", tenancy, subject),
+            proved: Proved,
+        })
+    }
+
+    /// A proxy by its API key.
+    pub(super) fn from_api_key(tenancy: Tenancy, key: ApiKeyId) -> Self {
+        // Where the key belongs is a part of the name: key ids are unique in their school only.
+        let subject = format!("api-key:{}:{key}", tenancy.column().simple());
+        Self {
+            actor: Actor {
+                role: Role::Proxy,
+                id: actor_id(&subject),
+            },
+            role: Role::Proxy,
+            tenancy,
+            id: credential_id("api-key", tenancy, &subject),
+            subject,
+            proved: Proved,
+        }
+    }
+}
+
+// Without the subject, which may name a person.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("actor", &self.actor)
+            .field("tenancy", &self.tenancy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A subject that is a UUID is its own actor id; the UUIDv5 of any other. The nil UUID is the
+/// ledger's own id (`Actor::SYSTEM`), so that as a subject it is text like any other.
+fn actor_id(subject: &str) -> ActorId {
+    match Uuid::try_parse(subject) {
+        Ok(id) if !id.is_nil() => ActorId(id),
+        Ok(_) | Err(_) => ActorId(Uuid::new_v5(&ACTORS, subject.as_bytes())),
+    }
+}
+
+fn credential_id(kind: &str, tenancy: Tenancy, subject: &str) -> CredentialId {
+    let name = format!("{kind}:{}:{subject}", tenancy.column().simple());
+    CredentialId(Uuid::new_v5(&CREDENTIALS, name.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHOOL: SchoolId = SchoolId(Uuid::from_u128(1));
+    const OTHER: SchoolId = SchoolId(Uuid::from_u128(2));
+
+    fn credential(role: Role, school: Option<SchoolId>) -> Result<Credential, AuthError> {
+        Credential::from_claims(role, school, "someone")
+    }
+
+    #[test]
+    fn the_ledgers_own_role_is_no_credential() {
+        for school in [None, Some(SCHOOL)] {
+            let refused = credential(Role::System, school);
+            assert!(matches!(refused, Err(AuthError::UnknownRole)));
+        }
+    }
+
+    #[test]
+    fn a_person_belongs_to_one_school() {
+        for role in [
+            Role::Teacher,
+            Role::Principal,
+            Role::PrincipalAdmin,
+            Role::Auditor,
+        ] {
+            let refused = credential(role, None);
+            assert!(matches!(refused, Err(AuthError::SchoolRequired)), "{role}");
+            let tenancy = credential(role, Some(SCHOOL)).unwrap().tenancy;
+            assert_eq!(tenancy, Tenancy::School(SCHOOL), "{role}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_for_one_school_or_all_and_a_platform_admin_for_all() {
+        let proxy = |school| credential(Role::Proxy, school).unwrap().tenancy;
+        assert_eq!(proxy(None), Tenancy::AllSchools);
+        assert_eq!(proxy(Some(SCHOOL)), Tenancy::School(SCHOOL));
+        for school in [None, Some(SCHOOL)] {
+            let admin = credential(Role::PlatformAdmin, school).unwrap();
+            assert_eq!(admin.tenancy, Tenancy::AllSchools);
+        }
+    }
+
+    #[test]
+    fn the_nil_school_is_nobodys() {
+        let nil = SchoolId(Uuid::nil());
+        assert!(!Tenancy::AllSchools.includes(nil));
+        assert!(!Tenancy::School(nil).includes(nil));
+        for role in [Role::Proxy, Role::Teacher, Role::PlatformAdmin] {
+            let refused = credential(role, Some(nil));
+            assert!(matches!(refused, Err(AuthError::UnknownSchool)), "{role}");
+        }
+        assert!(Tenancy::School(SCHOOL).includes(SCHOOL));
+        assert!(!Tenancy::School(SCHOOL).includes(OTHER));
+        assert!(Tenancy::AllSchools.includes(OTHER));
+    }
+
+    #[test]
+    fn a_uuid_subject_is_the_actor_and_any_other_is_hashed() {
+        let actor = |subject: &str| {
+            Credential::from_claims(Role::Proxy, None, subject)
+                .unwrap()
+                .actor
+                .id
+        };
+        let id = Uuid::from_u128(77);
+        assert_eq!(actor(&id.to_string()), ActorId(id));
+        assert_eq!(
+            actor("teacher@school.example").to_string(),
+            "a10748b0-6e41-54a3-8715-69b280b2ce47",
+            "events hold these ids: they never change"
+        );
+        assert_ne!(actor(&Uuid::nil().to_string()), Actor::SYSTEM.id);
+    }
+
+    #[test]
+    fn a_subject_has_a_length() {
+        for subject in [String::new(), "x".repeat(SUBJECT_CHARS_MAX + 1)] {
+            let refused = Credential::from_claims(Role::Proxy, None, &subject);
+            assert!(matches!(refused, Err(AuthError::InvalidClaim("sub"))));
+        }
+    }
+
+    #[test]
+    fn a_limit_counts_by_subject_and_school() {
+        let id = |school, subject| {
+            Credential::from_claims(Role::Teacher, Some(school), subject)
+                .unwrap()
+                .id
+        };
+        assert_eq!(id(SCHOOL, "a"), id(SCHOOL, "a"));
+        assert_ne!(id(SCHOOL, "a"), id(SCHOOL, "b"));
+        assert_ne!(id(SCHOOL, "a"), id(OTHER, "a"));
+        let key =
+            Credential::from_api_key(Tenancy::School(SCHOOL), "0123456789abcdef".parse().unwrap());
+        let token = Credential::from_claims(Role::Proxy, Some(SCHOOL), &key.subject).unwrap();
+        assert_ne!(key.id, token.id);
+    }
+
+    #[test]
+    fn a_subject_is_not_logged() {
+        let caller = Credential::from_claims(Role::Proxy, None, "teacher@school.example").unwrap();
+        assert!(!format!("{caller:?}").contains("teacher@"));
+    }
+}

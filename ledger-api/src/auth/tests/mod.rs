@@ -1,0 +1,5 @@
+//! The parts together, and on a real Postgres.
+
+mod api_keys;
+mod doors;
+mod postgres;

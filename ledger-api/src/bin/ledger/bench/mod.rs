@@ -1,0 +1,93 @@
+//! `ledger bench`: what this machine does, as ratios within one run.
+//!
+//! Everything is on this machine: a private Postgres in a folder of its own, `ledger serve` as a
+//! process of its own, and the load generator. The yardstick is the same debit written as SQL by
+//! hand, on the same Postgres in the same run. Rounds of the two alternate, and the median round
+//! counts, so that a noisy neighbour disturbs both alike.
+
+mod baseline;
+mod installation;
+mod load;
+mod memory;
+mod report;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use installation::Installation;
+use load::{Load, Pace};
+use report::{Report, median};
+
+/// How the bench is run.
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    /// Seconds of each round.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Rounds of each kind; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections that debit over HTTP at the same time.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Connections that run the same debit as SQL.
+    #[arg(long, default_value_t = 32)]
+    sql_connections: usize,
+    /// Members of the one school that is debited.
+    #[arg(long, default_value_t = 100)]
+    members: usize,
+    /// Schools of 100 members and 3 services that are loaded to weigh the server; 0 leaves it out.
+    #[arg(long, default_value_t = 1_000)]
+    schools: usize,
+}
+
+/// Runs the bench and prints its table.
+pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
+    let installation = Installation::start().await?;
+    let outcome = measure(&args, &installation).await;
+    installation.stop().await?;
+    print!("{}", outcome?);
+    Ok(())
+}
+
+async fn measure(args: &BenchArgs, installation: &Installation) -> anyhow::Result<Report> {
+    let round = Duration::from_secs(args.seconds);
+    let school = installation.school(args.members).await.context("setting the school up")?;
+    let sql = baseline::prepare(installation, args.members).await?;
+    let mut report = Report::default();
+
+    let mut by_sql = Vec::new();
+    let mut by_http = Vec::new();
+    for _ in 0..args.rounds {
+        by_sql.push(baseline::run(&sql, args.sql_connections, round).await?);
+        let load = Load::debits(installation, &school);
+        by_http.push(load.run(args.connections, Pace::Closed, round)?);
+    }
+    let sql = median(&by_sql);
+    let http = median(&by_http);
+    report.row(&format!("the same debit as SQL, {} connections", args.sql_connections), &sql);
+    report.row(&format!("debits over HTTP, {} connections", args.connections), &http);
+    report.ratio("debits over HTTP / as SQL", http.per_second() / sql.per_second());
+
+    let half = Pace::PerSecond(http.per_second() / 2.0);
+    let allocations = Load::allocations(installation, &school);
+    let debits = Load::debits(installation, &school);
+    let (debits, allocations) =
+        load::run_both((debits, args.connections, half), (allocations, 4, Pace::PerSecond(50.0)), round)?;
+    report.row("debits at half that load", &debits);
+    report.row("allocations meanwhile", &allocations);
+
+    let replays = Load::replays(installation, &school);
+    report.row("replays of debits", &replays.run(args.connections, Pace::Closed, round)?);
+    let batches = Load::batches(installation, &school);
+    report.row("debits in batches of 1,000, each", &batches.run(2, Pace::Closed, round)?);
+
+    if args.schools > 0 {
+        let loaded = memory::load(installation, args.schools).await?;
+        report.memory(&loaded);
+    }
+    installation.check_books().await?;
+    Ok(report)
+}

@@ -1,0 +1,312 @@
+//! The school of `ledger demo`: made once, when the log is empty, by the same commands that anybody
+//! would send, in one transaction. Its ids are fixed, so that documents can name them.
+
+use chrono::{DateTime, Utc};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::period::{AnchorDay, Cycle, Tz};
+use ledger_core::school::{EnrolMember, RegisterSchool, SchoolCommand};
+use ledger_core::usage::UsageCommand;
+use ledger_core::{
+    Action, Actor, ActorId, Command, CommandKey, Fingerprint, FreeText, MemberId, OrgType, Quota,
+    Role, SchoolId, Tier, Timestamp, Units,
+};
+use ledger_store::writer::{Beside, DirectoryEntry, ExternalId, Request, Writer};
+use ledger_store::{Database, DatabaseRole};
+use uuid::Uuid;
+
+use super::usage;
+use crate::failure::Failure;
+use crate::token::stand_in;
+
+/// The school.
+pub const SCHOOL: Uuid = Uuid::from_u128(0x1000_0000_0000_4000_8000_0000_0000_0001);
+/// Its principal.
+pub const PRINCIPAL: Uuid = Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0001);
+/// Its auditor.
+pub const AUDITOR: Uuid = Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0002);
+
+/// Where its days begin.
+pub(super) const TIME_ZONE: Tz = Tz::Africa__Johannesburg;
+/// The three built-in services, in the order of the numbers below.
+pub(super) const SERVICES: [&str; 3] = ["claude_messages", "content_generation", "assessment_ai"];
+/// What the school bought of each.
+const TOTALS: [i64; 3] = [1_000, 500, 250];
+
+/// Somebody who teaches there.
+#[derive(Debug)]
+pub struct Teacher {
+    /// The member's id.
+    pub id: Uuid,
+    name: &'static str,
+    email: &'static str,
+    allocated: [i64; 3],
+    priority: Priority,
+    /// Calls of each service in the last days.
+    pub(super) calls: [usize; 3],
+    suspended: Option<&'static str>,
+}
+
+/// Everybody who teaches there. The first has little left, the last is suspended.
+pub const TEACHERS: [Teacher; 4] = [
+    Teacher {
+        id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0011),
+        name: "Thandi Nkosi",
+        email: "thandi.nkosi@riverside.example",
+        allocated: [80, 40, 25],
+        priority: Priority::High,
+        calls: [71, 22, 9],
+        suspended: None,
+    },
+    Teacher {
+        id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0012),
+        name: "Pieter van der Merwe",
+        email: "pieter.vandermerwe@riverside.example",
+        allocated: [60, 30, 20],
+        priority: Priority::Normal,
+        calls: [33, 18, 4],
+        suspended: None,
+    },
+    Teacher {
+        id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0013),
+        name: "Aisha Patel",
+        email: "aisha.patel@riverside.example",
+        allocated: [50, 25, 15],
+        priority: Priority::Normal,
+        calls: [12, 3, 14],
+        suspended: None,
+    },
+    Teacher {
+        id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0014),
+        name: "Sipho Dlamini",
+        email: "sipho.dlamini@riverside.example",
+        allocated: [40, 20, 10],
+        priority: Priority::Low,
+        calls: [5, 0, 1],
+        suspended: Some("on leave until the next term"),
+    },
+];
+
+/// Makes the school when there is none at all.
+pub async fn make_if_empty(database: &Database, writer: &Writer) -> Result<(), Failure> {
+    let is_empty: bool = sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM stream)")
+        .fetch_one(database.pool(DatabaseRole::Writer))
+        .await
+        .map_err(Failure::no)?;
+    if !is_empty {
+        return Ok(());
+    }
+    let requests = commands(Utc::now());
+    let answers = writer
+        .submit_all(SchoolId(SCHOOL), requests)
+        .await
+        .map_err(Failure::no)?;
+    for answer in answers {
+        answer.map_err(|refused| {
+            Failure::no(format!(
+                "the demo school could not be made: {:?}",
+                refused.reason
+            ))
+        })?;
+    }
+    tracing::info!("the demo school is made");
+    Ok(())
+}
+
+/// Every command, in the order in which they are decided.
+fn commands(now: DateTime<Utc>) -> Vec<Request> {
+    let clerk = Clerk {
+        now: Timestamp::new(now),
+    };
+    let mut commands = vec![
+        clerk.register(),
+        clerk.enrol(
+            PRINCIPAL,
+            Role::Principal,
+            "Nomsa Mokoena",
+            "nomsa.mokoena@riverside.example",
+        ),
+        clerk.enrol(
+            AUDITOR,
+            Role::Auditor,
+            "Johan Botha",
+            "johan.botha@riverside.example",
+        ),
+    ];
+    commands.extend(
+        TEACHERS
+            .iter()
+            .map(|t| clerk.enrol(t.id, Role::Teacher, t.name, t.email)),
+    );
+    commands.push(clerk.allocate());
+    commands.extend(clerk.debits(now));
+    commands.extend(TEACHERS.iter().filter_map(|teacher| clerk.suspend(teacher)));
+    commands
+}
+
+/// Writes commands as they would come from outside.
+struct Clerk {
+    now: Timestamp,
+}
+
+impl Clerk {
+    fn register(&self) -> Request {
+        let register = RegisterSchool {
+            org_type: OrgType::K12,
+            tier: Tier::Enterprise,
+            cycle: Cycle {
+                time_zone: TIME_ZONE,
+                anchor_day: AnchorDay::FIRST,
+            },
+            totals: SERVICES
+                .into_iter()
+                .zip(TOTALS)
+                .map(|(service, total)| (service.to_owned(), Quota::Finite(units(total))))
+                .collect(),
+        };
+        let action = Action::School(SchoolCommand::Register(register));
+        Request {
+            beside: Beside::SchoolName("Riverside Demo School".to_owned()),
+            ..self.request(Role::PlatformAdmin, action)
+        }
+    }
+
+    fn enrol(&self, id: Uuid, role: Role, name: &str, email: &str) -> Request {
+        let by = if role == Role::Teacher {
+            Role::Principal
+        } else {
+            Role::PlatformAdmin
+        };
+        let enrol = EnrolMember {
+            member_id: MemberId(id),
+            role,
+            claimed: Vec::new(),
+        };
+        let entry = DirectoryEntry {
+            display_name: Some(name.to_owned()),
+            email: Some(email.to_owned()),
+            external_ids: ExternalId::new(email).into_iter().collect(),
+        };
+        Request {
+            beside: Beside::Member(entry),
+            ..self.request(by, Action::School(SchoolCommand::EnrolMember(enrol)))
+        }
+    }
+
+    fn allocate(&self) -> Request {
+        let row = |teacher: &Teacher, service: usize| AllocationRow {
+            member_id: MemberId(teacher.id),
+            service: SERVICES[service].to_owned(),
+            change: Change::Set(Quota::Finite(units(teacher.allocated[service]))),
+            priority: Some(teacher.priority),
+            auto_renew: Some(teacher.suspended.is_none()),
+        };
+        let rows = TEACHERS
+            .iter()
+            .flat_map(|teacher| (0..SERVICES.len()).map(move |service| row(teacher, service)))
+            .collect();
+        let reason = text("the plan for this term");
+        let apply = AllocationCommand::Apply {
+            rows,
+            reason,
+            as_batch: true,
+        };
+        self.request(Role::Principal, Action::Allocation(apply))
+    }
+
+    fn suspend(&self, teacher: &Teacher) -> Option<Request> {
+        let reason = text(teacher.suspended?);
+        let suspend = AllocationCommand::Suspend {
+            member_id: MemberId(teacher.id),
+            reason,
+        };
+        Some(self.request(Role::Principal, Action::Allocation(suspend)))
+    }
+
+    fn debits(&self, now: DateTime<Utc>) -> impl Iterator<Item = Request> {
+        usage::debits(now).map(|debit| Request {
+            key: CommandKey::Debit(debit.id.clone()),
+            ..self.request(Role::Proxy, Action::Usage(UsageCommand::Debit(debit)))
+        })
+    }
+
+    fn request(&self, role: Role, action: Action) -> Request {
+        let id = if role == Role::Principal {
+            PRINCIPAL
+        } else {
+            stand_in(role)
+        };
+        let fingerprint = Fingerprint::of(format!("{action:?}").as_bytes());
+        let actor = Actor {
+            role,
+            id: ActorId(id),
+        };
+        let command = Command {
+            actor,
+            now: self.now,
+            action,
+        };
+        Request::new(CommandKey::Fresh(Uuid::now_v7()), fingerprint, command)
+    }
+}
+
+/// So many units; never below zero here.
+pub(super) fn units(number: i64) -> Units {
+    Units::new(number).unwrap_or(Units::ZERO)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the texts are constants, and a test makes all of them"
+)]
+fn text(reason: &str) -> FreeText {
+    FreeText::new(reason, rand::random()).expect("a reason")
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use ledger_core::{Catalogue, EventId, Recorded, SchoolState, Seq, ServiceId, decide, evolve};
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_allowed_on_any_day() {
+        for day in 0..40 {
+            let now = "2026-11-24T03:00:00Z".parse::<DateTime<Utc>>().unwrap();
+            let now = now + TimeDelta::days(day);
+            let mut state = SchoolState::default();
+            for request in commands(now) {
+                let command = request.command;
+                let facts = decide(&Catalogue::built_in(), &state, &command).unwrap();
+                for fact in facts {
+                    assert!(fact.occurred_at.get() <= now);
+                    let recorded = Recorded {
+                        school_id: SchoolId(SCHOOL),
+                        seq: state.head().next(),
+                        event_id: EventId(Uuid::nil()),
+                        actor: command.actor,
+                        occurred_at: fact.occurred_at,
+                        recorded_at: Timestamp::new(now),
+                        event: fact.event,
+                    };
+                    evolve(&mut state, &recorded);
+                }
+            }
+            assert!(state.head() > Seq(200), "{}", state.head());
+            for teacher in &TEACHERS {
+                let member = state.member(MemberId(teacher.id)).unwrap();
+                for (index, service) in SERVICES.into_iter().enumerate() {
+                    let line = member.line(&ServiceId::new(service).unwrap());
+                    assert_eq!(
+                        line.allocated,
+                        Quota::Finite(units(teacher.allocated[index]))
+                    );
+                    assert_eq!(
+                        line.used.get(),
+                        i64::try_from(teacher.calls[index]).unwrap()
+                    );
+                }
+            }
+        }
+    }
+}

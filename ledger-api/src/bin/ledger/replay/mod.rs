@@ -1,0 +1,188 @@
+//! `ledger replay`: the log folded by the pure core alone.
+
+mod expiry;
+
+use std::time::Duration;
+
+use chrono::Utc;
+use ledger_api::config::Settings;
+use ledger_api::server::{open_database, stop_on_signal};
+use ledger_api::telemetry;
+use ledger_core::allocation::{Line, Pool};
+use ledger_core::school::Standing;
+use ledger_core::{
+    Management, MemberId, Period, SchoolId, SchoolState, Seq, ServiceId, Timestamp, evolve,
+};
+use ledger_projections::balance::read::{LineBalance, PoolBalance};
+use ledger_store::{Database, DatabaseRole, feed};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::database_args::DatabaseArgs;
+use crate::failure::Failure;
+use crate::output::print_json;
+use expiry::Expired;
+
+/// Events read at a time: about 3 MB of rows in memory.
+const PAGE: i64 = 5_000;
+
+/// Fold a school's log from its first event and print the balances as JSON
+///
+/// Uses the pure rules and the log and nothing else: no snapshot, no read model. The numbers have
+/// the form of the API's balances, so that the two can be compared. Without --as-of-seq they are
+/// as of now: holds that have run out are free.
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// Whose log
+    #[arg(long, value_name = "UUID")]
+    school: Uuid,
+    /// Stop after this event
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    as_of_seq: Option<i64>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl Replay {
+    /// Folds and prints.
+    pub async fn run(self, mut settings: Settings) -> Result<(), Failure> {
+        telemetry::log_to_stderr(&settings.log).map_err(Failure::usage)?;
+        self.database.apply(&mut settings)?;
+        let stop = stop_on_signal().map_err(Failure::no)?;
+        let database = open_database(&settings, Duration::ZERO, &stop)
+            .await
+            .map_err(Failure::no)?;
+        let upto = self.as_of_seq.map(Seq);
+        let state = tokio::select! {
+            state = fold(&database, SchoolId(self.school), upto) => state,
+            () = stop.cancelled() => Err(Failure::no("interrupted")),
+        };
+        database.close().await;
+        let state = state?;
+        let now = upto.is_none().then(|| Timestamp::new(Utc::now()));
+        print_json(&Balances::of(SchoolId(self.school), &state, now)?)
+    }
+}
+
+/// What the school's events up to `upto`, or all of them, amount to.
+async fn fold(
+    database: &Database,
+    school_id: SchoolId,
+    upto: Option<Seq>,
+) -> Result<SchoolState, Failure> {
+    let pool = database.pool(DatabaseRole::Projector);
+    let mut conn = pool.acquire().await.map_err(Failure::no)?;
+    let mut state = SchoolState::default();
+    loop {
+        let room = upto.map_or(PAGE, |upto| PAGE.min(upto.0 - state.head().0));
+        if room <= 0 {
+            break;
+        }
+        let page = feed::read_after(&mut conn, school_id, state.head(), room, None)
+            .await
+            .map_err(Failure::no)?;
+        if page.is_empty() {
+            break;
+        }
+        for event in &page {
+            let expected = state.head().next();
+            if event.seq != expected {
+                return Err(Failure::no(format!("the log has no event {expected}")));
+            }
+            evolve(&mut state, event);
+        }
+    }
+    match (state.head(), upto) {
+        (Seq::ZERO, _) => Err(Failure::no(format!("there is no school {school_id}"))),
+        (head, Some(upto)) if head < upto => Err(Failure::no(format!(
+            "the log of school {school_id} ends with event {head}, before {upto}"
+        ))),
+        _ => Ok(state),
+    }
+}
+
+/// The balances of a school and of everybody in it.
+#[derive(Debug, Serialize)]
+struct Balances {
+    school_id: SchoolId,
+    seq: Seq,
+    period: Period,
+    services: Vec<PoolBalance>,
+    members: Vec<Member>,
+}
+
+/// What one member can use.
+#[derive(Debug, Serialize)]
+struct Member {
+    member_id: MemberId,
+    status: Standing,
+    services: Vec<LineBalance>,
+}
+
+impl Balances {
+    fn of(
+        school_id: SchoolId,
+        state: &SchoolState,
+        now: Option<Timestamp>,
+    ) -> Result<Self, Failure> {
+        let school = state.school().map_err(Failure::no)?;
+        let expired = now.map(|now| Expired::at(state, now)).unwrap_or_default();
+        let services = state
+            .pools()
+            .map(|(id, pool)| pool_balance(id, pool, &expired))
+            .collect();
+        let members = state
+            .members()
+            .map(|(member_id, member)| Member {
+                member_id,
+                status: member.standing,
+                services: state
+                    .pools()
+                    .map(|(service, pool)| {
+                        let line = match school.management {
+                            Management::None => expired.direct(pool.direct(), service),
+                            Management::Basic | Management::Advanced => {
+                                expired.own(member.line(service), member_id, service)
+                            }
+                        };
+                        line_balance(service, &line)
+                    })
+                    .collect(),
+            })
+            .collect();
+        let (seq, period) = (state.head(), school.period);
+        Ok(Self {
+            school_id,
+            seq,
+            period,
+            services,
+            members,
+        })
+    }
+}
+
+fn pool_balance(service: &ServiceId, pool: &Pool, expired: &Expired) -> PoolBalance {
+    let held = pool.held.saturating_sub(expired.of_all(service));
+    PoolBalance {
+        service: service.clone(),
+        total: pool.total,
+        allocated: pool.allocated(),
+        // What could be drawn straight on the pool is what nobody was given.
+        unallocated: expired.direct(pool.direct(), service).available(),
+        used: pool.used,
+        held,
+        available: pool.total.minus(pool.used.saturating_add(held)),
+    }
+}
+
+fn line_balance(service: &ServiceId, line: &Line) -> LineBalance {
+    LineBalance {
+        service: service.clone(),
+        allocated: line.allocated,
+        used: line.used,
+        held: line.held,
+        available: line.available(),
+        priority: line.priority,
+        auto_renew: line.auto_renew,
+    }
+}

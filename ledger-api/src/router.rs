@@ -1,0 +1,221 @@
+//! All routes on one page, and what goes around them.
+
+use axum::routing::get;
+use axum::{Router, middleware};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::convention::{ProblemDocument, complete, observe};
+use crate::routes::{
+    allocations, api_keys, balances, debit_batch, debits, docs, events, fallback, health, history,
+    holds, members, schools, standing, stream, usage,
+};
+use crate::state::AppState;
+
+/// What the API says of itself as a whole.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Allocation Ledger",
+        description = "Decides who may spend a school's AI quota, and keeps the books on it. \
+                       Every error is a problem (RFC 9457) whose type is explained at its URL.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(ProblemDocument)),
+    security(("bearer" = [])),
+    modifiers(&Bearer),
+    tags(
+        (name = "usage", description = "Spending units: debits and holds."),
+        (name = "schools", description = "Schools, what they bought and their own rules."),
+        (name = "members", description = "The people of a school."),
+        (name = "allocations", description = "What members hold."),
+        (name = "reads", description = "Balances, history and usage."),
+        (name = "log", description = "The events themselves."),
+        (name = "api-keys", description = "Credentials of programs."),
+        (name = "operations", description = "How this installation is."),
+    ),
+)]
+struct Document;
+
+/// How a caller says who he is.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, api: &mut OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A JWT, or an API key of a proxy."))
+            .build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+fn api_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        // Usage.
+        .routes(routes!(debits::debit))
+        .routes(routes!(debit_batch::debit_batch))
+        .routes(routes!(holds::place_hold))
+        .routes(routes!(holds::settle_hold))
+        .routes(routes!(holds::release_hold))
+        // Schools, members, allocations.
+        .routes(routes!(schools::register_school))
+        .routes(routes!(schools::read_school))
+        .routes(routes!(schools::subscription::set_subscription))
+        .routes(routes!(schools::settings::change_settings))
+        .routes(routes!(members::read::list_members, members::enrol_member))
+        .routes(routes!(
+            members::read::read_member,
+            members::change_member,
+            members::remove_member
+        ))
+        .routes(routes!(allocations::set_allocation))
+        .routes(routes!(allocations::batch::allocate_batch))
+        .routes(routes!(standing::suspend_member))
+        .routes(routes!(standing::reactivate_member))
+        // Reads.
+        .routes(routes!(balances::read_school_balance))
+        .routes(routes!(balances::read_member_balance))
+        .routes(routes!(history::list_history))
+        .routes(routes!(usage::read_usage))
+        // The log.
+        .routes(routes!(events::list_events))
+        .routes(routes!(stream::follow_events))
+        // API keys.
+        .routes(routes!(api_keys::list_api_keys, api_keys::make_api_key))
+        .routes(routes!(api_keys::revoke_api_key))
+        .routes(routes!(
+            api_keys::platform::list_platform_api_keys,
+            api_keys::platform::make_platform_api_key
+        ))
+        .routes(routes!(api_keys::platform::revoke_platform_api_key))
+        // Operations.
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(docs::openapi_json))
+}
+
+/// The description of every route (OpenAPI 3.1).
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let mut api = api_routes().into_openapi();
+    complete(&mut api);
+    api
+}
+
+/// The whole HTTP face.
+pub fn router(state: AppState) -> Router {
+    let (api, _) = api_routes().split_for_parts();
+    api.route("/docs", get(docs::front))
+        .route("/docs/", get(docs::index))
+        .route("/docs/{*name}", get(docs::asset))
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+        .fallback(fallback::not_found)
+        .layer(middleware::from_fn(observe))
+        .with_state(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use serde_json::Value;
+
+    fn document() -> Value {
+        serde_json::to_value(openapi()).unwrap()
+    }
+
+    fn operations(document: &Value) -> Vec<(String, &Value)> {
+        let paths = document["paths"].as_object().unwrap();
+        paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let item = item.as_object().unwrap();
+                item.iter()
+                    .map(move |(method, operation)| (format!("{method} {path}"), operation))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_operation_has_a_tag_a_summary_and_an_id_of_its_own() {
+        let document = document();
+        let known: Vec<_> = document["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| &t["name"])
+            .collect();
+        let mut ids = BTreeSet::new();
+        for (name, operation) in operations(&document) {
+            let tags = operation["tags"].as_array().unwrap();
+            assert!(
+                tags.len() == 1 && known.contains(&&tags[0]),
+                "{name}: {tags:?}"
+            );
+            assert!(
+                operation["summary"]
+                    .as_str()
+                    .is_some_and(|s| s.ends_with('.')),
+                "{name}"
+            );
+            assert!(
+                ids.insert(operation["operationId"].as_str().unwrap()),
+                "{name}: its id"
+            );
+        }
+    }
+
+    #[test]
+    fn every_answer_has_a_schema_and_every_error_is_a_problem() {
+        let document = document();
+        for (name, operation) in operations(&document) {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                assert!(
+                    !answer["description"].as_str().unwrap().is_empty(),
+                    "{name} {status}"
+                );
+                if status == "204" || status.starts_with('3') {
+                    continue;
+                }
+                let content = answer["content"].as_object();
+                let content = content.unwrap_or_else(|| panic!("{name} {status}: no content"));
+                assert!(
+                    content.values().all(|media| media["schema"].is_object()),
+                    "{name} {status}"
+                );
+                if status.starts_with(['4', '5']) {
+                    assert!(
+                        content.keys().eq(["application/problem+json"]),
+                        "{name} {status}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let mut waiting = vec![&document];
+        while let Some(value) = waiting.pop() {
+            match value {
+                Value::Object(object) => {
+                    if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
+                        let pointer = reference.trim_start_matches('#');
+                        assert!(document.pointer(pointer).is_some(), "{reference}");
+                    }
+                    waiting.extend(object.values());
+                }
+                Value::Array(array) => waiting.extend(array),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+    }
+}

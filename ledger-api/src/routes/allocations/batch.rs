@@ -1,0 +1,42 @@
+//! Many allocations in one step: all or none.
+
+use axum::extract::State;
+
+use super::batch_answer::BatchAnswer;
+use super::batch_body::BatchBody;
+use crate::auth::{Allocate, Allowed};
+use crate::convention::{IdempotencyKey, Json, SchoolPath, Stamp, Written, problems};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+problems!(BatchProblems: PlanRequired, BatchRefused);
+
+/// Changes many allocations: all of them or none, whatever the order of the items.
+///
+/// When items are refused, the problem's `errors` say which, by `index`, and why. With `dry_run`
+/// the answer tells what would come of it, and nothing is done.
+#[utoipa::path(
+    post,
+    path = "/v1/schools/{school}/allocations/batch",
+    tag = "allocations",
+    params(SchoolPath, IdempotencyKey),
+    request_body = BatchBody,
+    responses(
+        (status = 200, description = "What changed, or would.", body = BatchAnswer),
+        BatchProblems,
+    ),
+)]
+pub async fn allocate_batch(
+    allowed: Allowed<Allocate>,
+    State(state): State<AppState>,
+    stamp: Stamp,
+    Json(body): Json<BatchBody>,
+) -> Result<Written<BatchAnswer>, Problem> {
+    let (dry_run, places) = (body.dry_run, body.places(&state.catalogue));
+    let issue = body.into_issue(allowed.school, allowed.actor(), stamp)?;
+    let receipt = issue.send(&state).await?;
+    Ok(Written::ok(
+        &receipt,
+        BatchAnswer::of(&receipt, dry_run, places),
+    ))
+}

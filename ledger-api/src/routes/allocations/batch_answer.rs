@@ -1,0 +1,163 @@
+//! What became of many allocations.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ledger_core::allocation::{AllocationEvent, Priority};
+use ledger_core::{Event, EventId, MemberId, Quota, Seq, ServiceId, Units};
+use ledger_store::writer::Receipt;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::convention::{schema, words};
+
+/// At which index of a batch a change was asked for. A holder and service stand there once, save
+/// in transfers, and those are done in their order.
+#[derive(Debug, Default)]
+pub struct Places {
+    changes: BTreeMap<(MemberId, ServiceId), usize>,
+    transfers: VecDeque<usize>,
+}
+
+impl Places {
+    pub(super) fn change(&mut self, member_id: MemberId, service: &ServiceId, index: usize) {
+        self.changes.insert((member_id, service.clone()), index);
+    }
+
+    pub(super) fn transfer(&mut self, index: usize) {
+        self.transfers.push_back(index);
+    }
+}
+
+/// What changed, or would.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AllocationBatchAnswer)]
+pub struct BatchAnswer {
+    /// The head of the school's log.
+    #[schema(value_type = schema::Seq)]
+    seq: Seq,
+    /// The identity of the first change in the school; none when nothing was to be changed or was
+    /// done.
+    #[schema(value_type = Option<Uuid>, required)]
+    event_id: Option<EventId>,
+    /// Whether it was done before, and this is what came of it then.
+    replayed: bool,
+    /// Whether this is what would come of it, and nothing was done.
+    dry_run: bool,
+    /// What changed, in the order in which it was done: what gives back goes first. Items that
+    /// found it so already are not among them.
+    changes: Vec<ChangeAnswer>,
+}
+
+/// One change.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AllocationChange)]
+pub struct ChangeAnswer {
+    /// Which item of the batch, from 0; none when its service is not known by that name any more.
+    #[schema(required)]
+    index: Option<usize>,
+    /// Whose allocation; of a transfer, who gave.
+    #[schema(value_type = Uuid)]
+    member_id: MemberId,
+    /// Of which service.
+    #[schema(value_type = schema::ServiceId)]
+    service: ServiceId,
+    /// Allocated before; not there when only the terms changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Quota, required = false)]
+    before: Option<Quota>,
+    /// Allocated now; not there when only the terms changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Quota, required = false)]
+    after: Option<Quota>,
+    /// How the member ranks; of a transfer not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::Priority, required = false)]
+    priority: Option<Priority>,
+    /// Whether it is granted again in the next period; of a transfer not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    auto_renew: Option<bool>,
+    /// Of a transfer: how many units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Units, required = false)]
+    units: Option<Units>,
+    /// Of a transfer: who took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    to_member_id: Option<MemberId>,
+    /// Of a transfer: what the taker had before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Quota, required = false)]
+    to_before: Option<Quota>,
+    /// Of a transfer: what the taker has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Quota, required = false)]
+    to_after: Option<Quota>,
+}
+
+impl BatchAnswer {
+    pub(super) fn of(receipt: &Receipt, dry_run: bool, mut places: Places) -> Self {
+        let events = receipt.events.iter();
+        let done = !dry_run && !receipt.events.is_empty();
+        Self {
+            seq: receipt.seq,
+            event_id: done.then_some(receipt.event_id),
+            replayed: receipt.replayed,
+            dry_run,
+            changes: events
+                .filter_map(|recorded| change(&recorded.event, &mut places))
+                .collect(),
+        }
+    }
+}
+
+fn change(event: &Event, places: &mut Places) -> Option<ChangeAnswer> {
+    let Event::Allocation(event) = event else {
+        return None;
+    };
+    Some(match event {
+        AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => ChangeAnswer {
+            before: Some(e.before),
+            after: Some(e.after),
+            priority: Some(e.priority),
+            auto_renew: Some(e.auto_renew),
+            ..of_line(e.member_id, &e.service, places)
+        },
+        AllocationEvent::TermsSet(e) => ChangeAnswer {
+            priority: Some(e.priority),
+            auto_renew: Some(e.auto_renew),
+            ..of_line(e.member_id, &e.service, places)
+        },
+        AllocationEvent::Transferred(e) => ChangeAnswer {
+            before: Some(e.before),
+            after: Some(e.after),
+            units: Some(e.units),
+            to_member_id: Some(e.to_member_id),
+            to_before: Some(e.to_before),
+            to_after: Some(e.to_after),
+            ..bare(places.transfers.pop_front(), e.member_id, &e.service)
+        },
+        AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => return None,
+    })
+}
+
+fn of_line(member_id: MemberId, service: &ServiceId, places: &Places) -> ChangeAnswer {
+    let index = places.changes.get(&(member_id, service.clone())).copied();
+    bare(index, member_id, service)
+}
+
+fn bare(index: Option<usize>, member_id: MemberId, service: &ServiceId) -> ChangeAnswer {
+    ChangeAnswer {
+        index,
+        member_id,
+        service: service.clone(),
+        before: None,
+        after: None,
+        priority: None,
+        auto_renew: None,
+        units: None,
+        to_member_id: None,
+        to_before: None,
+        to_after: None,
+    }
+}

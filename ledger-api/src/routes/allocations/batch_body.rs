@@ -1,0 +1,116 @@
+//! What is asked of many allocations.
+
+use ledger_core::allocation::{AllocationCommand, AllocationRow, ROWS_MAX};
+use ledger_core::{Action, Actor, Catalogue, SchoolId};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use utoipa::ToSchema;
+
+use super::batch_answer::Places;
+use super::batch_item::{Item, ItemDocument};
+use crate::convention::{Issue, Stamp, fingerprint, free_text, schema};
+use crate::problem::Problem;
+
+/// Changes to make together.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AllocationBatchBody, example = json!({
+    "reason": "the plan for this term",
+    "items": [{
+        "op": "set", "member_id": "0198c0de-0000-7000-8000-000000000001",
+        "service": "claude_messages", "units": 50
+    }]
+}))]
+pub struct BatchBody {
+    /// Why.
+    #[schema(value_type = schema::Reason)]
+    reason: String,
+    /// Whether to tell what would come of it, and do nothing.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub(super) dry_run: bool,
+    /// The changes. Each holder and service is named once; only transfers may come together.
+    #[serde(deserialize_with = "items")]
+    #[schema(value_type = Vec<ItemDocument>, min_items = 1, max_items = 10_000)]
+    items: Vec<Item>,
+}
+
+fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
+    let items = Vec::deserialize(deserializer)?;
+    if !(1..=ROWS_MAX).contains(&items.len()) {
+        let expected = format!("1 to {ROWS_MAX} items");
+        return Err(de::Error::invalid_length(items.len(), &expected.as_str()));
+    }
+    Ok(items)
+}
+
+impl BatchBody {
+    /// Where the changes of what holder and service stand.
+    pub(super) fn places(&self, catalogue: &Catalogue) -> Places {
+        let mut places = Places::default();
+        for (index, item) in self.items.iter().enumerate() {
+            match item {
+                Item::Set {
+                    member_id, service, ..
+                }
+                | Item::Add {
+                    member_id, service, ..
+                }
+                | Item::Revoke {
+                    member_id, service, ..
+                } => {
+                    // A service that is not known is for the command to refuse.
+                    if let Some(service) = catalogue.resolve(&service.0) {
+                        places.change(*member_id, service, index);
+                    }
+                }
+                Item::Transfer { .. } => places.transfer(index),
+            }
+        }
+        places
+    }
+
+    pub(super) fn into_issue(
+        self,
+        school_id: SchoolId,
+        actor: Actor,
+        stamp: Stamp,
+    ) -> Result<Issue, Problem> {
+        let fingerprint = fingerprint("allocate-batch", &[], &self)?;
+        let command = AllocationCommand::Apply {
+            rows: self.items.into_iter().map(AllocationRow::from).collect(),
+            reason: free_text("reason", &self.reason)?,
+            as_batch: true,
+        };
+        Ok(Issue {
+            dry_run: self.dry_run,
+            ..Issue::new(
+                school_id,
+                actor,
+                stamp,
+                fingerprint,
+                Action::Allocation(command),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convention::parse_json;
+
+    #[test]
+    fn a_batch_has_an_item_and_not_too_many() {
+        let read = |n: usize| {
+            let item = format!(
+                r#"{{"op":"revoke","member_id":"{}","service":"s"}}"#,
+                uuid::Uuid::nil()
+            );
+            let items = vec![item; n].join(",");
+            parse_json::<BatchBody>(format!(r#"{{"reason":"r","items":[{items}]}}"#).as_bytes())
+        };
+        assert!(read(0).is_err() && read(1).is_ok());
+        assert!(read(ROWS_MAX).is_ok() && read(ROWS_MAX + 1).is_err());
+        assert_eq!(ROWS_MAX, 10_000, "as documented");
+    }
+}

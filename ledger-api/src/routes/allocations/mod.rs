@@ -1,0 +1,46 @@
+//! Allocations: what a member holds of a service is set, alone or with many others.
+
+pub mod batch;
+mod batch_answer;
+mod batch_body;
+mod batch_item;
+mod set;
+
+use axum::extract::State;
+use ledger_core::MemberId;
+
+use crate::auth::{Allocate, Allowed};
+use crate::convention::{AllocationPath, IdempotencyKey, Json, Path, Stamp, Written, problems};
+use crate::problem::Problem;
+use crate::state::AppState;
+use set::{AllocationAnswer, AllocationBody, AllocationDocument};
+
+problems!(
+    AllocationProblems: MemberNotFound, PlanRequired, UnknownService, AmountOutOfRange,
+    PoolExceeded, MemberCapExceeded, AllocationBelowUsage,
+);
+
+/// Sets what a member holds of a service: the units, the terms, or both. What is not named stays.
+#[utoipa::path(
+    put,
+    path = "/v1/schools/{school}/members/{member}/allocations/{service}",
+    tag = "allocations",
+    params(AllocationPath, IdempotencyKey),
+    request_body = AllocationDocument,
+    responses(
+        (status = 200, description = "What the member holds.", body = AllocationAnswer),
+        AllocationProblems,
+    ),
+)]
+pub async fn set_allocation(
+    allowed: Allowed<Allocate>,
+    State(state): State<AppState>,
+    Path(path): Path<AllocationPath>,
+    stamp: Stamp,
+    Json(body): Json<AllocationBody>,
+) -> Result<Written<AllocationAnswer>, Problem> {
+    let holder = (MemberId(path.member), path.service);
+    let issue = body.into_issue(allowed.school, holder, allowed.actor(), stamp)?;
+    let receipt = issue.send(&state).await?;
+    Ok(Written::ok(&receipt, AllocationAnswer::of(&receipt)?))
+}

@@ -1,0 +1,172 @@
+//! Balances: what a school has, and what a member can use.
+
+use axum::extract::State;
+use ledger_core::Refusal;
+use ledger_core::school::Standing;
+use ledger_projections::balance::read::{MemberBalance, SchoolBalance};
+use ledger_projections::{ProjectionName, balance};
+use utoipa::ToSchema;
+
+use crate::auth::{Allowed, AllowedMember, ReadBalance, ReadMemberBalance};
+use crate::convention::{
+    MemberPath, Now, PeriodAnswer, Query, SchoolPath, begin_read, problems, query, schema, words,
+};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// What a school has, has given and has used in its period.
+#[derive(Debug, ToSchema)]
+#[schema(as = SchoolBalance)]
+#[allow(
+    dead_code,
+    reason = "it describes what balance::read::SchoolBalance is written as"
+)]
+pub struct SchoolBalanceDocument {
+    /// The event up to which the numbers count.
+    #[schema(value_type = schema::Seq)]
+    seq: i64,
+    /// The billing cycle.
+    period: PeriodAnswer,
+    /// A row per service, in the order of their names.
+    services: Vec<PoolDocument>,
+}
+
+/// What a school has of a service.
+#[derive(Debug, ToSchema)]
+#[schema(as = PoolBalance)]
+#[allow(
+    dead_code,
+    reason = "it describes what balance::read::PoolBalance is written as"
+)]
+pub struct PoolDocument {
+    /// Of which service.
+    #[schema(value_type = schema::ServiceId)]
+    service: String,
+    /// Bought.
+    #[schema(value_type = schema::Quota)]
+    total: i64,
+    /// Allocated to members.
+    #[schema(value_type = schema::Quota)]
+    allocated: i64,
+    /// Neither allocated nor drawn straight on the pool.
+    #[schema(value_type = schema::Quota)]
+    unallocated: i64,
+    /// Used by all.
+    #[schema(value_type = schema::Units)]
+    used: i64,
+    /// Held by all for calls in flight.
+    #[schema(value_type = schema::Units)]
+    held: i64,
+    /// total − used − held.
+    #[schema(value_type = schema::Quota)]
+    available: i64,
+}
+
+/// What a member can use.
+#[derive(Debug, ToSchema)]
+#[schema(as = MemberBalance)]
+#[allow(
+    dead_code,
+    reason = "it describes what balance::read::MemberBalance is written as"
+)]
+pub struct MemberBalanceDocument {
+    /// The event up to which the numbers count.
+    #[schema(value_type = schema::Seq)]
+    seq: i64,
+    /// The billing cycle.
+    period: PeriodAnswer,
+    /// Whether he may use it.
+    #[schema(value_type = words::Standing)]
+    status: String,
+    /// A row per service, in the order of their names. Where members draw straight on the pool
+    /// these are the pool's numbers.
+    services: Vec<LineDocument>,
+}
+
+/// What a member can use of a service.
+#[derive(Debug, ToSchema)]
+#[schema(as = LineBalance)]
+#[allow(
+    dead_code,
+    reason = "it describes what balance::read::LineBalance is written as"
+)]
+pub struct LineDocument {
+    /// Of which service.
+    #[schema(value_type = schema::ServiceId)]
+    service: String,
+    /// Allocated.
+    #[schema(value_type = schema::Quota)]
+    allocated: i64,
+    /// Used.
+    #[schema(value_type = schema::Units)]
+    used: i64,
+    /// Held for calls in flight.
+    #[schema(value_type = schema::Units)]
+    held: i64,
+    /// allocated − used − held, never below zero.
+    #[schema(value_type = schema::Quota)]
+    available: i64,
+    /// How the member ranks when units are short.
+    #[schema(value_type = words::Priority)]
+    priority: String,
+    /// Whether it is granted again in the next period.
+    auto_renew: bool,
+}
+
+query! {
+    /// How a balance is read.
+    BalanceQuery {}
+}
+
+problems!(MemberBalanceProblems: MemberNotFound);
+
+/// Reads what the school has, has given and has used in its period.
+#[utoipa::path(
+    get,
+    path = "/v1/schools/{school}/balance",
+    tag = "reads",
+    params(SchoolPath, BalanceQuery),
+    responses((status = 200, description = "The balance.", body = SchoolBalanceDocument)),
+)]
+pub async fn read_school_balance(
+    allowed: Allowed<ReadBalance>,
+    State(state): State<AppState>,
+    Now(now): Now,
+    Query(query): Query<BalanceQuery>,
+) -> Result<axum::Json<SchoolBalance>, Problem> {
+    let (caller, viewer) = (&allowed.credential, allowed.viewer());
+    let name = ProjectionName::Balance;
+    let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
+    let balance = balance::read::school(&mut read, now).await?;
+    read.finish().await?;
+    Ok(axum::Json(balance.ok_or(Refusal::SchoolNotFound)?))
+}
+
+/// Reads what a member can use; a teacher reads his own only.
+#[utoipa::path(
+    get,
+    path = "/v1/schools/{school}/members/{member}/balance",
+    tag = "reads",
+    params(MemberPath, BalanceQuery),
+    responses(
+        (status = 200, description = "The balance.", body = MemberBalanceDocument),
+        MemberBalanceProblems,
+    ),
+)]
+pub async fn read_member_balance(
+    allowed: AllowedMember<ReadMemberBalance>,
+    State(state): State<AppState>,
+    Now(now): Now,
+    Query(query): Query<BalanceQuery>,
+) -> Result<axum::Json<MemberBalance>, Problem> {
+    let (caller, viewer) = (&allowed.credential, allowed.viewer);
+    let name = ProjectionName::Balance;
+    let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
+    let balance = balance::read::member(&mut read, allowed.member, now).await?;
+    read.finish().await?;
+    let present = balance.filter(|balance| balance.status != Standing::Removed);
+    let member_id = Some(allowed.member);
+    Ok(axum::Json(
+        present.ok_or(Refusal::MemberNotFound { member_id })?,
+    ))
+}

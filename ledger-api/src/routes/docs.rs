@@ -1,0 +1,74 @@
+//! The API's own description: `openapi.json`, and pages to read it with that load nothing from
+//! anywhere else.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use utoipa_swagger_ui::Config;
+
+use crate::convention::Path;
+use crate::problem::{Code, Problem};
+
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+    let document = serde_json::to_vec(&crate::router::openapi());
+    document
+        .unwrap_or_else(|error| unreachable!("the document is plain JSON: {error}"))
+        .into()
+});
+
+/// The pages' scripts and styles are their own; a few styles and images stand inline.
+const PAGE_POLICY: (HeaderName, &str) = (
+    header::CONTENT_SECURITY_POLICY,
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     frame-ancestors 'none'",
+);
+
+/// Describes this API (OpenAPI 3.1).
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "The description.", body = Object)),
+)]
+pub async fn openapi_json() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        DOCUMENT.clone(),
+    )
+}
+
+/// Leads to the pages.
+pub async fn front() -> Redirect {
+    Redirect::permanent("/docs/")
+}
+
+/// The first page.
+pub async fn index() -> Result<Response, Problem> {
+    page("")
+}
+
+/// What the first page loads.
+pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+    page(&name)
+}
+
+fn page(name: &str) -> Result<Response, Problem> {
+    static CONFIG: LazyLock<Arc<Config<'static>>> =
+        LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
+    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|error| {
+        tracing::error!(
+            error = &*error as &dyn std::error::Error,
+            "a page of /docs failed"
+        );
+        Problem::new(
+            Code::Internal,
+            "the ledger failed; its operator finds the cause in its log",
+        )
+    })?;
+    let file = file.ok_or_else(|| Problem::new(Code::NotFound, "/docs has no such page"))?;
+    let headers = [(header::CONTENT_TYPE, file.content_type)];
+    Ok((headers, [PAGE_POLICY], file.bytes).into_response())
+}

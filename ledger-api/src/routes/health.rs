@@ -1,0 +1,90 @@
+//! What the operator's machinery asks: does it live, may it have traffic, how is it doing.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::convention::problems;
+use crate::limits::READY_LIMIT;
+use crate::problem::{Code, Problem};
+use crate::state::AppState;
+
+/// How the process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// It answers.
+    Alive,
+    /// It can do its work.
+    Ready,
+}
+
+/// What a probe hears.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Health {
+    status: Condition,
+}
+
+/// Says that the process lives.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "It lives.", body = Health)),
+)]
+pub async fn healthz() -> axum::Json<Health> {
+    axum::Json(Health {
+        status: Condition::Alive,
+    })
+}
+
+problems!(NotReady: Unavailable);
+
+/// Says whether the process can accept a debit now: the database answers its writer within a
+/// second, has every migration, and the process is not stopping.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "It can.", body = Health), NotReady),
+)]
+pub async fn readyz(State(state): State<AppState>) -> Result<axum::Json<Health>, Problem> {
+    let not_ready = |why: &str| Problem::new(Code::Unavailable, why).retry_after(1);
+    if state.draining.is_cancelled() {
+        return Err(not_ready("this process is stopping"));
+    }
+    match tokio::time::timeout(READY_LIMIT, state.database.ready()).await {
+        Ok(Ok(())) => Ok(axum::Json(Health {
+            status: Condition::Ready,
+        })),
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            Err(not_ready(
+                "the database does not answer, or lacks a migration",
+            ))
+        }
+        Err(_) => Err(not_ready("the database does not answer within a second")),
+    }
+}
+
+/// Tells the process's metrics in Prometheus's text format.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    security(()),
+    responses((
+        status = 200, description = "The metrics.", body = String, content_type = "text/plain",
+    )),
+)]
+pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    let media_type = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    (media_type, state.metrics.render())
+}

@@ -1,0 +1,224 @@
+//! What is told of members.
+
+use ledger_core::allocation::AllocationEvent;
+use ledger_core::school::SchoolEvent;
+use ledger_core::{Event, EventId, MemberId, Quota, Seq, ServiceId};
+use ledger_projections::roster::read::{MemberView, MembersPage};
+use ledger_store::writer::Receipt;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::convention::{MemberCursor, MemberRole, schema, words};
+use crate::problem::Problem;
+
+/// A member who is enrolled.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EnrolledAnswer {
+    /// The member's id.
+    #[schema(value_type = Uuid)]
+    pub(super) member_id: MemberId,
+    /// The head of the school's log after the enrolment.
+    #[schema(value_type = schema::Seq)]
+    seq: Seq,
+    /// The enrolment's identity in the school.
+    #[schema(value_type = Uuid)]
+    event_id: EventId,
+    /// Whether he was enrolled before, and this is what came of it then.
+    replayed: bool,
+    /// What he may do.
+    #[schema(value_type = words::Role)]
+    role: ledger_core::Role,
+    /// What he was granted with it: a teacher the school's default, as far as the pool reached.
+    granted: Vec<GrantAnswer>,
+}
+
+/// Units that came with an enrolment.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GrantAnswer {
+    /// Of which service.
+    #[schema(value_type = schema::ServiceId)]
+    service: ServiceId,
+    /// Allocated before: what he had not returned when he left.
+    #[schema(value_type = schema::Quota)]
+    before: Quota,
+    /// Allocated now.
+    #[schema(value_type = schema::Quota)]
+    allocated: Quota,
+}
+
+impl EnrolledAnswer {
+    pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
+        let mut events = receipt.events.iter().map(|recorded| &recorded.event);
+        let Some(Event::School(SchoolEvent::MemberEnrolled(enrolled))) = events.next() else {
+            return Err(Problem::unlike("an enrolment", receipt));
+        };
+        Ok(Self {
+            member_id: enrolled.member_id,
+            seq: receipt.seq,
+            event_id: receipt.event_id,
+            replayed: receipt.replayed,
+            role: enrolled.role,
+            granted: events.filter_map(grant).collect(),
+        })
+    }
+}
+
+fn grant(event: &Event) -> Option<GrantAnswer> {
+    let Event::Allocation(AllocationEvent::Allocated(allocated)) = event else {
+        return None;
+    };
+    Some(GrantAnswer {
+        service: allocated.service.clone(),
+        before: allocated.before,
+        allocated: allocated.after,
+    })
+}
+
+/// What a member may do.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RoleAnswer {
+    /// The member's id.
+    #[schema(value_type = Uuid)]
+    member_id: MemberId,
+    /// The head of the school's log.
+    #[schema(value_type = schema::Seq)]
+    seq: Seq,
+    /// The change's identity in the school; none when it was his role already.
+    #[schema(value_type = Option<Uuid>, required)]
+    event_id: Option<EventId>,
+    /// Whether it was done before, and this is what came of it then.
+    replayed: bool,
+    /// His role.
+    role: MemberRole,
+}
+
+impl RoleAnswer {
+    pub(super) fn of(member_id: MemberId, role: MemberRole, receipt: &Receipt) -> Self {
+        Self {
+            member_id,
+            seq: receipt.seq,
+            event_id: event_id(receipt),
+            replayed: receipt.replayed,
+            role,
+        }
+    }
+}
+
+/// A member who is gone.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RemovedAnswer {
+    /// The member's id.
+    #[schema(value_type = Uuid)]
+    member_id: MemberId,
+    /// The head of the school's log.
+    #[schema(value_type = schema::Seq)]
+    seq: Seq,
+    /// The identity of the first event of his leaving; none when he was gone already.
+    #[schema(value_type = Option<Uuid>, required)]
+    event_id: Option<EventId>,
+    /// Whether it was done before, and this is what came of it then.
+    replayed: bool,
+    /// What returned to the pool.
+    returned: Vec<ReturnedAnswer>,
+}
+
+/// Units that returned to the pool.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReturnedAnswer {
+    /// Of which service.
+    #[schema(value_type = schema::ServiceId)]
+    service: ServiceId,
+    /// Allocated before.
+    #[schema(value_type = schema::Quota)]
+    before: Quota,
+    /// Still allocated: used, or held for a call in flight.
+    #[schema(value_type = schema::Quota)]
+    allocated: Quota,
+}
+
+impl RemovedAnswer {
+    pub(super) fn of(member_id: MemberId, receipt: &Receipt) -> Self {
+        let events = receipt.events.iter();
+        Self {
+            member_id,
+            seq: receipt.seq,
+            event_id: event_id(receipt),
+            replayed: receipt.replayed,
+            returned: events
+                .filter_map(|recorded| returned(&recorded.event))
+                .collect(),
+        }
+    }
+}
+
+fn returned(event: &Event) -> Option<ReturnedAnswer> {
+    let Event::Allocation(AllocationEvent::Revoked(revoked)) = event else {
+        return None;
+    };
+    Some(ReturnedAnswer {
+        service: revoked.service.clone(),
+        before: revoked.before,
+        allocated: revoked.after,
+    })
+}
+
+fn event_id(receipt: &Receipt) -> Option<EventId> {
+    (!receipt.events.is_empty()).then_some(receipt.event_id)
+}
+
+/// Members, in the order of their ids.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MembersAnswer {
+    /// The event up to which this counts.
+    #[schema(value_type = schema::Seq)]
+    pub(super) seq: Seq,
+    /// The members.
+    #[schema(value_type = Vec<MemberDocument>)]
+    members: Vec<MemberView>,
+    /// The `cursor` of the next page; none when this is the last.
+    #[schema(required, inline)]
+    pub(super) next: Option<MemberCursor>,
+}
+
+impl From<MembersPage> for MembersAnswer {
+    fn from(page: MembersPage) -> Self {
+        Self {
+            seq: page.seq,
+            members: page.members,
+            next: page.next_after.map(MemberCursor),
+        }
+    }
+}
+
+/// A member.
+#[derive(Debug, ToSchema)]
+#[schema(as = Member)]
+#[allow(
+    dead_code,
+    reason = "it describes what roster::read::MemberView is written as"
+)]
+pub struct MemberDocument {
+    /// The member's id.
+    #[schema(value_type = Uuid)]
+    member_id: MemberId,
+    /// What he may do.
+    #[schema(value_type = words::Role)]
+    role: String,
+    /// Whether he may use what he holds, or left.
+    #[schema(value_type = words::Standing)]
+    status: String,
+    /// The ids that other systems know him by.
+    external_ids: Vec<String>,
+    /// His name.
+    #[schema(required)]
+    display_name: Option<String>,
+    /// His e-mail address.
+    #[schema(required)]
+    email: Option<String>,
+    /// When he came in, the last time that he did.
+    #[schema(value_type = schema::Instant)]
+    enrolled_at: String,
+    /// When he left.
+    #[schema(value_type = Option<schema::Instant>, required)]
+    removed_at: Option<String>,
+}

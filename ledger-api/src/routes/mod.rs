@@ -1,0 +1,21 @@
+//! One file or folder per noun; `router.rs` has all routes on one page.
+
+pub mod allocations;
+pub mod api_keys;
+pub mod balances;
+mod call_body;
+pub mod debit_batch;
+pub mod debits;
+pub mod docs;
+pub mod events;
+pub mod fallback;
+pub mod health;
+pub mod history;
+pub mod holds;
+mod log_reader;
+pub mod members;
+pub mod schools;
+pub mod standing;
+pub mod stream;
+pub mod usage;
+mod viewed;

@@ -1,0 +1,40 @@
+//! A school's own rules are changed.
+
+use axum::extract::State;
+
+use super::answers::ChangedSettingsAnswer;
+use super::bodies::SettingsBody;
+use crate::auth::{Administer, Allowed};
+use crate::convention::{IdempotencyKey, IfMatch, Json, SchoolPath, Stamp, Written, problems};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+problems!(SettingsProblems: PreconditionFailed, UnknownService);
+
+/// Changes a school's own rules. What is not named stays; what members hold stays too.
+#[utoipa::path(
+    patch,
+    path = "/v1/schools/{school}/settings",
+    tag = "schools",
+    params(SchoolPath, IdempotencyKey, IfMatch),
+    request_body = SettingsBody,
+    responses(
+        (status = 200, description = "The rules now.", body = ChangedSettingsAnswer,
+            headers(("ETag" = String, description = "The version that the change left."))),
+        SettingsProblems,
+    ),
+)]
+pub async fn change_settings(
+    allowed: Allowed<Administer>,
+    State(state): State<AppState>,
+    stamp: Stamp,
+    IfMatch(version): IfMatch,
+    Json(body): Json<SettingsBody>,
+) -> Result<Written<ChangedSettingsAnswer>, Problem> {
+    let (school, actor) = (allowed.school, allowed.actor());
+    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue)?;
+    let receipt = issue.send(&state).await?;
+    let answer = ChangedSettingsAnswer::of(&receipt)?;
+    let version = answer.version;
+    Ok(Written::ok(&receipt, answer).versioned(version))
+}

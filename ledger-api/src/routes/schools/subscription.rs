@@ -1,0 +1,47 @@
+//! What a school buys is changed.
+
+use axum::extract::State;
+
+use super::answers::SubscriptionAnswer;
+use super::bodies::SubscriptionBody;
+use crate::auth::{Allowed, Subscribe};
+use crate::convention::{IdempotencyKey, IfMatch, Json, SchoolPath, Stamp, Written, problems};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+problems!(
+    SubscriptionProblems: PreconditionFailed, AllocationsOutstanding, UnknownService,
+    TotalBelowUsage, TotalBelowAllocated,
+);
+
+/// Changes what a school buys.
+///
+/// A total below what is used, held or allocated is refused. With `dry_run` the answer tells what
+/// would come of it, and nothing is done.
+#[utoipa::path(
+    put,
+    path = "/v1/schools/{school}/subscription",
+    tag = "schools",
+    params(SchoolPath, IdempotencyKey, IfMatch),
+    request_body = SubscriptionBody,
+    responses(
+        (status = 200, description = "What the school buys now.", body = SubscriptionAnswer,
+            headers(("ETag" = String, description = "The version that the change left."))),
+        SubscriptionProblems,
+    ),
+)]
+pub async fn set_subscription(
+    allowed: Allowed<Subscribe>,
+    State(state): State<AppState>,
+    stamp: Stamp,
+    IfMatch(version): IfMatch,
+    Json(body): Json<SubscriptionBody>,
+) -> Result<Written<SubscriptionAnswer>, Problem> {
+    let dry_run = body.dry_run;
+    let (school, actor) = (allowed.school, allowed.actor());
+    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue)?;
+    let receipt = issue.send(&state).await?;
+    let answer = SubscriptionAnswer::of(dry_run, &receipt)?;
+    let version = answer.version;
+    Ok(Written::ok(&receipt, answer).versioned(version))
+}

@@ -1,0 +1,293 @@
+//! Do the books balance, whatever happens? Random sequences of commands, in schools of every plan
+//! with few units, without limit and with as many as 64 bits hold. After every event the laws of
+//! `support/laws.rs` are checked; here, what must hold after every command and at the end.
+
+#[path = "conservation/steps.rs"]
+mod steps;
+mod support;
+
+use std::collections::BTreeSet;
+
+use ledger_core::allocation::{AllocationRow, Line};
+use ledger_core::school::{ChangeSettings, SetSubscription, Standing};
+use ledger_core::usage::UsageCommand;
+use ledger_core::{
+    Action, OrgType, Quota, Refusal, Rule, SchoolState, ServiceId, Shortfall, Tier, fold,
+};
+use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, RngAlgorithm};
+
+use steps::{Proxy, Shape, Step};
+use support::laws::a_snapshot_is_the_state;
+use support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, School, service};
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        // Cheaper in a debug build than the default, and random enough.
+        rng_algorithm: RngAlgorithm::XorShift,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    }
+}
+
+fn open(shape: &Shape) -> School {
+    let of_each = |quota: Quota| [CLAUDE, CONTENT, ASSESSMENT].map(|name| (name.to_owned(), quota));
+    let school = School::registered(shape.org_type, shape.tier)
+        .given(SetSubscription {
+            tier: None,
+            totals: of_each(shape.total).to_vec(),
+        })
+        .given(ChangeSettings {
+            member_cap: of_each(shape.member_cap).to_vec(),
+            default_grant: of_each(shape.default_grant).to_vec(),
+            self_service_requests: None,
+        })
+        .with_member(ADA);
+    match shape.org_type {
+        OrgType::Individual => school,
+        OrgType::Preschool | OrgType::K12 => school.with_member(BEN).with_member(CLEO),
+    }
+}
+
+/// Plays the steps and returns the school.
+fn play(shape: &Shape, steps: Vec<Step>) -> School {
+    let mut school = open(shape);
+    let mut proxy = Proxy::default();
+    for Step { micros, act } in steps {
+        let Some(action) = proxy.command(act) else {
+            continue;
+        };
+        school = school.after_micros(micros);
+        school.catch_up_with_time();
+        nothing_is_due_any_more(&school);
+        let events_before = school.log.len();
+        let closes = closed_by(&action);
+        let outcome = school.when(action);
+        school = outcome.school;
+        match outcome.result {
+            Ok(facts) => {
+                assert_eq!(school.log.len(), events_before + facts.len());
+                if let Some(hold_id) = closes.filter(|_| !facts.is_empty()) {
+                    proxy.note_closed(&hold_id);
+                }
+            }
+            Err(refusal) => {
+                assert_eq!(school.log.len(), events_before, "a refusal left an event");
+                the_numbers_say_why(&refusal);
+            }
+        }
+        a_snapshot_is_the_state(&school.state);
+    }
+    school
+}
+
+fn closed_by(action: &Action) -> Option<String> {
+    match action {
+        Action::Usage(UsageCommand::Settle(settle)) => Some(settle.hold_id.to_string()),
+        Action::Usage(UsageCommand::Release(release)) => Some(release.hold_id.to_string()),
+        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        | Action::School(_)
+        | Action::Allocation(_) => None,
+    }
+}
+
+/// No hold is open at or after the instant at which it runs out, and who left holds nothing that
+/// he did not use.
+fn nothing_is_due_any_more(school: &School) {
+    let now = school.state.not_before_last(school.now());
+    for (hold_id, hold) in school.state.holds().iter() {
+        assert!(now < hold.expires_at, "{hold_id} is open at {now}");
+    }
+    for (id, member) in school.state.members() {
+        if member.standing == Standing::Removed {
+            for (service, line) in member.lines().filter(|(service, line)| {
+                line.allocated != Quota::Unlimited || fits_beside(&school.state, service, line)
+            }) {
+                assert_eq!(line.least(), line.allocated, "{id} left with {service}");
+            }
+        }
+    }
+}
+
+/// Whether what was used of an unlimited line fits beside the finite allocations into 64 bits.
+fn fits_beside(state: &SchoolState, service: &ServiceId, line: &Line) -> bool {
+    let lines = state.members().map(|(_, member)| member.line(service));
+    let finite = lines.filter_map(|line| line.allocated.finite());
+    let sum: i128 = finite.map(|units| i128::from(units.get())).sum();
+    sum + i128::from(line.spent().get()) <= i128::from(i64::MAX)
+}
+
+/// A refusal's numbers are such that they refuse.
+fn the_numbers_say_why(refusal: &Refusal) {
+    if let Refusal::Rows(rows) = refusal {
+        assert!(!rows.is_empty());
+        assert!(
+            rows.is_sorted_by(|a, b| a.index < b.index),
+            "a row is refused twice"
+        );
+        rows.iter()
+            .for_each(|row| the_numbers_say_why(&row.refusal));
+    }
+    let Refusal::Shortfall(shortfall) = refusal else {
+        return;
+    };
+    let Shortfall {
+        rule,
+        limit,
+        used,
+        held,
+        asked,
+        available,
+        ..
+    } = **shortfall;
+    let spent = used.saturating_add(held);
+    match rule {
+        Rule::QuotaExceeded => {
+            assert_eq!(available, limit.minus(spent));
+            assert!(!asked.fits_in(available));
+        }
+        Rule::PoolExceeded => {
+            assert!(available.fits_in(limit));
+            assert!(!asked.fits_in(available));
+        }
+        Rule::MemberCapExceeded => assert!(!asked.fits_in(limit)),
+        Rule::AllocationBelowUsage => {
+            assert_eq!(limit, Quota::Finite(spent));
+            assert!(asked != available);
+        }
+        Rule::TotalBelowUsage => {
+            assert_eq!(limit, Quota::Finite(spent));
+            assert!(!limit.fits_in(asked));
+        }
+        Rule::TotalBelowAllocated => assert!(!limit.fits_in(asked)),
+    }
+}
+
+/// The log tells all: folded from its first event, at its end and at some event before it, it
+/// comes to the state that grew with it; and no two of its events have one identity.
+fn the_log_tells_all(school: &School) {
+    assert_eq!(fold(&school.log), school.state);
+    let half = &school.log[..school.log.len() / 2];
+    let mut state = fold(half);
+    a_snapshot_is_the_state(&state);
+    for recorded in &school.log[half.len()..] {
+        ledger_core::evolve(&mut state, recorded);
+    }
+    assert_eq!(state, school.state);
+    let ids: BTreeSet<_> = school
+        .log
+        .iter()
+        .map(|recorded| recorded.event_id.0)
+        .collect();
+    assert_eq!(ids.len(), school.log.len(), "two events have one identity");
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn a_school_with_advanced_management_keeps_its_books(
+        shape in steps::shape(OrgType::K12, Tier::Enterprise),
+        steps in steps::steps(),
+    ) {
+        the_log_tells_all(&play(&shape, steps));
+    }
+
+    #[test]
+    fn a_school_with_basic_management_keeps_its_books(
+        shape in steps::shape(OrgType::Preschool, Tier::Pro),
+        steps in steps::steps(),
+    ) {
+        the_log_tells_all(&play(&shape, steps));
+    }
+
+    #[test]
+    fn a_school_without_management_keeps_its_books(
+        shape in steps::shape(OrgType::K12, Tier::Free),
+        steps in steps::steps(),
+    ) {
+        the_log_tells_all(&play(&shape, steps));
+    }
+
+    #[test]
+    fn an_individual_keeps_his_books(
+        shape in steps::shape(OrgType::Individual, Tier::Pro),
+        steps in steps::steps(),
+    ) {
+        the_log_tells_all(&play(&shape, steps));
+    }
+}
+
+/// What everybody holds, whatever way it came about.
+fn amounts(state: &SchoolState) -> Vec<Quota> {
+    [CLAUDE, CONTENT]
+        .into_iter()
+        .flat_map(|name| {
+            let service = service(name);
+            state
+                .members()
+                .map(move |(_, member)| member.line(&service).allocated)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// A school of three of whom each holds 30 Claude messages.
+fn three_of_30(total: i64) -> School {
+    let school = School::k12().buying(total);
+    let school = school.with_member(ADA).allocated(30).used(10);
+    school
+        .with_member(BEN)
+        .allocated(30)
+        .with_member(CLEO)
+        .allocated(30)
+}
+
+fn apply(rows: Vec<AllocationRow>, total: i64) -> Result<Vec<Quota>, BTreeSet<String>> {
+    let rows_given = rows.clone();
+    let outcome = three_of_30(total).when(steps::batch(rows));
+    match outcome.result {
+        Ok(_) => Ok(amounts(&outcome.school.state)),
+        Err(Refusal::Rows(refused)) => {
+            let named = |index: usize| format!("{:?}", rows_given[index]);
+            Err(refused.iter().map(|row| named(row.index)).collect())
+        }
+        Err(other) => panic!("a batch is refused by its rows: {other}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(700))]
+
+    /// Whether a batch is done, and what comes of it, does not depend on the order of its rows.
+    /// (Which of several rows finds the pool empty does.)
+    #[test]
+    fn a_batch_comes_out_the_same_in_any_order(
+        (rows, shuffled) in steps::rows_of_different_lines()
+            .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        total in 90_i64..130,
+    ) {
+        let (one, other) = (apply(rows, total), apply(shuffled, total));
+        match (one, other) {
+            (Ok(one), Ok(other)) => prop_assert_eq!(one, other),
+            (Err(_), Err(_)) => {}
+            (one, other) => prop_assert!(false, "{:?} and {:?}", one, other),
+        }
+    }
+
+    /// All or nothing: a batch that is done does what its rows would do one after another.
+    #[test]
+    fn a_batch_that_is_done_is_the_sum_of_its_rows(
+        rows in steps::rows_of_different_lines(),
+    ) {
+        let total = 1_000;
+        if let Ok(amounts_after) = apply(rows.clone(), total) {
+            let mut school = three_of_30(total);
+            for row in rows {
+                school = school.given(row);
+            }
+            prop_assert_eq!(amounts(&school.state), amounts_after);
+        }
+    }
+}

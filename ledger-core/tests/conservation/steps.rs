@@ -1,0 +1,355 @@
+//! Random schools, and random sequences of what people, proxies and time do to them. Steps are
+//! plain data that shrinks; what they refer to (the third hold, a member) is looked up when played.
+
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::school::{ChangeSettings, EnrolMember, SetSubscription};
+use ledger_core::usage::{Debit, PlaceHold, ReleaseHold, SettleHold};
+use ledger_core::{Action, MemberId, OrgType, Quota, Role, Tier, Units};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use crate::support::commands::{
+    Ask, apply, debit, enrol, hold, reactivate, release, remove, row, set_role, settle, suspend,
+};
+use crate::support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, key, units};
+
+/// A school as it is before the first step.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub org_type: OrgType,
+    pub tier: Tier,
+    pub total: Quota,
+    pub member_cap: Quota,
+    pub default_grant: Quota,
+}
+
+/// Something happens, `micros` after the step before (or, with a clock that is wrong, earlier).
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub micros: i64,
+    pub act: Act,
+}
+
+#[derive(Clone, Debug)]
+pub enum Act {
+    Debit {
+        who: MemberId,
+        what: &'static str,
+        n: Option<Units>,
+        tokens: i64,
+    },
+    Hold {
+        who: MemberId,
+        what: &'static str,
+        n: Units,
+        seconds: i64,
+    },
+    Settle {
+        which: Index,
+        n: Option<Units>,
+    },
+    Release {
+        which: Index,
+    },
+    Apply {
+        rows: Vec<AllocationRow>,
+        as_batch: bool,
+    },
+    Standing {
+        who: MemberId,
+        suspended: bool,
+    },
+    Enrol {
+        who: MemberId,
+        role: Role,
+    },
+    Remove {
+        who: MemberId,
+    },
+    SetRole {
+        who: MemberId,
+        role: Role,
+    },
+    Subscribe {
+        tier: Option<Tier>,
+        totals: Vec<(String, Quota)>,
+    },
+    Settings {
+        what: &'static str,
+        cap: Option<Quota>,
+        grant: Option<Quota>,
+    },
+}
+
+/// What the proxy remembers: the holds that it placed, and which of them it closed.
+#[derive(Default)]
+pub struct Proxy {
+    calls: usize,
+    holds: Vec<String>,
+    closed: Vec<String>,
+}
+
+impl Proxy {
+    /// The command of an act, or nothing for a hold that is closed: the store replays that.
+    pub fn command(&mut self, act: Act) -> Option<Action> {
+        Some(match act {
+            Act::Debit {
+                who,
+                what,
+                n,
+                tokens,
+            } => {
+                let id = key(&self.new_call("debit"));
+                let mut debit = Debit {
+                    id,
+                    units: n,
+                    service: what.to_owned(),
+                    ..debit(who, 0)
+                };
+                debit.call.input_tokens = Some(units(tokens));
+                debit.action()
+            }
+            Act::Hold {
+                who,
+                what,
+                n,
+                seconds: ttl_seconds,
+            } => {
+                let id = self.new_call("hold");
+                self.holds.push(id.clone());
+                PlaceHold {
+                    units: n,
+                    ttl_seconds,
+                    service: what.to_owned(),
+                    ..hold(&id, who, 0)
+                }
+                .action()
+            }
+            Act::Settle { which, n } => SettleHold {
+                units: n,
+                ..settle(self.open(which)?, 0)
+            }
+            .action(),
+            Act::Release { which } => ReleaseHold {
+                ..release(self.open(which)?)
+            }
+            .action(),
+            Act::Apply { rows, as_batch } => apply(rows, as_batch).action(),
+            Act::Standing {
+                who,
+                suspended: true,
+            } => suspend(who).action(),
+            Act::Standing {
+                who,
+                suspended: false,
+            } => reactivate(who).action(),
+            Act::Enrol { who, role } => EnrolMember { role, ..enrol(who) }.action(),
+            Act::Remove { who } => remove(who).action(),
+            Act::SetRole { who, role } => set_role(who, role).action(),
+            Act::Subscribe { tier, totals } => SetSubscription { tier, totals }.action(),
+            Act::Settings { what, cap, grant } => {
+                let named = |quota: Option<Quota>| {
+                    quota
+                        .into_iter()
+                        .map(|quota| (what.to_owned(), quota))
+                        .collect()
+                };
+                ChangeSettings {
+                    member_cap: named(cap),
+                    default_grant: named(grant),
+                    self_service_requests: None,
+                }
+                .action()
+            }
+        })
+    }
+
+    /// Takes down that a closing command left an event, so that its hold is closed for ever.
+    pub fn note_closed(&mut self, hold_id: &str) {
+        self.closed.push(hold_id.to_owned());
+    }
+
+    fn new_call(&mut self, kind: &str) -> String {
+        self.calls += 1;
+        format!("{kind} {}", self.calls)
+    }
+
+    fn open(&self, which: Index) -> Option<&str> {
+        let holds: Vec<_> = self
+            .holds
+            .iter()
+            .filter(|id| !self.closed.contains(id))
+            .collect();
+        (!holds.is_empty()).then(|| which.get(&holds).as_str())
+    }
+}
+
+/// Small amounts most of the time, and those at which sums end.
+fn amount() -> impl Strategy<Value = Units> {
+    prop_oneof![
+        20 => 0_i64..=12,
+        6 => 13_i64..=130,
+        1 => (0_i64..=2).prop_map(|n| i64::MAX - n),
+        1 => (-1_i64..=1).prop_map(|n| i64::MAX / 2 + n),
+    ]
+    .prop_map(units)
+}
+
+fn quota() -> impl Strategy<Value = Quota> {
+    prop_oneof![9 => amount().prop_map(Quota::Finite), 1 => Just(Quota::Unlimited)]
+}
+
+/// Quantities of one kind: a school's units are few, without limit, or as many as there are.
+fn scale() -> impl Strategy<Value = (Quota, Quota, Quota)> {
+    let finite = |n| Quota::Finite(units(n));
+    prop_oneof![
+        4 => (30_i64..=200, 20_i64..=120, 0_i64..=40).prop_map(move |(total, cap, grant)| {
+            (finite(total), finite(cap), finite(grant))
+        }),
+        2 => Just((Quota::Unlimited, Quota::Unlimited, finite(20))),
+        1 => Just((Quota::Unlimited, Quota::Unlimited, Quota::Unlimited)),
+        2 => (0_i64..=3).prop_map(move |n| (finite(i64::MAX - n), Quota::Unlimited, finite(20))),
+    ]
+}
+
+pub fn shape(org_type: OrgType, tier: Tier) -> impl Strategy<Value = Shape> {
+    scale().prop_map(move |(total, member_cap, default_grant)| Shape {
+        org_type,
+        tier,
+        total,
+        member_cap,
+        default_grant,
+    })
+}
+
+pub fn member() -> impl Strategy<Value = MemberId> {
+    prop_oneof![16 => Just(ADA), 12 => Just(BEN), 6 => Just(CLEO), 1 => Just(NOBODY)]
+}
+
+fn service() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        24 => Just(CLAUDE),
+        6 => Just("lesson_generation"),
+        6 => Just(CONTENT),
+        2 => Just(ASSESSMENT),
+        1 => Just("video"),
+    ]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![4 => Just(Role::Teacher), 1 => Just(Role::Principal)]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        5 => quota().prop_map(Change::Set),
+        3 => amount().prop_map(Change::Add),
+        2 => amount().prop_map(|n| Change::Revoke(Some(n))),
+        1 => Just(Change::Revoke(None)),
+        4 => (amount(), member()).prop_map(|(units, to)| Change::Transfer { units, to }),
+        1 => Just(Change::Keep),
+    ]
+}
+
+/// A change of one line; of one service only where `what` says so.
+pub fn allocation_row(
+    what: impl Strategy<Value = &'static str>,
+) -> impl Strategy<Value = AllocationRow> {
+    let priority = select(vec![Priority::Low, Priority::Normal, Priority::High]);
+    let terms = (
+        proptest::option::of(priority),
+        proptest::option::of(any::<bool>()),
+    );
+    (member(), what, change(), terms).prop_map(|(who, what, change, (priority, auto_renew))| {
+        AllocationRow {
+            service: what.to_owned(),
+            priority,
+            auto_renew,
+            ..row(who, change)
+        }
+    })
+}
+
+fn allocation() -> impl Strategy<Value = Act> {
+    let alone = allocation_row(service()).prop_map(|row| Act::Apply {
+        rows: vec![row],
+        as_batch: false,
+    });
+    let batch =
+        proptest::collection::vec(allocation_row(service()), 0..5).prop_map(|rows| Act::Apply {
+            rows,
+            as_batch: true,
+        });
+    prop_oneof![2 => alone, 1 => batch]
+}
+
+fn usage() -> impl Strategy<Value = Act> {
+    let metered = || prop_oneof![6 => amount().prop_map(Some), 1 => Just(None)];
+    let seconds = prop_oneof![3 => Just(300_i64), 2 => 1_i64..=60, 1 => Just(86_400)];
+    prop_oneof![
+        4 => (member(), service(), metered(), 0_i64..3_000)
+            .prop_map(|(who, what, n, tokens)| Act::Debit { who, what, n, tokens }),
+        5 => (member(), service(), amount(), seconds)
+            .prop_map(|(who, what, n, seconds)| Act::Hold { who, what, n, seconds }),
+        4 => (any::<Index>(), metered()).prop_map(|(which, n)| Act::Settle { which, n }),
+        2 => any::<Index>().prop_map(|which| Act::Release { which }),
+    ]
+}
+
+fn tier() -> impl Strategy<Value = Option<Tier>> {
+    prop_oneof![2 => Just(None), 1 => select(Tier::ALL.to_vec()).prop_map(Some)]
+}
+
+fn people() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => (member(), role()).prop_map(|(who, role)| Act::Enrol { who, role }),
+        2 => member().prop_map(|who| Act::Remove { who }),
+        1 => (member(), role()).prop_map(|(who, role)| Act::SetRole { who, role }),
+        2 => (member(), any::<bool>())
+            .prop_map(|(who, suspended)| Act::Standing { who, suspended }),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Act> {
+    let totals = proptest::collection::vec((service().prop_map(str::to_owned), quota()), 0..3);
+    let some = || proptest::option::of(quota());
+    prop_oneof![
+        2 => (tier(), totals).prop_map(|(tier, totals)| Act::Subscribe { tier, totals }),
+        1 => (service(), some(), some())
+            .prop_map(|(what, cap, grant)| Act::Settings { what, cap, grant }),
+    ]
+}
+
+/// Steps at the same instant, a little later, just when holds run out, and with a clock that is
+/// behind; each also a microsecond before or after.
+fn micros() -> impl Strategy<Value = i64> {
+    let seconds = prop_oneof![
+        6 => Just(0_i64),
+        3 => 1_i64..=90,
+        2 => Just(300),
+        1 => Just(86_400),
+        1 => -400_i64..0,
+    ];
+    (seconds, -1_i64..=1).prop_map(|(seconds, beside)| seconds * 1_000_000 + beside)
+}
+
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let act = prop_oneof![14 => usage(), 6 => allocation(), 2 => people(), 1 => plan()];
+    let step = (micros(), act).prop_map(|(micros, act)| Step { micros, act });
+    proptest::collection::vec(step, 1..40)
+}
+
+/// A batch in which no line is named twice and nothing is transferred.
+pub fn rows_of_different_lines() -> impl Strategy<Value = Vec<AllocationRow>> {
+    let rows = proptest::collection::vec(allocation_row(select(vec![CLAUDE, CONTENT])), 1..7);
+    rows.prop_map(|mut rows| {
+        rows.retain(|row| !matches!(row.change, Change::Transfer { .. }));
+        rows.sort_by(|a, b| (a.member_id, &a.service).cmp(&(b.member_id, &b.service)));
+        rows.dedup_by(|a, b| (a.member_id, &a.service) == (b.member_id, &b.service));
+        rows
+    })
+}
+
+pub fn batch(rows: Vec<AllocationRow>) -> AllocationCommand {
+    apply(rows, true)
+}

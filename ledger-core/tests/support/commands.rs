@@ -1,0 +1,218 @@
+//! Commands in a word. Of Claude messages, unless [`of`] says otherwise.
+
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
+use ledger_core::usage::{
+    CallFacts, DEFAULT_TTL_SECONDS, Debit, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
+};
+use ledger_core::{Action, FreeText, MemberId, Role, Tier};
+
+use super::{Amount, CLAUDE, key, units};
+
+/// Something that can be asked of a school.
+pub trait Ask {
+    fn action(self) -> Action;
+}
+
+macro_rules! asks {
+    ($($type:ty: |$ask:ident| $action:expr;)*) => {
+        $(impl Ask for $type {
+            fn action(self) -> Action {
+                let $ask = self;
+                $action
+            }
+        })*
+    };
+}
+
+asks! {
+    Action: |action| action;
+    SchoolCommand: |command| Action::School(command);
+    SetSubscription: |command| Action::School(SchoolCommand::SetSubscription(command));
+    ChangeSettings: |command| Action::School(SchoolCommand::ChangeSettings(command));
+    EnrolMember: |command| Action::School(SchoolCommand::EnrolMember(command));
+    AllocationCommand: |command| Action::Allocation(command);
+    AllocationRow: |row| apply(vec![row], false).action();
+    Vec<AllocationRow>: |rows| apply(rows, true).action();
+    Debit: |command| Action::Usage(UsageCommand::Debit(command));
+    PlaceHold: |command| Action::Usage(UsageCommand::PlaceHold(command));
+    SettleHold: |command| Action::Usage(UsageCommand::Settle(command));
+    ReleaseHold: |command| Action::Usage(UsageCommand::Release(command));
+}
+
+/// An array of rows is a batch.
+impl<const N: usize> Ask for [AllocationRow; N] {
+    fn action(self) -> Action {
+        self.to_vec().action()
+    }
+}
+
+/// The reason of every test.
+pub fn reason() -> FreeText {
+    FreeText::new("because", [7; 16]).expect("the reason is a text")
+}
+
+pub fn apply(rows: Vec<AllocationRow>, as_batch: bool) -> AllocationCommand {
+    AllocationCommand::Apply {
+        rows,
+        reason: reason(),
+        as_batch,
+    }
+}
+
+pub fn row(member_id: MemberId, change: Change) -> AllocationRow {
+    AllocationRow {
+        member_id,
+        service: CLAUDE.to_owned(),
+        change,
+        priority: None,
+        auto_renew: None,
+    }
+}
+
+/// The same row of another service, by name or alias.
+pub fn of(name: &str, row: AllocationRow) -> AllocationRow {
+    AllocationRow {
+        service: name.to_owned(),
+        ..row
+    }
+}
+
+pub fn with_priority(priority: Priority, row: AllocationRow) -> AllocationRow {
+    AllocationRow {
+        priority: Some(priority),
+        ..row
+    }
+}
+
+pub fn with_auto_renew(auto_renew: bool, row: AllocationRow) -> AllocationRow {
+    AllocationRow {
+        auto_renew: Some(auto_renew),
+        ..row
+    }
+}
+
+pub fn set(member_id: MemberId, quota: impl Amount) -> AllocationRow {
+    row(member_id, Change::Set(quota.quota()))
+}
+
+pub fn add(member_id: MemberId, n: i64) -> AllocationRow {
+    row(member_id, Change::Add(units(n)))
+}
+
+pub fn revoke(member_id: MemberId, n: i64) -> AllocationRow {
+    row(member_id, Change::Revoke(Some(units(n))))
+}
+
+pub fn revoke_all(member_id: MemberId) -> AllocationRow {
+    row(member_id, Change::Revoke(None))
+}
+
+pub fn keep(member_id: MemberId) -> AllocationRow {
+    row(member_id, Change::Keep)
+}
+
+pub fn transfer(member_id: MemberId, to: MemberId, n: i64) -> AllocationRow {
+    let units = units(n);
+    row(member_id, Change::Transfer { units, to })
+}
+
+pub fn suspend(member_id: MemberId) -> AllocationCommand {
+    AllocationCommand::Suspend {
+        member_id,
+        reason: reason(),
+    }
+}
+
+pub fn reactivate(member_id: MemberId) -> AllocationCommand {
+    AllocationCommand::Reactivate {
+        member_id,
+        reason: reason(),
+    }
+}
+
+pub fn enrol(member_id: MemberId) -> EnrolMember {
+    EnrolMember {
+        member_id,
+        role: Role::Teacher,
+        claimed: Vec::new(),
+    }
+}
+
+pub fn remove(member_id: MemberId) -> SchoolCommand {
+    SchoolCommand::RemoveMember { member_id }
+}
+
+pub fn set_role(member_id: MemberId, role: Role) -> SchoolCommand {
+    SchoolCommand::SetRole { member_id, role }
+}
+
+pub fn buy(name: &str, total: impl Amount) -> SetSubscription {
+    SetSubscription {
+        tier: None,
+        totals: vec![(name.to_owned(), total.quota())],
+    }
+}
+
+pub fn go_to(tier: Tier) -> SetSubscription {
+    SetSubscription {
+        tier: Some(tier),
+        totals: Vec::new(),
+    }
+}
+
+pub fn cap(name: &str, cap: impl Amount) -> ChangeSettings {
+    ChangeSettings {
+        member_cap: vec![(name.to_owned(), cap.quota())],
+        ..Default::default()
+    }
+}
+
+pub fn grant(name: &str, grant: impl Amount) -> ChangeSettings {
+    ChangeSettings {
+        default_grant: vec![(name.to_owned(), grant.quota())],
+        ..Default::default()
+    }
+}
+
+/// The id of every debit: the core leaves it to the store that an id comes once.
+pub const CALL: &str = "call";
+
+pub fn debit(member_id: MemberId, n: i64) -> Debit {
+    Debit {
+        id: key(CALL),
+        member_id,
+        service: CLAUDE.to_owned(),
+        units: Some(units(n)),
+        occurred_at: None,
+        call: CallFacts::default(),
+    }
+}
+
+pub fn hold(hold_id: &str, member_id: MemberId, n: i64) -> PlaceHold {
+    PlaceHold {
+        hold_id: key(hold_id),
+        member_id,
+        service: CLAUDE.to_owned(),
+        units: units(n),
+        ttl_seconds: DEFAULT_TTL_SECONDS,
+    }
+}
+
+pub fn settle(hold_id: &str, n: i64) -> SettleHold {
+    SettleHold {
+        hold_id: key(hold_id),
+        units: Some(units(n)),
+        occurred_at: None,
+        call: CallFacts::default(),
+        recalled: None,
+    }
+}
+
+pub fn release(hold_id: &str) -> ReleaseHold {
+    ReleaseHold {
+        hold_id: key(hold_id),
+        reason: None,
+        recalled: None,
+    }
+}

@@ -1,0 +1,301 @@
+//! What tests expect: events, and refusals with their numbers. Of Claude messages.
+
+use ledger_core::allocation::{
+    AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, Priority,
+    TermsSet, UnitsTransferred,
+};
+use ledger_core::catalog::Event;
+use ledger_core::school::{MemberEnrolled, MemberRemoved, SchoolEvent};
+use ledger_core::usage::{
+    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
+    UsageEvent,
+};
+use ledger_core::{Level, MemberId, Quota, Refusal, Role, Rule, Shortfall, Timestamp, Units};
+
+use super::commands::{CALL, reason};
+use super::{Amount, CLAUDE, at, key, service, units};
+
+/// When the period of every test ends.
+pub fn resets_at() -> Timestamp {
+    at("2026-12-01T00:00:00Z")
+}
+
+pub fn enrolled(member_id: MemberId) -> Event {
+    let role = Role::Teacher;
+    Event::School(SchoolEvent::MemberEnrolled(MemberEnrolled {
+        member_id,
+        role,
+    }))
+}
+
+pub fn removed(member_id: MemberId) -> Event {
+    Event::School(SchoolEvent::MemberRemoved(MemberRemoved { member_id }))
+}
+
+/// A change by hand, alone, of somebody of normal priority.
+pub fn changed(member_id: MemberId, before: impl Amount, after: impl Amount) -> AllocationChanged {
+    AllocationChanged {
+        member_id,
+        service: service(CLAUDE),
+        before: before.quota(),
+        after: after.quota(),
+        priority: Priority::Normal,
+        auto_renew: false,
+        reason: Some(reason().commitment()),
+        cause: None,
+    }
+}
+
+/// A change that nobody gave a reason for.
+pub fn changed_by(
+    cause: Cause,
+    member_id: MemberId,
+    before: impl Amount,
+    after: impl Amount,
+) -> AllocationChanged {
+    AllocationChanged {
+        reason: None,
+        cause: Some(cause),
+        ..changed(member_id, before, after)
+    }
+}
+
+pub const fn more(changed: AllocationChanged) -> Event {
+    Event::Allocation(AllocationEvent::Allocated(changed))
+}
+
+pub const fn less(changed: AllocationChanged) -> Event {
+    Event::Allocation(AllocationEvent::Revoked(changed))
+}
+
+pub fn allocated(member_id: MemberId, before: impl Amount, after: impl Amount) -> Event {
+    more(changed(member_id, before, after))
+}
+
+pub fn revoked(member_id: MemberId, before: impl Amount, after: impl Amount) -> Event {
+    less(changed(member_id, before, after))
+}
+
+/// The event as one row of a batch.
+pub fn in_batch(event: Event) -> Event {
+    let cause = Some(Cause::Batch);
+    let Event::Allocation(event) = event else {
+        panic!("only allocations come in batches");
+    };
+    Event::Allocation(match event {
+        AllocationEvent::Allocated(e) => {
+            AllocationEvent::Allocated(AllocationChanged { cause, ..e })
+        }
+        AllocationEvent::Revoked(e) => AllocationEvent::Revoked(AllocationChanged { cause, ..e }),
+        AllocationEvent::Transferred(e) => {
+            AllocationEvent::Transferred(UnitsTransferred { cause, ..e })
+        }
+        AllocationEvent::TermsSet(e) => AllocationEvent::TermsSet(TermsSet { cause, ..e }),
+        AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => {
+            panic!("nobody is suspended in a batch")
+        }
+    })
+}
+
+/// `n` units went from one who held `before` to one who held `to_before`.
+pub fn transferred(from: (MemberId, i64), to: (MemberId, i64), n: i64) -> Event {
+    let (member_id, before) = from;
+    let (to_member_id, to_before) = to;
+    Event::Allocation(AllocationEvent::Transferred(UnitsTransferred {
+        member_id,
+        to_member_id,
+        service: service(CLAUDE),
+        units: units(n),
+        before: before.quota(),
+        after: (before - n).quota(),
+        to_before: to_before.quota(),
+        to_after: (to_before + n).quota(),
+        reason: reason().commitment(),
+        cause: None,
+    }))
+}
+
+pub fn terms_set(
+    member_id: MemberId,
+    priority: (Priority, Priority),
+    auto_renew: (bool, bool),
+) -> Event {
+    Event::Allocation(AllocationEvent::TermsSet(TermsSet {
+        member_id,
+        service: service(CLAUDE),
+        priority_before: priority.0,
+        priority: priority.1,
+        auto_renew_before: auto_renew.0,
+        auto_renew: auto_renew.1,
+        reason: reason().commitment(),
+        cause: None,
+    }))
+}
+
+pub fn suspended(member_id: MemberId) -> Event {
+    let reason = reason().commitment();
+    Event::Allocation(AllocationEvent::Suspended(MemberSuspended {
+        member_id,
+        reason,
+    }))
+}
+
+pub fn reactivated(member_id: MemberId) -> Event {
+    let reason = reason().commitment();
+    Event::Allocation(AllocationEvent::Reactivated(MemberReactivated {
+        member_id,
+        reason,
+    }))
+}
+
+pub fn balance(allocated: impl Amount, used: i64, held: i64) -> Balance {
+    Balance {
+        allocated: allocated.quota(),
+        used: units(used),
+        held: units(held),
+    }
+}
+
+pub fn usage_debited(member_id: MemberId, n: i64, balance: Balance) -> UsageDebited {
+    UsageDebited {
+        id: key(CALL),
+        member_id,
+        service: service(CLAUDE),
+        units: units(n),
+        level: Level::Member,
+        balance,
+        call: CallFacts::default(),
+    }
+}
+
+pub fn debited(member_id: MemberId, n: i64, balance: Balance) -> Event {
+    Event::Usage(UsageEvent::Debited(usage_debited(member_id, n, balance)))
+}
+
+pub fn held(
+    hold_id: &str,
+    member_id: MemberId,
+    n: i64,
+    expires_at: Timestamp,
+    balance: Balance,
+) -> Event {
+    Event::Usage(UsageEvent::HoldPlaced(HoldPlaced {
+        hold_id: key(hold_id),
+        member_id,
+        service: service(CLAUDE),
+        units: units(n),
+        expires_at,
+        level: Level::Member,
+        balance,
+    }))
+}
+
+/// `n` units were used and `freed` had still been held for them.
+pub fn hold_settled(
+    hold_id: &str,
+    member_id: MemberId,
+    n: i64,
+    freed: i64,
+    balance: Balance,
+) -> HoldSettled {
+    HoldSettled {
+        hold_id: key(hold_id),
+        member_id,
+        service: service(CLAUDE),
+        units: units(n),
+        freed_units: units(freed),
+        overage: false,
+        late: false,
+        level: Level::Member,
+        balance,
+        call: CallFacts::default(),
+    }
+}
+
+pub const fn settled(settled: HoldSettled) -> Event {
+    Event::Usage(UsageEvent::HoldSettled(settled))
+}
+
+pub fn released(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) -> Event {
+    Event::Usage(UsageEvent::HoldReleased(HoldReleased {
+        hold_id: key(hold_id),
+        member_id,
+        service: service(CLAUDE),
+        units: units(n),
+        level: Level::Member,
+        balance,
+        reason: None,
+    }))
+}
+
+pub fn expired(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) -> Event {
+    Event::Usage(UsageEvent::HoldExpired(HoldExpired {
+        hold_id: key(hold_id),
+        member_id,
+        service: service(CLAUDE),
+        units: units(n),
+        level: Level::Member,
+        balance,
+    }))
+}
+
+/// A rule on amounts that is broken; the numbers that a test does not name are zero.
+pub fn short(rule: Rule, level: Level) -> Numbers {
+    Numbers(Shortfall {
+        rule,
+        level,
+        service: service(CLAUDE),
+        limit: Quota::ZERO,
+        used: Units::ZERO,
+        held: Units::ZERO,
+        asked: Quota::ZERO,
+        available: Quota::ZERO,
+        resets_at: resets_at(),
+    })
+}
+
+/// A shortfall in the making.
+pub struct Numbers(Shortfall);
+
+impl Numbers {
+    pub fn limit(mut self, limit: impl Amount) -> Self {
+        self.0.limit = limit.quota();
+        self
+    }
+
+    pub fn used(mut self, used: i64) -> Self {
+        self.0.used = units(used);
+        self
+    }
+
+    pub fn held(mut self, held: i64) -> Self {
+        self.0.held = units(held);
+        self
+    }
+
+    pub fn asked(mut self, asked: impl Amount) -> Self {
+        self.0.asked = asked.quota();
+        self
+    }
+
+    pub fn available(mut self, available: impl Amount) -> Self {
+        self.0.available = available.quota();
+        self
+    }
+}
+
+impl From<Numbers> for Refusal {
+    fn from(numbers: Numbers) -> Self {
+        Self::Shortfall(Box::new(numbers.0))
+    }
+}
+
+pub const fn member_not_found(member_id: MemberId) -> Refusal {
+    let member_id = Some(member_id);
+    Refusal::MemberNotFound { member_id }
+}
+
+pub fn unknown_service(name: &str) -> Refusal {
+    let name = name.to_owned();
+    Refusal::UnknownService { name }
+}

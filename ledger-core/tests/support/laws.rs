@@ -1,0 +1,227 @@
+//! The laws of the books: what holds after every single event, whatever was asked.
+
+use std::collections::BTreeMap;
+
+use ledger_core::allocation::{AllocationEvent, Line};
+use ledger_core::catalog::Event;
+use ledger_core::usage::{Balance, UsageEvent};
+use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units};
+
+/// How many events the laws held for.
+#[derive(Default)]
+pub struct Laws {
+    pub checked: usize,
+}
+
+impl Laws {
+    /// Checks one event against the state before and after it.
+    pub fn check(&mut self, before: &SchoolState, recorded: &Recorded, after: &SchoolState) {
+        let event = &recorded.event;
+        places_are_numbered_and_time_goes_forward(before, recorded, after);
+        for service in services(after) {
+            allocations_fit_into_the_total(after, service);
+            the_pool_is_the_sum_of_its_accounts(after, service);
+            only_an_overage_exceeds_an_account(before, event, after, service);
+        }
+        match event {
+            Event::Usage(event) => the_stated_balance_is_the_account(event, after),
+            Event::Allocation(event) => the_stated_amounts_are_the_lines(before, event, after),
+            Event::School(_) => {}
+        }
+        let read = Event::read(
+            event.kind().as_str(),
+            event.kind().version(),
+            event.data().expect("an event is JSON"),
+        );
+        assert_eq!(read.expect("an event reads as it was written"), *event);
+        self.checked += 1;
+    }
+}
+
+/// A snapshot is the state, byte for byte and number for number.
+pub fn a_snapshot_is_the_state(state: &SchoolState) {
+    let snapshot = serde_json::to_string(state).expect("a state is JSON");
+    let read: SchoolState = serde_json::from_str(&snapshot).expect("a snapshot is a state");
+    assert_eq!(read, *state);
+}
+
+fn services(state: &SchoolState) -> impl Iterator<Item = &ServiceId> {
+    state.pools().map(|(service, _)| service)
+}
+
+fn places_are_numbered_and_time_goes_forward(
+    before: &SchoolState,
+    recorded: &Recorded,
+    after: &SchoolState,
+) {
+    assert_eq!(recorded.seq, before.head().next());
+    assert_eq!(after.head(), recorded.seq);
+    let last_at = |state: &SchoolState| state.not_before_last(Timestamp::MIN);
+    assert!(last_at(before) <= last_at(after));
+    assert_eq!(last_at(after), recorded.recorded_at);
+}
+
+/// Σ allocated ≤ total, with Σ counted again from the members' lines.
+fn allocations_fit_into_the_total(state: &SchoolState, service: &ServiceId) {
+    let pool = state.pool(service);
+    let mut sum = 0_i128;
+    let mut unlimited = false;
+    for (_, member) in state.members() {
+        match member.line(service).allocated {
+            Quota::Finite(units) => sum += i128::from(units.get()),
+            Quota::Unlimited => unlimited = true,
+        }
+    }
+    match pool.allocated() {
+        Quota::Finite(units) => assert_eq!((false, i128::from(units.get())), (unlimited, sum)),
+        Quota::Unlimited => assert!(unlimited),
+    }
+    assert!(
+        pool.allocated().fits_in(pool.total),
+        "{service}: {} of {} are allocated",
+        pool.allocated(),
+        pool.total
+    );
+}
+
+/// What the pool counts is what its members' lines and its direct account count, and what is held
+/// is what open holds hold, account by account.
+fn the_pool_is_the_sum_of_its_accounts(state: &SchoolState, service: &ServiceId) {
+    let pool = state.pool(service);
+    let mut open: BTreeMap<Option<MemberId>, i128> = BTreeMap::new();
+    for (_, hold) in state
+        .holds()
+        .iter()
+        .filter(|(_, hold)| hold.service == *service)
+    {
+        let account = match hold.level {
+            Level::Member => Some(hold.member_id),
+            Level::Pool => None,
+        };
+        *open.entry(account).or_default() += i128::from(hold.units.get());
+    }
+    let lines = state
+        .members()
+        .map(|(id, member)| (Some(id), member.line(service)));
+    let mut sums = (0_i128, 0_i128);
+    for (account, line) in lines.chain([(None, pool.direct())]) {
+        let held = i128::from(line.held.get());
+        assert_eq!(open.remove(&account).unwrap_or_default(), held);
+        sums = (sums.0 + i128::from(line.used.get()), sums.1 + held);
+    }
+    assert!(open.is_empty(), "a hold stands on no account");
+    let counted = (i128::from(pool.used.get()), i128::from(pool.held.get()));
+    assert_eq!(counted, sums, "{service}");
+}
+
+/// used + held ≤ allocated. Where a recorded fact exceeded it, only another such fact adds to it.
+fn only_an_overage_exceeds_an_account(
+    before: &SchoolState,
+    event: &Event,
+    after: &SchoolState,
+    service: &ServiceId,
+) {
+    let overage = match event {
+        Event::Usage(UsageEvent::HoldSettled(e)) if e.overage && e.service == *service => {
+            Some((e.level == Level::Member).then_some(e.member_id))
+        }
+        Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+    };
+    for (id, member) in after.members() {
+        let was = before
+            .member(id)
+            .map(|member| member.line(service))
+            .unwrap_or_default();
+        let grew = excess(&member.line(service)) > excess(&was);
+        assert!(
+            !grew || overage == Some(Some(id)),
+            "{event:?} overdraws {id}"
+        );
+    }
+    let pools = (before.pool(service), after.pool(service));
+    let grew = excess(&pools.1.direct()) > excess(&pools.0.direct());
+    assert!(
+        !grew || overage == Some(None),
+        "{event:?} overdraws the pool"
+    );
+}
+
+fn excess(line: &Line) -> Units {
+    match line.allocated {
+        Quota::Finite(allocated) => line.spent().saturating_sub(allocated),
+        Quota::Unlimited => Units::ZERO,
+    }
+}
+
+fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
+    let (member_id, service, level, stated) = match event {
+        UsageEvent::Debited(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::HoldPlaced(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::HoldSettled(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::HoldReleased(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::HoldExpired(e) => (e.member_id, &e.service, e.level, e.balance),
+    };
+    let line = match level {
+        Level::Pool => state.pool(service).direct(),
+        Level::Member => line(state, member_id, service),
+    };
+    let account = Balance {
+        allocated: line.allocated,
+        used: line.used,
+        held: line.held,
+    };
+    assert_eq!(stated, account);
+    assert_eq!(stated.available(), line.available());
+}
+
+fn the_stated_amounts_are_the_lines(
+    before: &SchoolState,
+    event: &AllocationEvent,
+    after: &SchoolState,
+) {
+    let amounts = |member_id, service| {
+        let of = |state| line(state, member_id, service).allocated;
+        (of(before), of(after))
+    };
+    match event {
+        AllocationEvent::Allocated(e) => {
+            assert_eq!(amounts(e.member_id, &e.service), (e.before, e.after));
+            assert!(e.before.fits_in(e.after) && e.before != e.after);
+            let cap = before
+                .school()
+                .expect("it is registered")
+                .settings
+                .member_cap
+                .get(&e.service);
+            assert!(
+                cap.is_none_or(|cap| e.after.fits_in(*cap)),
+                "beyond the cap"
+            );
+        }
+        AllocationEvent::Revoked(e) => {
+            assert_eq!(amounts(e.member_id, &e.service), (e.before, e.after));
+            assert!(e.after.fits_in(e.before) && e.before != e.after);
+            let spent = line(after, e.member_id, &e.service).spent();
+            assert!(e.after.covers(spent), "below what is used and held");
+        }
+        AllocationEvent::Transferred(e) => {
+            assert_eq!(amounts(e.member_id, &e.service), (e.before, e.after));
+            assert_eq!(
+                amounts(e.to_member_id, &e.service),
+                (e.to_before, e.to_after)
+            );
+        }
+        AllocationEvent::TermsSet(e) => {
+            let (was, is) = amounts(e.member_id, &e.service);
+            assert_eq!(was, is);
+        }
+        AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => {}
+    }
+}
+
+fn line(state: &SchoolState, member_id: MemberId, service: &ServiceId) -> Line {
+    state
+        .member(member_id)
+        .map(|member| member.line(service))
+        .unwrap_or_default()
+}

@@ -1,0 +1,384 @@
+//! Given, when, then: a school in memory, driven as the store's writer drives it. Before each
+//! command everything that is due is taken in, the events are numbered, and after each step the
+//! laws of the books are checked.
+
+#![allow(
+    dead_code,
+    reason = "each suite is a crate of its own and uses a part of this"
+)]
+
+pub mod commands;
+pub mod events;
+pub mod laws;
+
+use std::sync::LazyLock;
+
+use chrono::TimeDelta;
+use ledger_core::allocation::{Line, Pool};
+use ledger_core::catalog::Event;
+use ledger_core::period::{AnchorDay, Cycle, Tz};
+use ledger_core::school::{RegisterSchool, SchoolCommand};
+use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
+use ledger_core::{
+    Action, Actor, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId, OrgType,
+    Quota, Recorded, Refusal, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units, decide,
+    due, evolve,
+};
+use uuid::Uuid;
+
+use commands::Ask;
+use laws::Laws;
+
+pub const CLAUDE: &str = "claude_messages";
+pub const CONTENT: &str = "content_generation";
+pub const ASSESSMENT: &str = "assessment_ai";
+
+pub const ADA: MemberId = MemberId(Uuid::from_u128(0xada));
+pub const BEN: MemberId = MemberId(Uuid::from_u128(0xbe4));
+pub const CLEO: MemberId = MemberId(Uuid::from_u128(0xc1e0));
+pub const NOBODY: MemberId = MemberId(Uuid::from_u128(0xdead));
+
+pub fn units(n: i64) -> Units {
+    Units::new(n).expect("a test's units are not negative")
+}
+
+pub fn service(name: &str) -> ServiceId {
+    ServiceId::new(name).expect("a test names a service")
+}
+
+pub fn key(text: &str) -> Key {
+    Key::new(text).expect("a test's key is a key")
+}
+
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::new(text.parse().expect("a test's instant is RFC 3339"))
+}
+
+/// The instant at which every test begins.
+pub fn start() -> Timestamp {
+    at("2026-11-24T08:00:00Z")
+}
+
+/// A quota as a test writes it: `50` or `Quota::Unlimited`.
+pub trait Amount {
+    fn quota(self) -> Quota;
+}
+
+impl Amount for i64 {
+    fn quota(self) -> Quota {
+        units(self).into()
+    }
+}
+
+impl Amount for Quota {
+    fn quota(self) -> Quota {
+        self
+    }
+}
+
+/// Read once: thousands of random schools would read it thousands of times.
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
+
+/// A school, what happened to it, and the clock at its edge.
+pub struct School {
+    pub catalogue: Catalogue,
+    pub state: SchoolState,
+    pub log: Vec<Recorded>,
+    now: Timestamp,
+    newest: MemberId,
+    laws: Laws,
+}
+
+impl School {
+    /// Nothing yet.
+    pub fn unregistered() -> Self {
+        Self {
+            catalogue: CATALOGUE.clone(),
+            state: SchoolState::default(),
+            log: Vec::new(),
+            now: start(),
+            newest: NOBODY,
+            laws: Laws::default(),
+        }
+    }
+
+    /// A school that just registered, with all that its plan gives.
+    pub fn registered(org_type: OrgType, tier: Tier) -> Self {
+        Self::unregistered().given(register(org_type, tier))
+    }
+
+    /// A k12 school with advanced management, 100 / 50 / 25 units and no default grant, so that
+    /// each test says itself who holds what.
+    pub fn k12() -> Self {
+        let no_grant = [CLAUDE, CONTENT, ASSESSMENT].map(|name| (name.to_owned(), Quota::ZERO));
+        Self::registered(OrgType::K12, Tier::Enterprise).given(
+            ledger_core::school::ChangeSettings {
+                default_grant: no_grant.to_vec(),
+                ..Default::default()
+            },
+        )
+    }
+
+    /// A k12 school whose members draw straight on a pool of 20 / 10 / 5 units.
+    pub fn k12_without_management() -> Self {
+        Self::registered(OrgType::K12, Tier::Free)
+    }
+
+    /// The school with another plan catalogue from here on.
+    pub fn under(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// The school buys `total` units of Claude messages.
+    pub fn buying(self, total: impl Amount) -> Self {
+        self.given(commands::buy(CLAUDE, total))
+    }
+
+    /// The school lets one member hold at most `cap` Claude messages.
+    pub fn capped_at(self, cap: impl Amount) -> Self {
+        self.given(commands::cap(CLAUDE, cap))
+    }
+
+    /// A teacher is enrolled.
+    pub fn with_member(mut self, member_id: MemberId) -> Self {
+        self.newest = member_id;
+        self.given(commands::enrol(member_id))
+    }
+
+    /// The member who came last holds `quota` Claude messages.
+    pub fn allocated(self, quota: impl Amount) -> Self {
+        let member_id = self.newest;
+        self.given(commands::set(member_id, quota))
+    }
+
+    /// The member who came last used `n` Claude messages.
+    pub fn used(self, n: i64) -> Self {
+        let member_id = self.newest;
+        self.given(commands::debit(member_id, n))
+    }
+
+    /// The clock stands at `instant`.
+    pub fn at(mut self, instant: Timestamp) -> Self {
+        self.now = instant;
+        self
+    }
+
+    /// The clock goes on.
+    pub fn after_seconds(self, seconds: i64) -> Self {
+        self.after(TimeDelta::seconds(seconds))
+    }
+
+    /// The clock goes on by so many microseconds; backwards when they are negative.
+    pub fn after_micros(self, micros: i64) -> Self {
+        self.after(TimeDelta::microseconds(micros))
+    }
+
+    fn after(self, delta: TimeDelta) -> Self {
+        let now = Timestamp::new(self.now.get() + delta);
+        self.at(now)
+    }
+
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Something was asked and done.
+    pub fn given(self, ask: impl Ask) -> Self {
+        let outcome = self.when(ask);
+        if let Err(refusal) = &outcome.result {
+            panic!("a given command was refused: {refusal}");
+        }
+        outcome.school
+    }
+
+    /// Somebody asks for something.
+    pub fn when(mut self, ask: impl Ask) -> Outcome {
+        let mut action = ask.action();
+        let due = self.catch_up_with_time();
+        self.recall(&mut action);
+        let command = Command {
+            actor: Actor::SYSTEM,
+            now: self.now,
+            action,
+        };
+        let result = decide(&self.catalogue, &self.state, &command);
+        let again = decide(&self.catalogue, &self.state, &command);
+        assert_eq!(result, again, "a decision is not deterministic");
+        let first = command_key(&command.action, &self.state).first_event_id();
+        if let Ok(facts) = &result {
+            for (index, fact) in facts.iter().enumerate() {
+                self.record(first.at_index(index), fact.clone());
+            }
+        }
+        Outcome {
+            school: self,
+            due,
+            result,
+        }
+    }
+
+    /// Takes in everything that is due, as the writer does before each command.
+    pub fn catch_up_with_time(&mut self) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        while let Some(Due { key, fact }) = due(&self.state, self.now) {
+            self.record(key.first_event_id(), fact.clone());
+            facts.push(fact);
+        }
+        facts
+    }
+
+    fn record(&mut self, event_id: EventId, fact: Fact) {
+        let recorded = Recorded {
+            school_id: SchoolId(Uuid::from_u128(1)),
+            seq: self.state.head().next(),
+            event_id,
+            actor: Actor::SYSTEM,
+            occurred_at: fact.occurred_at,
+            recorded_at: self.state.not_before_last(self.now),
+            event: fact.event,
+        };
+        let before = self.state.clone();
+        evolve(&mut self.state, &recorded);
+        self.laws.check(&before, &recorded, &self.state);
+        self.log.push(recorded);
+    }
+
+    /// Gives a closing command the hold as the log says that it was placed.
+    fn recall(&self, action: &mut Action) {
+        let (hold_id, recalled) = match action {
+            Action::Usage(UsageCommand::Settle(settle)) => (&settle.hold_id, &mut settle.recalled),
+            Action::Usage(UsageCommand::Release(release)) => {
+                (&release.hold_id, &mut release.recalled)
+            }
+            Action::Usage(_) | Action::School(_) | Action::Allocation(_) => return,
+        };
+        *recalled = self.log.iter().find_map(|recorded| match &recorded.event {
+            Event::Usage(UsageEvent::HoldPlaced(placed)) if placed.hold_id == *hold_id => {
+                Some(Hold {
+                    member_id: placed.member_id,
+                    service: placed.service.clone(),
+                    units: placed.units,
+                    level: placed.level,
+                    expires_at: placed.expires_at,
+                })
+            }
+            Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+        });
+    }
+
+    pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {
+        let member = self.state.member(member_id).expect("the member exists");
+        member.line(&service(name))
+    }
+
+    pub fn pool_of(&self, name: &str) -> Pool {
+        self.state.pool(&service(name))
+    }
+
+    /// The member's Claude messages are so many.
+    #[track_caller]
+    pub fn holds(self, member_id: MemberId, allocated: impl Amount, used: i64, held: i64) -> Self {
+        let line = self.line_of(member_id, CLAUDE);
+        let expected = (allocated.quota(), units(used), units(held));
+        assert_eq!((line.allocated, line.used, line.held), expected);
+        self
+    }
+
+    /// The pool's Claude messages are so many.
+    #[track_caller]
+    pub fn pools(self, total: impl Amount, allocated: impl Amount, used: i64, held: i64) -> Self {
+        let pool = self.pool_of(CLAUDE);
+        let expected = (total.quota(), allocated.quota(), units(used), units(held));
+        assert_eq!(
+            (pool.total, pool.allocated(), pool.used, pool.held),
+            expected
+        );
+        self
+    }
+}
+
+/// The key that the edge gives a command. Those that carry none of their own are drawn from the
+/// stream's position, which no other command of the stream has.
+pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
+    match action {
+        Action::Usage(UsageCommand::Debit(debit)) => CommandKey::Debit(debit.id.clone()),
+        Action::Usage(UsageCommand::PlaceHold(hold)) => CommandKey::Hold(hold.hold_id.clone()),
+        Action::Usage(UsageCommand::Settle(settle)) => {
+            CommandKey::HoldClosing(settle.hold_id.clone())
+        }
+        Action::Usage(UsageCommand::Release(release)) => {
+            CommandKey::HoldClosing(release.hold_id.clone())
+        }
+        Action::School(_) | Action::Allocation(_) => {
+            CommandKey::Request(key(&format!("at {}", state.head())))
+        }
+    }
+}
+
+/// What came of a command.
+pub struct Outcome {
+    pub school: School,
+    pub due: Vec<Fact>,
+    pub result: Result<Vec<Fact>, Refusal>,
+}
+
+impl Outcome {
+    /// These events and no others.
+    #[track_caller]
+    pub fn then<const N: usize>(self, expected: [Event; N]) -> School {
+        let facts = self.result.expect("the command is not refused");
+        let events: Vec<Event> = facts.into_iter().map(|fact| fact.event).collect();
+        assert_eq!(events, expected);
+        self.school
+    }
+
+    /// It is so already.
+    #[track_caller]
+    pub fn then_nothing(self) -> School {
+        self.then([])
+    }
+
+    /// Done; what exactly is said elsewhere.
+    #[track_caller]
+    pub fn then_done(self) -> School {
+        assert!(!self.result.expect("the command is not refused").is_empty());
+        self.school
+    }
+
+    /// Before the command, time brought these about.
+    #[track_caller]
+    pub fn after_due<const N: usize>(self, expected: [(Timestamp, Event); N]) -> Self {
+        let due: Vec<_> = self
+            .due
+            .iter()
+            .map(|fact| (fact.occurred_at, fact.event.clone()))
+            .collect();
+        assert_eq!(due, expected);
+        self
+    }
+
+    /// Refused, for exactly this reason with exactly these numbers.
+    #[track_caller]
+    pub fn refused(self, expected: impl Into<Refusal>) -> School {
+        assert_eq!(self.result, Err(expected.into()));
+        self.school
+    }
+}
+
+pub fn register(org_type: OrgType, tier: Tier) -> SchoolCommand {
+    SchoolCommand::Register(RegisterSchool {
+        org_type,
+        tier,
+        cycle: cycle(),
+        totals: Vec::new(),
+    })
+}
+
+/// Calendar months in UTC.
+pub const fn cycle() -> Cycle {
+    Cycle {
+        time_zone: Tz::UTC,
+        anchor_day: AnchorDay::FIRST,
+    }
+}

@@ -1,0 +1,23 @@
+-- Sets what events state of members' lines and adds to their counters, which stop at the largest
+-- value that 64 bits hold.
+MERGE INTO balance_line AS l
+USING unnest(
+    $2::uuid[], $3::uuid[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::text[], $10::boolean[]
+) AS d (
+    school_id, member_id, service, sets_allocated, allocated, used, held, priority, auto_renew
+)
+   ON l.school_id = d.school_id AND l.build = $1 AND l.member_id = d.member_id
+  AND l.service = d.service
+ WHEN MATCHED THEN UPDATE SET
+    allocated = CASE WHEN d.sets_allocated THEN d.allocated ELSE l.allocated END,
+    used = l.used + least(d.used, 9223372036854775807 - l.used),
+    held = greatest(l.held + least(d.held, 9223372036854775807 - l.held), 0),
+    priority = coalesce(d.priority, l.priority),
+    auto_renew = coalesce(d.auto_renew, l.auto_renew)
+ WHEN NOT MATCHED THEN INSERT (
+    school_id, build, member_id, service, allocated, used, held, priority, auto_renew
+ ) VALUES (
+    d.school_id, $1, d.member_id, d.service,
+    CASE WHEN d.sets_allocated THEN d.allocated ELSE 0 END, d.used, greatest(d.held, 0), coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
+ )

@@ -1,0 +1,245 @@
+//! Reads balances: of a school's pools, and of what one member can use.
+
+use ledger_core::allocation::{Line, Priority};
+use ledger_core::school::Standing;
+use ledger_core::{Management, MemberId, Period, Quota, Seq, ServiceId, Timestamp, Units};
+use serde::Serialize;
+
+use super::pool::PoolRow;
+use crate::error::ReadError;
+use crate::tenant::TenantRead;
+use crate::word::{quota, service, units, word};
+
+/// What a school has, has given and has used in its period.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SchoolBalance {
+    /// The event up to which the numbers count.
+    pub seq: Seq,
+    /// The billing cycle.
+    pub period: Period,
+    /// A row per service, in the order of their names.
+    pub services: Vec<PoolBalance>,
+}
+
+/// A pool, in units of its service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PoolBalance {
+    /// Of which service.
+    pub service: ServiceId,
+    /// Bought.
+    pub total: Quota,
+    /// Allocated to members.
+    pub allocated: Quota,
+    /// Neither allocated nor drawn straight on the pool.
+    pub unallocated: Quota,
+    /// Used by all.
+    pub used: Units,
+    /// Held by all for calls in flight.
+    pub held: Units,
+    /// total − used − held.
+    pub available: Quota,
+}
+
+/// What a member can use.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemberBalance {
+    /// The event up to which the numbers count.
+    pub seq: Seq,
+    /// The billing cycle.
+    pub period: Period,
+    /// Whether he may use it.
+    pub status: Standing,
+    /// A row per service of the school's pools, in the order of their names.
+    pub services: Vec<LineBalance>,
+}
+
+/// What a member can use of a service, in its units. Where members draw straight on the pool these
+/// are the pool's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LineBalance {
+    /// Of which service.
+    pub service: ServiceId,
+    /// Allocated.
+    pub allocated: Quota,
+    /// Used.
+    pub used: Units,
+    /// Held for calls in flight.
+    pub held: Units,
+    /// allocated − used − held.
+    pub available: Quota,
+    /// How the member ranks.
+    pub priority: Priority,
+    /// Whether it is granted again in the next period.
+    pub auto_renew: bool,
+}
+
+/// The balance of the viewer's school as of `now`: holds that have run out by then are free.
+/// `None` when there is no such school, or none that the viewer may see.
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn school(
+    read: &mut TenantRead,
+    now: Timestamp,
+) -> Result<Option<SchoolBalance>, ReadError> {
+    let school_id = read.school_id();
+    let header = sqlx::query!(
+        r#"SELECT c.seq, s.period_start, s.period_end
+             FROM projection AS p
+             JOIN balance_school AS s ON s.school_id = $1 AND s.build = p.live_build
+             JOIN projection_checkpoint AS c
+               ON c.school_id = $1 AND c.name = p.name AND c.build = p.live_build
+            WHERE p.name = 'balance'"#,
+        school_id.0,
+    )
+    .fetch_optional(read.connection())
+    .await
+    .map_err(ReadError::at("reading a school's period"))?;
+    let Some(header) = header else {
+        return Ok(None);
+    };
+    let rows = sqlx::query_file_as!(
+        PoolRow,
+        "src/balance/queries/pools.sql",
+        school_id.0,
+        now.get(),
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading pools"))?;
+    Ok(Some(SchoolBalance {
+        seq: Seq(header.seq),
+        period: Period {
+            start: Timestamp::new(header.period_start),
+            end: Timestamp::new(header.period_end),
+        },
+        services: rows.iter().map(pool_balance).collect::<Result<_, _>>()?,
+    }))
+}
+
+fn pool_balance(row: &PoolRow) -> Result<PoolBalance, ReadError> {
+    let pool = row.numbers()?;
+    Ok(PoolBalance {
+        service: service(&row.service)?,
+        total: pool.total,
+        allocated: pool.allocated(),
+        unallocated: pool.unallocated(),
+        used: pool.used,
+        held: pool.held,
+        available: pool.available(),
+    })
+}
+
+/// What a member of the viewer's school can use as of `now`: holds that have run out by then are
+/// free. `None` when nobody ever had this id, or the viewer may not see him. One who left is
+/// found, with his standing.
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn member(
+    read: &mut TenantRead,
+    member_id: MemberId,
+    now: Timestamp,
+) -> Result<Option<MemberBalance>, ReadError> {
+    let header = sqlx::query!(
+        r#"SELECT c.seq, s.management, s.period_start, s.period_end, m.standing
+             FROM projection AS p
+             JOIN balance_school AS s ON s.school_id = $1 AND s.build = p.live_build
+             JOIN balance_member AS m
+               ON m.school_id = $1 AND m.build = p.live_build AND m.member_id = $2
+             JOIN projection_checkpoint AS c
+               ON c.school_id = $1 AND c.name = p.name AND c.build = p.live_build
+            WHERE p.name = 'balance'"#,
+        read.school_id().0,
+        member_id.0,
+    )
+    .fetch_optional(read.connection())
+    .await
+    .map_err(ReadError::at("reading a member's standing"))?;
+    let Some(header) = header else {
+        return Ok(None);
+    };
+    let services = match word(&header.management, "management")? {
+        Management::None => direct_lines(read, now).await?,
+        Management::Basic | Management::Advanced => own_lines(read, member_id, now).await?,
+    };
+    Ok(Some(MemberBalance {
+        seq: Seq(header.seq),
+        period: Period {
+            start: Timestamp::new(header.period_start),
+            end: Timestamp::new(header.period_end),
+        },
+        status: word(&header.standing, "standing")?,
+        services,
+    }))
+}
+
+/// The pools as lines, in a school whose members draw straight on them.
+async fn direct_lines(
+    read: &mut TenantRead,
+    now: Timestamp,
+) -> Result<Vec<LineBalance>, ReadError> {
+    let rows = sqlx::query_file_as!(
+        PoolRow,
+        "src/balance/queries/direct.sql",
+        read.school_id().0,
+        now.get(),
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading pools"))?;
+    rows.iter()
+        .map(|row| {
+            let pool = row.numbers()?;
+            let line = Line {
+                allocated: pool.direct_allocated(),
+                used: pool.direct_used,
+                held: pool.direct_held,
+                ..Line::default()
+            };
+            Ok(line_balance(service(&row.service)?, &line))
+        })
+        .collect()
+}
+
+/// A member's own lines, with an empty one for each service that he holds nothing of.
+async fn own_lines(
+    read: &mut TenantRead,
+    member_id: MemberId,
+    now: Timestamp,
+) -> Result<Vec<LineBalance>, ReadError> {
+    let rows = sqlx::query_file!(
+        "src/balance/queries/lines.sql",
+        read.school_id().0,
+        member_id.0,
+        now.get(),
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading a member's lines"))?;
+    rows.iter()
+        .map(|row| {
+            let held = units(row.held, "held")?;
+            let line = Line {
+                allocated: quota(row.allocated, "allocated")?,
+                used: units(row.used, "used")?,
+                held: held.saturating_sub(units(row.expired, "units")?),
+                priority: word(&row.priority, "priority")?,
+                auto_renew: row.auto_renew,
+            };
+            Ok(line_balance(service(&row.service)?, &line))
+        })
+        .collect()
+}
+
+fn line_balance(service: ServiceId, line: &Line) -> LineBalance {
+    LineBalance {
+        service,
+        allocated: line.allocated,
+        used: line.used,
+        held: line.held,
+        available: line.available(),
+        priority: line.priority,
+        auto_renew: line.auto_renew,
+    }
+}

@@ -1,0 +1,35 @@
+//! Read models of Allocation Ledger: workers that fold the log into tables, and the queries that
+//! read them.
+//!
+//! **Shape.** One folder per question ([`roster`], [`balance`], [`history`], [`usage`]), each with
+//! its write (`apply`) and its read (`read`) side by side. A [`projection::Projection`] takes a page
+//! of one school's events in; the [`worker`] reads pages of schools that lag and commits what they
+//! amount to together with the checkpoint, so each event counts exactly once. A [`rebuild`] makes
+//! a read model anew beside the live one and swaps them.
+//!
+//! **Ordering.** A school's events are taken in by the order of its stream, without gaps; schools
+//! are independent of each other.
+//!
+//! **Failure.** A lost connection is tried again. An event that cannot be taken in stops that
+//! school's projection, visibly, and no other's. Every table here can be dropped and built again.
+
+pub mod balance;
+pub mod error;
+pub mod freshness;
+pub mod history;
+pub mod log;
+pub mod progress;
+pub mod projection;
+pub mod rebuild;
+pub mod roster;
+pub mod tenant;
+pub mod usage;
+mod word;
+pub mod worker;
+
+pub use error::{ApplyError, ReadError};
+pub use freshness::{FreshnessError, wait_for};
+pub use progress::Progress;
+pub use projection::{Build, Projection, ProjectionName, Registry};
+pub use tenant::{TenantRead, Viewer};
+pub use worker::{Worker, WorkerSettings, catch_up};

@@ -1,0 +1,188 @@
+//! Reads the rollups, grouped by whatever the reader names.
+
+use chrono::NaiveDate;
+use ledger_core::usage::Outcome;
+use ledger_core::{MemberId, MicroUsd, Seq, ServiceId, Units};
+use serde::Serialize;
+
+use super::bucket::Granularity;
+use crate::error::ReadError;
+use crate::projection::ProjectionName;
+use crate::tenant::TenantRead;
+use crate::word::{service, units, word};
+
+/// The most rows of one answer.
+pub const ROLLUP_ROWS_MAX: u32 = 10_000;
+
+/// Which usage, and how it is grouped.
+#[derive(Clone, Debug)]
+pub struct UsageQuery {
+    /// Days or months.
+    pub granularity: Granularity,
+    /// From this day on; of months, from the month that it is in.
+    pub from: NaiveDate,
+    /// Up to this day, which is included; of months, up to the month that it is in.
+    pub to: NaiveDate,
+    /// What the rows of a bucket are split by.
+    pub group_by: GroupBy,
+    /// This member's alone.
+    pub member_id: Option<MemberId>,
+    /// This service's alone.
+    pub service: Option<ServiceId>,
+}
+
+/// What the rows of a bucket are split by: any of these, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupBy {
+    /// By member.
+    pub member: bool,
+    /// By service.
+    pub service: bool,
+    /// By model.
+    pub model: bool,
+    /// By outcome.
+    pub outcome: bool,
+}
+
+/// Usage in buckets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UsageRollup {
+    /// The event up to which this counts.
+    pub seq: Seq,
+    /// Days or months.
+    pub granularity: Granularity,
+    /// The rows, in the order of buckets and groups.
+    pub rows: Vec<UsageRow>,
+    /// Whether there are more rows than were asked for.
+    pub is_truncated: bool,
+}
+
+/// The usage of one bucket and group. Sums stop at 2⁶³ − 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UsageRow {
+    /// The day, or the first day of the month, in the school's time zone.
+    pub bucket: NaiveDate,
+    /// Whose, when grouped by member.
+    pub member_id: Option<MemberId>,
+    /// Of which service, when grouped by service.
+    pub service: Option<ServiceId>,
+    /// Of which model, when grouped by model; `None` also where it was not said.
+    pub model: Option<String>,
+    /// How the calls ended, when grouped by outcome; `None` also where it was not said.
+    pub outcome: Option<Outcome>,
+    /// How many calls.
+    pub requests: Units,
+    /// Units of quota.
+    pub units: Units,
+    /// Tokens that went in.
+    pub input_tokens: Units,
+    /// Tokens that came out.
+    pub output_tokens: Units,
+    /// The part of the input that caches served.
+    pub cached_tokens: Units,
+    /// Tokens in and out together.
+    pub total_tokens: Units,
+    /// Total tokens ÷ requests, rounded half up.
+    pub average_tokens_per_request: Units,
+    /// How long the calls took together, those that said so, in milliseconds.
+    pub total_latency_ms: Units,
+    /// Total latency ÷ the calls that said theirs, rounded half up; `None` when none did.
+    pub average_latency_ms: Option<Units>,
+    /// What the providers charged, in millionths of a US dollar.
+    pub cost_micros: MicroUsd,
+    /// How many members made these calls.
+    pub active_members: Units,
+}
+
+struct Row {
+    bucket: NaiveDate,
+    member_id: Option<uuid::Uuid>,
+    service: Option<String>,
+    model: Option<String>,
+    outcome: Option<String>,
+    requests: i64,
+    units: i64,
+    input_tokens: i64,
+    output_tokens: i64,
+    cached_tokens: i64,
+    total_tokens: i64,
+    average_tokens: i64,
+    latency_ms: i64,
+    average_latency_ms: Option<i64>,
+    cost_micros: i64,
+    active_members: i64,
+}
+
+/// The usage of the viewer's school that he may see, at most `limit` rows and at most
+/// [`ROLLUP_ROWS_MAX`]. A bucket without usage has no row.
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn rollup(
+    read: &mut TenantRead,
+    query: &UsageQuery,
+    limit: u32,
+) -> Result<UsageRollup, ReadError> {
+    let limit = limit.clamp(1, ROLLUP_ROWS_MAX);
+    let seq = read.seq_of(ProjectionName::Usage).await?;
+    let granularity = query.granularity;
+    let rows = sqlx::query_file_as!(
+        Row,
+        "src/usage/queries/rollup.sql",
+        read.school_id().0,
+        granularity.as_str(),
+        granularity.first_day(query.from),
+        granularity.last_day(query.to),
+        query.group_by.member,
+        query.group_by.service,
+        query.group_by.model,
+        query.group_by.outcome,
+        query.member_id.map(|member| member.0),
+        query.service.as_ref().map(ServiceId::as_str),
+        i64::from(limit) + 1,
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading usage"))?;
+    let mut rows = rows
+        .into_iter()
+        .map(Row::usage)
+        .collect::<Result<Vec<_>, _>>()?;
+    let is_truncated = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    Ok(UsageRollup {
+        seq,
+        granularity,
+        rows,
+        is_truncated,
+    })
+}
+
+impl Row {
+    fn usage(self) -> Result<UsageRow, ReadError> {
+        Ok(UsageRow {
+            bucket: self.bucket,
+            member_id: self.member_id.map(MemberId),
+            service: self.service.as_deref().map(service).transpose()?,
+            model: self.model,
+            outcome: self
+                .outcome
+                .map(|outcome| word(&outcome, "outcome"))
+                .transpose()?,
+            requests: units(self.requests, "requests")?,
+            units: units(self.units, "units")?,
+            input_tokens: units(self.input_tokens, "input_tokens")?,
+            output_tokens: units(self.output_tokens, "output_tokens")?,
+            cached_tokens: units(self.cached_tokens, "cached_tokens")?,
+            total_tokens: units(self.total_tokens, "total_tokens")?,
+            average_tokens_per_request: units(self.average_tokens, "average_tokens")?,
+            total_latency_ms: units(self.latency_ms, "latency_ms")?,
+            average_latency_ms: self
+                .average_latency_ms
+                .map(|latency| units(latency, "average_latency_ms"))
+                .transpose()?,
+            cost_micros: MicroUsd(units(self.cost_micros, "cost_micros")?),
+            active_members: units(self.active_members, "active_members")?,
+        })
+    }
+}

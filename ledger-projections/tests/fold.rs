@@ -1,0 +1,208 @@
+//! The read models are what the log says, however it is cut into pages, whoever folds it and
+//! whenever he is killed.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_core::catalog::Kind;
+use ledger_core::{OrgType, Quota, Role, Tier};
+use ledger_projections::{
+    Progress, ProjectionName, Registry, Worker, WorkerSettings, catch_up, wait_for,
+};
+use support::compare::assert_equals_log;
+use support::database::{TestDatabase, test_database};
+use support::random::{Dice, Life};
+use support::school::{Ledger, member, units};
+use tokio_util::sync::CancellationToken;
+
+/// One school of each kind of management, with the first members in.
+async fn lives(ledger: &Ledger, seed: u64) -> Vec<Life> {
+    let kinds = [
+        ((OrgType::K12, Tier::Enterprise), "America/New_York"),
+        ((OrgType::Preschool, Tier::Pro), "Africa/Johannesburg"),
+        ((OrgType::K12, Tier::Basic), "Asia/Kathmandu"),
+    ];
+    let mut lives = Vec::new();
+    for (n, (plan, zone)) in (0..).zip(kinds) {
+        let school = ledger.school(plan, zone, Quota::Finite(units(300))).await;
+        for n in 0..5 {
+            school.enrol(member(n), Role::Teacher).await;
+        }
+        lives.push(Life::new(school, seed * 10 + n));
+    }
+    lives
+}
+
+async fn assert_all_equal(db: &TestDatabase, lives: &[Life]) {
+    for life in lives {
+        assert_equals_log(&db.admin, life.school.id).await;
+    }
+}
+
+/// Some of the read models, so that they come to stand at different places.
+fn some(dice: &mut Dice) -> Registry {
+    let all = Registry::standard();
+    let some: Vec<_> = all
+        .iter()
+        .filter(|_| !dice.one_in(3))
+        .map(Arc::clone)
+        .collect();
+    Registry::new(some)
+}
+
+#[tokio::test]
+async fn random_lives_are_folded_exactly_in_pages_of_any_size() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let mut kinds = BTreeSet::new();
+    for seed in 1..=4 {
+        let mut lives = lives(&ledger, seed).await;
+        let mut dice = Dice::new(seed);
+        for _ in 0..12 {
+            for life in &mut lives {
+                let commands = 1 + usize::try_from(dice.below(30)).unwrap();
+                life.live(commands).await;
+            }
+            let settings = WorkerSettings {
+                page_events: 1 + dice.amount(40),
+                ..WorkerSettings::default()
+            };
+            let registry = some(&mut dice);
+            catch_up(&db.database, &registry, &settings).await.unwrap();
+        }
+        let settings = WorkerSettings::default();
+        catch_up(&db.database, &Registry::standard(), &settings)
+            .await
+            .unwrap();
+        assert_all_equal(&db, &lives).await;
+        for life in &lives {
+            let log = support::compare::log(&db.admin, life.school.id).await;
+            kinds.extend(log.iter().map(|recorded| recorded.event.kind()));
+        }
+    }
+    assert_eq!(Vec::from_iter(kinds), Kind::ALL, "every kind has happened");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_killed_anywhere_loses_nothing_and_doubles_nothing() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let mut lives = lives(&ledger, 9).await;
+    let settings = WorkerSettings {
+        page_events: 7,
+        pace: Duration::ZERO,
+        ..WorkerSettings::default()
+    };
+    let mut dice = Dice::new(9);
+    for _ in 0..25 {
+        let (progress, never) = (Progress::default(), CancellationToken::new());
+        let registry = Registry::standard();
+        let worker = Worker::spawn(
+            &db.database,
+            &ledger.wakes,
+            registry,
+            &progress,
+            settings,
+            never,
+        );
+        for life in &mut lives {
+            life.live(usize::try_from(dice.below(12)).unwrap()).await;
+        }
+        // Not asked to stop: ended in the middle of whatever it does.
+        worker.abort();
+        assert!(worker.await.unwrap_err().is_cancelled());
+    }
+    catch_up(&db.database, &Registry::standard(), &settings)
+        .await
+        .unwrap();
+    assert_all_equal(&db, &lives).await;
+}
+
+#[tokio::test]
+async fn two_processes_fold_the_same_schools_side_by_side() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let mut lives = lives(&ledger, 5).await;
+    let settings = WorkerSettings {
+        page_events: 10,
+        pace: Duration::from_millis(1),
+        poll: Duration::from_millis(10),
+        ..WorkerSettings::default()
+    };
+    let (progress, stop) = (Progress::default(), CancellationToken::new());
+    let workers: Vec<_> = [db.another(), db.another()]
+        .iter()
+        .map(|database| {
+            Worker::spawn(
+                database,
+                &ledger.wakes,
+                Registry::standard(),
+                &progress,
+                settings,
+                stop.clone(),
+            )
+        })
+        .collect();
+    for _ in 0..40 {
+        for life in &mut lives {
+            life.live(8).await;
+        }
+    }
+    for life in &lives {
+        let head = support::compare::log(&db.admin, life.school.id).await.len();
+        let head = ledger_core::Seq(i64::try_from(head).unwrap());
+        for name in ProjectionName::ALL {
+            let limit = Duration::from_secs(5);
+            wait_for(&db.database, &progress, life.school.id, name, head, limit)
+                .await
+                .unwrap();
+        }
+    }
+    stop.cancel();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    assert_all_equal(&db, &lives).await;
+}
+
+#[tokio::test]
+async fn a_worker_finds_what_another_process_wrote_and_stops_when_it_is_told() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let school = ledger
+        .school((OrgType::K12, Tier::Enterprise), "UTC", Quota::Unlimited)
+        .await;
+    let (progress, stop) = (Progress::default(), CancellationToken::new());
+    // It hears nothing of these appends: its wakes are another process's.
+    let deaf = ledger_store::Wakes::default();
+    let registry = Registry::standard();
+    let settings = WorkerSettings {
+        poll: Duration::from_millis(10),
+        ..WorkerSettings::default()
+    };
+    let worker = Worker::spawn(
+        &db.database,
+        &deaf,
+        registry,
+        &progress,
+        settings,
+        stop.clone(),
+    );
+    let seq = school.enrol(member(1), Role::Teacher).await.seq;
+    let limit = Duration::from_secs(5);
+    let name = ProjectionName::Roster;
+    wait_for(&db.database, &progress, school.id, name, seq, limit)
+        .await
+        .unwrap();
+    stop.cancel();
+    worker.await.unwrap();
+    assert_equals_log(&db.admin, school.id).await;
+}

@@ -1,0 +1,255 @@
+//! An event that cannot be taken in stops its own school's read model, where everybody sees it.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ledger_core::catalog::Kind;
+use ledger_core::{SchoolId, Seq};
+use ledger_projections::balance::Balance;
+use ledger_projections::history::History;
+use ledger_projections::projection::SchoolEvents;
+use ledger_projections::roster::Roster;
+use ledger_projections::usage::Usage;
+use ledger_projections::{
+    ApplyError, Build, FreshnessError, Progress, Projection, ProjectionName, Registry, Worker,
+    WorkerSettings, catch_up, wait_for,
+};
+use sqlx::{PgConnection, PgPool};
+use support::compare::assert_equals_log;
+use support::database::test_database;
+use support::school::{Ledger, member, start};
+use tokio_util::sync::CancellationToken;
+
+/// (name, seq, failed_seq) of each read model of a school.
+async fn stands(admin: &PgPool, school_id: SchoolId) -> Vec<(String, i64, Option<i64>)> {
+    sqlx::query_as(
+        "SELECT name, seq, failed_seq FROM projection_checkpoint
+          WHERE school_id = $1 ORDER BY name",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap()
+}
+
+/// What a newer ledger wrote.
+async fn append_unknown(admin: &PgPool, school_id: SchoolId) -> i64 {
+    sqlx::query_scalar(
+        "WITH head AS (
+             UPDATE stream SET head_seq = head_seq + 1 WHERE school_id = $1 RETURNING head_seq
+         )
+         INSERT INTO event (seq, occurred_at, recorded_at, school_id, event_id, actor_id, version,
+                            kind, actor_role, payload)
+         SELECT head_seq, $2, $2, $1, gen_random_uuid(), gen_random_uuid(), 1, 'units_borrowed',
+                'principal', '{}'
+           FROM head
+         RETURNING seq",
+    )
+    .bind(school_id.0)
+    .bind(start().get())
+    .fetch_one(admin)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let (hurt, sound) = (ledger.roomy_school().await, ledger.roomy_school().await);
+    let last_good = hurt.debits("before", member(1), 9).await;
+    let unknown = append_unknown(&db.admin, hurt.id).await;
+    sound.debits("beside", member(1), 9).await;
+
+    let settings = WorkerSettings::default();
+    catch_up(&db.database, &Registry::standard(), &settings)
+        .await
+        .unwrap();
+
+    assert_equals_log(&db.admin, sound.id).await;
+    let stopped: Vec<_> = ["balance", "history", "roster", "usage"]
+        .map(|name| (name.to_owned(), last_good.0, Some(unknown)))
+        .to_vec();
+    assert_eq!(stands(&db.admin, hurt.id).await, stopped);
+    let failure: String = sqlx::query_scalar(
+        "SELECT failure FROM projection_checkpoint WHERE school_id = $1 AND name = 'history'",
+    )
+    .bind(hurt.id.0)
+    .fetch_one(&db.admin)
+    .await
+    .unwrap();
+    assert!(failure.contains("units_borrowed"), "{failure}");
+
+    // Nobody waits for what will not come.
+    let (progress, limit) = (Progress::default(), Duration::from_secs(5));
+    let (name, asked) = (ProjectionName::Balance, Seq(unknown));
+    let waited = wait_for(&db.database, &progress, hurt.id, name, asked, limit).await;
+    let behind = FreshnessError::ProjectionBehind {
+        at: last_good,
+        asked,
+    };
+    assert_eq!(waited.unwrap_err().to_string(), behind.to_string());
+}
+
+/// Fails at one event for as long as it is broken.
+#[derive(Debug)]
+struct Brittle {
+    inner: Arc<dyn Projection>,
+    school_id: SchoolId,
+    seq: Seq,
+    is_broken: Arc<AtomicBool>,
+    failures: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Projection for Brittle {
+    fn name(&self) -> ProjectionName {
+        self.inner.name()
+    }
+
+    fn kinds(&self) -> Option<&'static [Kind]> {
+        self.inner.kinds()
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        self.inner.tables()
+    }
+
+    async fn apply_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        build: Build,
+        page: &[SchoolEvents<'_>],
+    ) -> Result<(), ApplyError> {
+        let hits = page
+            .iter()
+            .filter(|school| school.school_id == self.school_id)
+            .any(|school| school.events.iter().any(|e| e.seq == self.seq));
+        if hits && self.is_broken.load(Ordering::Relaxed) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return Err(ApplyError::NoCalendar);
+        }
+        self.inner.apply_in_tx(tx, build, page).await
+    }
+}
+
+struct Broken {
+    registry: Registry,
+    is_broken: Arc<AtomicBool>,
+    failures: Arc<AtomicUsize>,
+}
+
+/// All read models, of which usage cannot take this event in.
+fn broken_usage(school_id: SchoolId, seq: Seq) -> Broken {
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let failures = Arc::new(AtomicUsize::new(0));
+    let usage = Brittle {
+        inner: Arc::new(Usage),
+        school_id,
+        seq,
+        is_broken: Arc::clone(&is_broken),
+        failures: Arc::clone(&failures),
+    };
+    Broken {
+        registry: Registry::new(vec![
+            Arc::new(Roster),
+            Arc::new(Balance),
+            Arc::new(History),
+            Arc::new(usage),
+        ]),
+        is_broken,
+        failures,
+    }
+}
+
+#[tokio::test]
+async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let (hurt, sound) = (ledger.roomy_school().await, ledger.roomy_school().await);
+    let before = hurt.debits("before", member(1), 700).await;
+    let at_fault = before.next();
+    let head = hurt.debits("after", member(1), 500).await;
+    sound.debits("beside", member(1), 9).await;
+
+    let broken = broken_usage(hurt.id, at_fault);
+    let settings = WorkerSettings::default();
+    catch_up(&db.database, &broken.registry, &settings)
+        .await
+        .unwrap();
+
+    assert_equals_log(&db.admin, sound.id).await;
+    let expected: Vec<_> = [
+        ("balance", head, None),
+        ("history", head, None),
+        ("roster", head, None),
+        ("usage", before, Some(at_fault.0)),
+    ]
+    .map(|(name, seq, failed)| (name.to_owned(), seq.0, failed))
+    .to_vec();
+    assert_eq!(stands(&db.admin, hurt.id).await, expected);
+
+    // The next process is the one that can.
+    broken.is_broken.store(false, Ordering::Relaxed);
+    catch_up(&db.database, &broken.registry, &settings)
+        .await
+        .unwrap();
+    assert_equals_log(&db.admin, hurt.id).await;
+}
+
+#[tokio::test]
+async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let hurt = ledger.roomy_school().await;
+    let at_fault = hurt.debits("one", member(1), 1).await;
+    let broken = broken_usage(hurt.id, at_fault);
+    let settings = WorkerSettings {
+        pace: Duration::from_millis(1),
+        poll: Duration::from_millis(5),
+        stopped_retry: Duration::from_millis(300),
+        ..WorkerSettings::default()
+    };
+    let (progress, stop) = (Progress::default(), CancellationToken::new());
+    let registry = broken.registry.clone();
+    let worker = Worker::spawn(
+        &db.database,
+        &ledger.wakes,
+        registry,
+        &progress,
+        settings,
+        stop.clone(),
+    );
+    let limit = Duration::from_secs(5);
+    let wait = |name, seq| wait_for(&db.database, &progress, hurt.id, name, seq, limit);
+    wait(ProjectionName::Balance, at_fault).await.unwrap();
+    while stands(&db.admin, hurt.id).await[3].2.is_none() {}
+    let failures = broken.failures.load(Ordering::Relaxed);
+    // The school goes on, and is run for it, without usage being tried each time.
+    for n in 0..20 {
+        let seq = hurt.debits(&format!("more-{n}"), member(1), 1).await;
+        wait(ProjectionName::Balance, seq).await.unwrap();
+    }
+    let tried = broken.failures.load(Ordering::Relaxed) - failures;
+    assert!(tried < 20, "tried {tried} times over 20 runs");
+
+    broken.is_broken.store(false, Ordering::Relaxed);
+    while stands(&db.admin, hurt.id).await[3].2.is_some() {}
+    wait(ProjectionName::Usage, at_fault).await.unwrap();
+    stop.cancel();
+    worker.await.unwrap();
+    let settings = WorkerSettings::default();
+    catch_up(&db.database, &Registry::standard(), &settings)
+        .await
+        .unwrap();
+    assert_equals_log(&db.admin, hurt.id).await;
+}

@@ -1,0 +1,191 @@
+//! Compares the read models with the pure fold of the log, and the rollups with the log itself.
+
+use ledger_core::{Recorded, SchoolId, SchoolState, Seq, fold};
+use ledger_store::feed;
+use serde_json::{Map, Value, json};
+use sqlx::PgPool;
+
+/// The whole log of a school.
+pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
+    let mut conn = admin.acquire().await.unwrap();
+    feed::read_after(&mut conn, school_id, Seq::ZERO, i64::MAX, None)
+        .await
+        .unwrap()
+}
+
+/// Everything that the read models say of the school is what the log says.
+pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
+    let events = log(admin, school_id).await;
+    let state = fold(&events);
+    assert_eq!(checkpoints(admin, school_id).await, [state.head().0; 4]);
+    assert_balances_equal(admin, school_id, &state).await;
+    assert_eq!(
+        roster_rows(admin, school_id).await,
+        roster_of(&state),
+        "members of {school_id}"
+    );
+    let school = roster_school(admin, school_id).await;
+    let expected = serde_json::to_value(state.school().unwrap()).unwrap();
+    assert_eq!(school["settings"], expected["settings"]);
+    assert_eq!(school["tier"], expected["tier"]);
+    assert_eq!(school["management"], expected["management"]);
+    assert_history_equals(admin, school_id, &events).await;
+    assert_usage_equals(admin, school_id).await;
+}
+
+/// Pools, lines, holds and standings are those of the fold.
+pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &SchoolState) {
+    let expected = serde_json::to_value(state).unwrap();
+    let pools = rows(
+        admin,
+        school_id,
+        "SELECT coalesce(jsonb_object_agg(service, jsonb_build_object(
+             'total', coalesce(to_jsonb(total), '\"unlimited\"'), 'allocated', allocated,
+             'unlimited_holders', unlimited_holders, 'used', used, 'held', held,
+             'direct_used', direct_used, 'direct_held', direct_held)), '{}')
+           FROM balance_pool JOIN projection ON name = 'balance' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .await;
+    assert_eq!(pools, expected["pools"], "pools of {school_id}");
+    let holds = rows(
+        admin,
+        school_id,
+        "SELECT coalesce(jsonb_object_agg(hold_id, jsonb_build_object(
+             'member_id', member_id, 'service', service, 'units', units, 'level', level,
+             'expires_at', to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+             )), '{}')
+           FROM balance_hold JOIN projection ON name = 'balance' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .await;
+    assert_eq!(holds, expected["holds"], "holds of {school_id}");
+    let lines = rows(
+        admin,
+        school_id,
+        "SELECT coalesce(jsonb_object_agg(member_id, lines), '{}') FROM (
+             SELECT m.member_id, jsonb_build_object('standing', m.standing, 'lines',
+                    coalesce(jsonb_object_agg(l.service, jsonb_build_object(
+                        'allocated', coalesce(to_jsonb(l.allocated), '\"unlimited\"'),
+                        'used', l.used, 'held', l.held, 'priority', l.priority,
+                        'auto_renew', l.auto_renew
+                    )) FILTER (WHERE l.service IS NOT NULL), '{}')) AS lines
+               FROM balance_member AS m
+               JOIN projection ON name = 'balance' AND live_build = m.build
+               LEFT JOIN balance_line AS l USING (school_id, build, member_id)
+              WHERE m.school_id = $1 GROUP BY m.member_id, m.standing) AS by_member",
+    )
+    .await;
+    assert_eq!(lines, lines_of(&expected), "lines of {school_id}");
+}
+
+/// The fold's members as {id: {standing, lines: {service: line}}}.
+fn lines_of(state: &Value) -> Value {
+    let members = state["members"].as_object().unwrap();
+    let by_service = |member: &Value| {
+        let lines = member["lines"].as_array().unwrap();
+        lines
+            .iter()
+            .map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].clone()))
+            .collect::<Map<_, _>>()
+    };
+    members
+        .iter()
+        .map(|(id, member)| {
+            let value = json!({ "standing": member["standing"], "lines": by_service(member) });
+            (id.clone(), value)
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn roster_of(state: &SchoolState) -> Value {
+    state
+        .members()
+        .map(|(id, member)| {
+            let value = json!({
+                "role": member.role, "standing": member.standing,
+                "is_removed": member.standing == ledger_core::school::Standing::Removed,
+            });
+            (id.to_string(), value)
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+async fn roster_rows(admin: &PgPool, school_id: SchoolId) -> Value {
+    rows(
+        admin,
+        school_id,
+        "SELECT coalesce(jsonb_object_agg(member_id, jsonb_build_object('role', role,
+             'standing', standing, 'is_removed', removed_at IS NOT NULL)), '{}')
+           FROM roster_member JOIN projection ON name = 'roster' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .await
+}
+
+async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
+    rows(
+        admin,
+        school_id,
+        "SELECT jsonb_build_object('tier', tier, 'management', management, 'settings',
+             jsonb_build_object('member_cap', member_cap, 'default_grant', default_grant,
+                 'self_service_requests', self_service_requests))
+           FROM roster_school JOIN projection ON name = 'roster' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .await
+}
+
+/// One entry per change, two per transfer, in the order of the log.
+async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
+    let entries: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT seq, count(*) FROM history_entry
+           JOIN projection ON name = 'history' AND live_build = build
+          WHERE school_id = $1 GROUP BY seq ORDER BY seq",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap();
+    let expected: Vec<_> = events
+        .iter()
+        .filter(|event| !matches!(event.event, ledger_core::Event::Usage(_)))
+        .map(|event| {
+            let is_transfer = event.event.kind().as_str() == "units_transferred";
+            (event.seq.0, if is_transfer { 2 } else { 1 })
+        })
+        .collect();
+    assert_eq!(entries, expected, "history of {school_id}");
+}
+
+/// The rollups are what Postgres itself makes of the events, with its own idea of time zones.
+pub async fn assert_usage_equals(admin: &PgPool, school_id: SchoolId) {
+    let differences: Vec<Value> = sqlx::query_scalar(include_str!("usage_differences.sql"))
+        .bind(school_id.0)
+        .fetch_all(admin)
+        .await
+        .unwrap();
+    assert_eq!(differences, Vec::<Value>::new(), "usage of {school_id}");
+}
+
+async fn checkpoints(admin: &PgPool, school_id: SchoolId) -> Vec<i64> {
+    sqlx::query_scalar(
+        "SELECT c.seq FROM projection_checkpoint AS c
+           JOIN projection AS p ON p.name = c.name AND p.live_build = c.build
+          WHERE c.school_id = $1 ORDER BY c.name",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap()
+}
+
+async fn rows(admin: &PgPool, school_id: SchoolId, sql: &'static str) -> Value {
+    sqlx::query_scalar(sql)
+        .bind(school_id.0)
+        .fetch_one(admin)
+        .await
+        .unwrap()
+}

@@ -1,0 +1,260 @@
+//! Random lives of schools: every kind of command, in an order that a seed fixes.
+
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
+use ledger_core::usage::{
+    CallFacts, Debit, Outcome, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
+};
+use ledger_core::{Action, MemberId, MicroUsd, Quota, Role, Tier, Timestamp};
+
+use super::school::{SERVICES, School, key, member, reason, start, units};
+
+/// A small generator (xorshift64*): the same seed gives the same life.
+#[derive(Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+    }
+
+    pub fn amount(&mut self, below: u64) -> i64 {
+        i64::try_from(self.below(below)).unwrap()
+    }
+
+    pub fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()].clone()
+    }
+}
+
+/// One school's life.
+pub struct Life {
+    pub school: School,
+    pub dice: Dice,
+    now: Timestamp,
+    holds: Vec<String>,
+    steps: u64,
+}
+
+const MEMBERS: u64 = 8;
+
+impl Life {
+    pub fn new(school: School, seed: u64) -> Self {
+        Self {
+            school,
+            dice: Dice::new(seed),
+            now: start(),
+            holds: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Sends `count` commands; some are refused, which is part of life.
+    pub async fn live(&mut self, count: usize) {
+        for _ in 0..count {
+            self.steps += 1;
+            let seconds = if self.dice.one_in(12) { 900 } else { 20 };
+            let seconds = self.dice.amount(seconds);
+            self.now = self.now.plus_seconds(seconds);
+            let action = self.action();
+            let _ = self.school.act(action, self.now).await;
+        }
+    }
+
+    fn action(&mut self) -> Action {
+        match self.dice.below(20) {
+            0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
+            6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
+            9..12 => Action::Usage(self.close()),
+            12..16 => Action::Allocation(self.allocate()),
+            16 => Action::Allocation(self.suspend()),
+            17 | 18 => Action::School(self.people()),
+            _ => Action::School(self.school()),
+        }
+    }
+
+    fn member(&mut self) -> MemberId {
+        member(u128::from(self.dice.below(MEMBERS)))
+    }
+
+    fn service(&mut self) -> String {
+        self.dice.pick(&SERVICES).to_owned()
+    }
+
+    fn call(&mut self) -> CallFacts {
+        let dice = &mut self.dice;
+        let huge = dice.one_in(60);
+        let mut said = |below: u64| {
+            let n = if huge { i64::MAX } else { dice.amount(below) };
+            (!dice.one_in(4)).then(|| units(n))
+        };
+        CallFacts {
+            input_tokens: said(5_000),
+            output_tokens: said(2_000),
+            cached_tokens: said(100),
+            cost_micros: said(9_000).map(MicroUsd),
+            latency_ms: said(3_000),
+            model: self
+                .dice
+                .pick(&[None, Some("claude-sonnet-4".into()), Some("opus".into())]),
+            outcome: self.dice.pick(&[
+                None,
+                Some(Outcome::Success),
+                Some(Outcome::Success),
+                Some(Outcome::Timeout),
+            ]),
+            request_id: None,
+            session_id: None,
+        }
+    }
+
+    /// Mostly not said; else up to ninety days ago, or long before there were computers.
+    fn occurred_at(&mut self) -> Option<Timestamp> {
+        match self.dice.below(8) {
+            0 => Some(self.now.plus_seconds(-self.dice.amount(90 * 24 * 3_600))),
+            1 if self.dice.one_in(10) => Some(super::school::at("-4713-11-24T00:00:00Z")),
+            _ => None,
+        }
+    }
+
+    fn debit(&mut self) -> Debit {
+        Debit {
+            id: key(&format!("debit-{}", self.steps)),
+            member_id: self.member(),
+            service: self.service(),
+            units: Some(units(self.dice.amount(6))),
+            occurred_at: self.occurred_at(),
+            call: self.call(),
+        }
+    }
+
+    fn hold(&mut self) -> PlaceHold {
+        let id = format!("hold-{}", self.steps);
+        self.holds.push(id.clone());
+        PlaceHold {
+            hold_id: key(&id),
+            member_id: self.member(),
+            service: self.service(),
+            units: units(1 + self.dice.amount(6)),
+            ttl_seconds: 1 + self.dice.amount(400),
+        }
+    }
+
+    /// Settles or releases one of the holds, often one that is closed or has run out.
+    fn close(&mut self) -> UsageCommand {
+        let hold_id = match self.holds.len() as u64 {
+            0 => key("no-such-hold"),
+            n => key(&self.holds[usize::try_from(n - 1 - self.dice.below(n.min(6))).unwrap()]),
+        };
+        if self.dice.one_in(3) {
+            return UsageCommand::Release(ReleaseHold {
+                hold_id,
+                reason: None,
+                recalled: None,
+            });
+        }
+        UsageCommand::Settle(SettleHold {
+            hold_id,
+            units: Some(units(self.dice.amount(12))),
+            occurred_at: self.occurred_at(),
+            call: self.call(),
+            recalled: None,
+        })
+    }
+
+    fn allocate(&mut self) -> AllocationCommand {
+        let as_batch = self.dice.one_in(4);
+        let rows = if as_batch { 3 } else { 1 };
+        let rows = (0..rows)
+            .map(|_| AllocationRow {
+                member_id: self.member(),
+                service: self.service(),
+                change: self.change(),
+                priority: self
+                    .dice
+                    .pick(&[None, Some(Priority::High), Some(Priority::Low)]),
+                auto_renew: self.dice.pick(&[None, None, Some(true), Some(false)]),
+            })
+            .collect();
+        AllocationCommand::Apply {
+            rows,
+            reason: reason("as random as life"),
+            as_batch,
+        }
+    }
+
+    fn change(&mut self) -> Change {
+        match self.dice.below(8) {
+            0 => Change::Set(Quota::Unlimited),
+            1 | 2 => Change::Set(Quota::Finite(units(self.dice.amount(40)))),
+            3 => Change::Add(units(self.dice.amount(20))),
+            4 => Change::Revoke(None),
+            5 => Change::Revoke(Some(units(self.dice.amount(5)))),
+            6 => Change::Keep,
+            _ => Change::Transfer {
+                units: units(1 + self.dice.amount(4)),
+                to: self.member(),
+            },
+        }
+    }
+
+    fn suspend(&mut self) -> AllocationCommand {
+        let (member_id, reason) = (self.member(), reason("a rest"));
+        if self.dice.one_in(3) {
+            AllocationCommand::Suspend { member_id, reason }
+        } else {
+            AllocationCommand::Reactivate { member_id, reason }
+        }
+    }
+
+    fn people(&mut self) -> SchoolCommand {
+        let member_id = self.member();
+        let role = self
+            .dice
+            .pick(&[Role::Teacher, Role::Teacher, Role::Principal]);
+        match self.dice.below(6) {
+            0 => SchoolCommand::RemoveMember { member_id },
+            1 => SchoolCommand::SetRole { member_id, role },
+            _ => SchoolCommand::EnrolMember(EnrolMember {
+                member_id,
+                role,
+                claimed: Vec::new(),
+            }),
+        }
+    }
+
+    fn school(&mut self) -> SchoolCommand {
+        let quota = |dice: &mut Dice| match dice.below(4) {
+            0 => Quota::Unlimited,
+            _ => Quota::Finite(units(60 + dice.amount(200))),
+        };
+        if self.dice.one_in(2) {
+            return SchoolCommand::ChangeSettings(ChangeSettings {
+                member_cap: vec![(self.service(), quota(&mut self.dice))],
+                default_grant: vec![(self.service(), quota(&mut self.dice))],
+                self_service_requests: Some(self.dice.one_in(2)),
+            });
+        }
+        SchoolCommand::SetSubscription(SetSubscription {
+            tier: self
+                .dice
+                .pick(&[None, None, Some(Tier::Enterprise), Some(Tier::Pro)]),
+            totals: vec![(self.service(), quota(&mut self.dice))],
+        })
+    }
+}

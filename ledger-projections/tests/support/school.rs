@@ -1,0 +1,248 @@
+//! A school that commands come in for, through the real writer.
+
+use std::sync::Arc;
+
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change};
+use ledger_core::period::{AnchorDay, Cycle};
+use ledger_core::school::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand};
+use ledger_core::usage::{CallFacts, Debit, PlaceHold, SettleHold, UsageCommand};
+use ledger_core::{
+    Action, Actor, ActorId, Catalogue, Command, CommandKey, Fingerprint, FreeText, Key, MemberId,
+    OrgType, Quota, Role, SchoolId, Seq, Tier, Timestamp, Units,
+};
+use ledger_store::writer::{
+    Answer, Beside, DirectoryEntry, ExternalId, Receipt, Request, Writer, WriterSettings,
+    WriterTasks,
+};
+use ledger_store::{Database, Wakes};
+use uuid::Uuid;
+
+/// The writer of a test.
+#[derive(Clone)]
+pub struct Ledger {
+    pub writer: Writer,
+    pub wakes: Wakes,
+    /// They end when this is dropped.
+    _tasks: Arc<WriterTasks>,
+}
+
+impl Ledger {
+    pub fn start(database: &Database) -> Self {
+        let wakes = Wakes::default();
+        let catalogue = Arc::new(Catalogue::built_in());
+        let (writer, tasks) =
+            Writer::start(database, &catalogue, &wakes, WriterSettings::default());
+        Self {
+            writer,
+            wakes,
+            _tasks: Arc::new(tasks),
+        }
+    }
+
+    /// Registers a school with these totals of each service.
+    pub async fn school(
+        &self,
+        (org_type, tier): (OrgType, Tier),
+        time_zone: &str,
+        total: Quota,
+    ) -> School {
+        let school = School {
+            ledger: self.clone(),
+            id: SchoolId(Uuid::new_v4()),
+        };
+        let totals = SERVICES.map(|service| (service.to_owned(), total)).to_vec();
+        let cycle = Cycle {
+            time_zone: time_zone.parse().unwrap(),
+            anchor_day: AnchorDay::new(15).unwrap(),
+        };
+        let register = RegisterSchool {
+            org_type,
+            tier,
+            cycle,
+            totals,
+        };
+        let action = Action::School(SchoolCommand::Register(register));
+        let mut request = school.request(action, start());
+        request.beside = Beside::SchoolName("Rivonia Primary".to_owned());
+        school.submit(request).await.unwrap();
+        school
+    }
+}
+
+impl Ledger {
+    /// A school whose member 1 may use as much as he likes.
+    pub async fn roomy_school(&self) -> School {
+        let plan = (OrgType::K12, Tier::Enterprise);
+        let school = self.school(plan, "UTC", Quota::Unlimited).await;
+        let settings = SchoolCommand::ChangeSettings(ChangeSettings {
+            member_cap: vec![(SERVICES[0].to_owned(), Quota::Unlimited)],
+            ..ChangeSettings::default()
+        });
+        school.act(Action::School(settings), start()).await.unwrap();
+        school.enrol(member(1), Role::Teacher).await;
+        let unlimited = Change::Set(Quota::Unlimited);
+        school
+            .allocate(member(1), SERVICES[0], unlimited)
+            .await
+            .unwrap();
+        school
+    }
+}
+
+pub const SERVICES: [&str; 3] = ["claude_messages", "content_generation", "assessment_ai"];
+
+/// The first instant of every test.
+pub fn start() -> Timestamp {
+    at("2026-11-24T08:00:00Z")
+}
+
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::new(text.parse().unwrap())
+}
+
+pub fn units(n: i64) -> Units {
+    Units::new(n).unwrap()
+}
+
+pub fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+pub fn reason(text: &str) -> FreeText {
+    FreeText::new(text, *Uuid::new_v4().as_bytes()).unwrap()
+}
+
+#[derive(Clone)]
+pub struct School {
+    pub ledger: Ledger,
+    pub id: SchoolId,
+}
+
+impl School {
+    pub fn request(&self, action: Action, now: Timestamp) -> Request {
+        let fresh = || CommandKey::Fresh(Uuid::new_v4());
+        let key = match &action {
+            Action::Usage(UsageCommand::Debit(debit)) => CommandKey::Debit(debit.id.clone()),
+            Action::Usage(UsageCommand::PlaceHold(hold)) => CommandKey::Hold(hold.hold_id.clone()),
+            Action::Usage(UsageCommand::Settle(settle)) => {
+                CommandKey::HoldClosing(settle.hold_id.clone())
+            }
+            Action::Usage(UsageCommand::Release(release)) => {
+                CommandKey::HoldClosing(release.hold_id.clone())
+            }
+            Action::School(_) | Action::Allocation(_) => fresh(),
+        };
+        let actor = Actor {
+            role: Role::Principal,
+            id: ActorId(Uuid::from_u128(1)),
+        };
+        let command = Command { actor, now, action };
+        Request::new(key, Fingerprint(0), command)
+    }
+
+    pub async fn submit(&self, request: Request) -> Answer {
+        self.ledger.writer.submit(self.id, request).await.unwrap()
+    }
+
+    pub async fn act(&self, action: Action, now: Timestamp) -> Answer {
+        self.submit(self.request(action, now)).await
+    }
+
+    pub async fn enrol(&self, member_id: MemberId, role: Role) -> Receipt {
+        let enrol = EnrolMember {
+            member_id,
+            role,
+            claimed: Vec::new(),
+        };
+        let action = Action::School(SchoolCommand::EnrolMember(enrol));
+        let mut request = self.request(action, start());
+        request.beside = Beside::Member(DirectoryEntry {
+            display_name: Some(format!("Member {}", member_id.0.as_u128() % 1_000)),
+            email: None,
+            external_ids: vec![ExternalId::new(&format!("auth|{member_id}")).unwrap()],
+        });
+        self.submit(request).await.unwrap()
+    }
+
+    pub async fn allocate(&self, member_id: MemberId, service: &str, change: Change) -> Answer {
+        let row = AllocationRow {
+            member_id,
+            service: service.to_owned(),
+            change,
+            priority: None,
+            auto_renew: None,
+        };
+        let command = AllocationCommand::Apply {
+            rows: vec![row],
+            reason: reason("the science fair"),
+            as_batch: false,
+        };
+        self.act(Action::Allocation(command), start()).await
+    }
+
+    pub async fn debit(&self, id: &str, member_id: MemberId, n: i64, now: Timestamp) -> Answer {
+        let debit = debit(id, member_id, n, CallFacts::default());
+        self.act(Action::Usage(UsageCommand::Debit(debit)), now)
+            .await
+    }
+
+    pub async fn hold(&self, id: &str, member_id: MemberId, n: i64, now: Timestamp) -> Receipt {
+        let hold = PlaceHold {
+            hold_id: key(id),
+            member_id,
+            service: SERVICES[0].to_owned(),
+            units: units(n),
+            ttl_seconds: 60,
+        };
+        let action = Action::Usage(UsageCommand::PlaceHold(hold));
+        self.act(action, now).await.unwrap()
+    }
+
+    pub async fn settle(&self, id: &str, n: i64, now: Timestamp) -> Receipt {
+        let settle = SettleHold {
+            hold_id: key(id),
+            units: Some(units(n)),
+            occurred_at: None,
+            call: CallFacts::default(),
+            recalled: None,
+        };
+        let action = Action::Usage(UsageCommand::Settle(settle));
+        self.act(action, now).await.unwrap()
+    }
+
+    /// Debits by the thousand, one unit each: in one go through the writer.
+    pub async fn debits(&self, prefix: &str, member_id: MemberId, count: usize) -> Seq {
+        let requests = (0..count)
+            .map(|n| {
+                let debit = debit(&format!("{prefix}-{n}"), member_id, 1, CallFacts::default());
+                self.request(Action::Usage(UsageCommand::Debit(debit)), start())
+            })
+            .collect();
+        let answers = self
+            .ledger
+            .writer
+            .submit_all(self.id, requests)
+            .await
+            .unwrap();
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap().seq)
+            .max()
+            .unwrap()
+    }
+}
+
+pub fn debit(id: &str, member_id: MemberId, n: i64, call: CallFacts) -> Debit {
+    Debit {
+        id: key(id),
+        member_id,
+        service: SERVICES[0].to_owned(),
+        units: Some(units(n)),
+        occurred_at: None,
+        call,
+    }
+}
+
+pub fn member(n: u128) -> MemberId {
+    MemberId(Uuid::from_u128(0x1000 + n))
+}

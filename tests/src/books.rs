@@ -1,0 +1,154 @@
+//! The books, checked: by SQL over the log, and by comparing the read models with a fold of the
+//! log through the pure core, which `ledger replay` prints.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::postgres::{Postgres, number};
+use crate::server::{eventually, executable};
+
+/// Queries that count what is wrong.
+const WRONG: [(&str, &str); 6] = [
+    (
+        "streams with a gap, or whose head is not their last event",
+        "SELECT count(*) FROM stream AS s LEFT JOIN (
+             SELECT school_id, count(*) AS n, max(seq) AS last FROM event GROUP BY school_id
+         ) AS e USING (school_id)
+         WHERE coalesce(e.n, 0) <> s.head_seq OR coalesce(e.last, 0) <> s.head_seq",
+    ),
+    (
+        "pools of which more is allocated than there is",
+        "SELECT count(*) FROM balance_pool AS p JOIN (
+             SELECT school_id, service, sum(allocated) AS allocated FROM balance_line
+              GROUP BY school_id, service
+         ) AS l USING (school_id, service)
+         WHERE l.allocated > p.total OR l.allocated <> p.allocated",
+    ),
+    (
+        "members who spent more than they hold without an overage on record",
+        "SELECT count(*) FROM balance_line AS l
+          WHERE used + held > allocated AND NOT EXISTS (
+              SELECT FROM event AS e WHERE e.school_id = l.school_id AND e.overage
+                 AND e.member_id = l.member_id AND e.service = l.service)",
+    ),
+    (
+        "debits that left a balance below zero",
+        "SELECT count(*) FROM event
+          WHERE kind IN ('usage_debited', 'hold_placed')
+            AND balance_used + balance_held > balance_allocated",
+    ),
+    (
+        "members whose balance is not the sum of the log",
+        "SELECT count(*) FROM balance_line AS l LEFT JOIN (
+             SELECT school_id, member_id, service, sum(units) AS used FROM event
+              WHERE kind IN ('usage_debited', 'hold_settled') GROUP BY 1, 2, 3
+         ) AS e USING (school_id, member_id, service)
+         WHERE l.used <> coalesce(e.used, 0)",
+    ),
+    (
+        "ids that stand twice in the log",
+        "SELECT count(*) - count(DISTINCT (school_id, event_id)) FROM event",
+    ),
+];
+
+/// Waits until the read models have taken in the whole log.
+pub async fn caught_up(pool: &PgPool) {
+    let behind = "SELECT count(*) FROM stream CROSS JOIN projection
+                   LEFT JOIN projection_checkpoint AS c
+                     ON c.school_id = stream.school_id AND c.name = projection.name
+                    AND c.build = projection.live_build
+                  WHERE stream.head_seq > coalesce(c.seq, 0)";
+    eventually("the read models' catching up", || async {
+        number(pool, behind).await == 0
+    })
+    .await;
+}
+
+/// Checks everything and gives the head of the school's stream. A worker must be running.
+///
+/// # Panics
+/// When the books are wrong.
+pub async fn check(postgres: &Postgres, school: Uuid) -> i64 {
+    let pool = postgres.superuser().await;
+    caught_up(&pool).await;
+    for (what, sql) in WRONG {
+        assert_eq!(number(&pool, sql).await, 0, "{what}");
+    }
+    let replayed = replay(postgres, school).await;
+    compare(&pool, school, &replayed).await;
+    replayed["seq"].as_i64().expect("a seq")
+}
+
+/// What `ledger replay` prints.
+///
+/// # Panics
+/// When it fails.
+pub async fn replay(postgres: &Postgres, school: Uuid) -> Value {
+    let output = Command::new(executable())
+        .args(["replay", "--school", &school.to_string()])
+        .env("DATABASE_URL", postgres.url())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("ledger replay runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// The read models' rows against the fold.
+async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
+    let pools = sqlx::query_as::<_, (String, Option<i64>, i64, i64)>(
+        "SELECT service, total, used, held FROM balance_pool WHERE school_id = $1 ORDER BY service",
+    )
+    .bind(school)
+    .fetch_all(pool)
+    .await
+    .expect("the pools");
+    let folded = replayed["services"].as_array().expect("services");
+    assert_eq!(pools.len(), folded.len());
+    for ((service, total, used, held), folded) in pools.iter().zip(folded) {
+        assert_eq!(folded["service"], service.as_str());
+        assert_eq!(
+            folded["total"],
+            total.map_or_else(|| "unlimited".into(), Value::from)
+        );
+        assert_eq!(
+            (&folded["used"], &folded["held"]),
+            (&(*used).into(), &(*held).into())
+        );
+    }
+    let lines = sqlx::query_as::<_, (Uuid, String, Option<i64>, i64, i64)>(
+        "SELECT member_id, service, allocated, used, held FROM balance_line WHERE school_id = $1",
+    )
+    .bind(school)
+    .fetch_all(pool)
+    .await
+    .expect("the lines");
+    for (member, service, allocated, used, held) in lines {
+        let members = replayed["members"].as_array().expect("members");
+        let folded = members
+            .iter()
+            .find(|folded| folded["member_id"] == member.to_string())
+            .and_then(|folded| {
+                folded["services"]
+                    .as_array()?
+                    .iter()
+                    .find(|s| s["service"] == service.as_str())
+            })
+            .expect("the member's line");
+        let allocated = allocated.map_or_else(|| "unlimited".into(), Value::from);
+        assert_eq!(folded["allocated"], allocated, "{member} {service}");
+        assert_eq!(
+            (&folded["used"], &folded["held"]),
+            (&used.into(), &held.into())
+        );
+    }
+}

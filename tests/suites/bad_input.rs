@@ -1,0 +1,345 @@
+//! Does everything that is wrong get its documented answer, and leave no trace?
+
+use chrono::Utc;
+use ledger_core::Role;
+use ledger_tests::postgres::{Postgres, number};
+use ledger_tests::server::{HttpSchool, Person, SECRET, Server, token};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+struct World {
+    postgres: Postgres,
+    server: Server,
+    school: HttpSchool,
+    proxy: Person,
+}
+
+impl World {
+    async fn start() -> Self {
+        let postgres = Postgres::start().await;
+        let server = Server::start(&postgres).await;
+        let school = HttpSchool::register(&server, 1_000, 2, 100).await;
+        let proxy = server.as_role(Role::Proxy, Some(school.id));
+        Self {
+            postgres,
+            server,
+            school,
+            proxy,
+        }
+    }
+
+    async fn events(&self) -> i64 {
+        number(
+            &self.postgres.superuser().await,
+            "SELECT count(*) FROM event",
+        )
+        .await
+    }
+}
+
+/// Sends bytes that may be no JSON.
+async fn raw(world: &World, path: &str, content_type: &str, body: Vec<u8>) -> (StatusCode, Value) {
+    let response = reqwest::Client::new()
+        .post(format!("{}{path}", world.server.base))
+        .bearer_auth(token(Role::Proxy, Some(world.school.id), "proxy"))
+        .header("content-type", content_type)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let status = response.status();
+    (status, response.json().await.unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn a_debit_that_is_not_of_the_form_is_an_invalid_request() {
+    let world = World::start().await;
+    let before = world.events().await;
+    let debits = world.school.path("/debits");
+    let member = world.school.members[0];
+    let good = world.school.debit("x", member, 1);
+    let with = |name: &str, value: Value| {
+        let mut body = good.clone();
+        body[name] = value;
+        body
+    };
+    let without = |name: &str| {
+        let mut body = good.clone();
+        body.as_object_mut().unwrap().remove(name);
+        body
+    };
+    let cases = [
+        with("units", json!(-1)),
+        with("units", json!(1.5)),
+        with("units", json!("1")),
+        with("units", json!("unlimited")),
+        with("units", json!(9_223_372_036_854_775_808_u64)),
+        with("units", json!(1e300)),
+        with("id", json!("")),
+        with("id", json!("i".repeat(129))),
+        with("id", json!("a\u{0}b")),
+        with("id", json!(7)),
+        with("member_id", json!("nobody")),
+        with("subject", json!("both")),
+        with("outcome", json!("splendid")),
+        with("input_tokens", json!(-5)),
+        with("input_tokens", json!(i64::MAX)),
+        with("model", json!("")),
+        with("model", json!("m".repeat(200))),
+        with("occurred_at", json!("yesterday")),
+        with(
+            "occurred_at",
+            json!((Utc::now() + chrono::TimeDelta::minutes(6)).to_rfc3339()),
+        ),
+        with("prompt", json!("unknown field")),
+        without("id"),
+        without("service"),
+        without("member_id"),
+        json!([good]),
+        json!(null),
+        json!("text"),
+    ];
+    for case in cases {
+        let answer = world.proxy.post(&debits, case.clone()).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::BAD_REQUEST,
+            "{case}: {}",
+            answer.body
+        );
+        assert_eq!(answer.problem(), "invalid-request", "{case}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+    for (content_type, body, status) in [
+        ("application/json", b"{".to_vec(), StatusCode::BAD_REQUEST),
+        (
+            "application/json",
+            b"\xff\xfe".to_vec(),
+            StatusCode::BAD_REQUEST,
+        ),
+        ("application/json", Vec::new(), StatusCode::BAD_REQUEST),
+        (
+            "application/json",
+            vec![b'['; 100_000],
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "text/plain",
+            b"{}".to_vec(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            "application/json",
+            vec![b' '; 5 << 20],
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+    ] {
+        let (answered, problem) = raw(&world, &debits, content_type, body).await;
+        assert_eq!(answered, status, "{problem}");
+    }
+    assert_eq!(world.events().await, before);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_debit_names_must_exist() {
+    let world = World::start().await;
+    let before = world.events().await;
+    let debits = world.school.path("/debits");
+    let [member, _] = <[Uuid; 2]>::try_from(world.school.members.clone()).unwrap();
+    let mut unknown_service = world.school.debit("x", member, 1);
+    unknown_service["service"] = json!("video");
+    let mut unknown_subject = world.school.debit("x", member, 1);
+    unknown_subject.as_object_mut().unwrap().remove("member_id");
+    unknown_subject["subject"] = json!("nobody@example.org");
+    for (body, status, code) in [
+        (unknown_service, 422, "unknown-service"),
+        (
+            world.school.debit("x", Uuid::now_v7(), 1),
+            404,
+            "member-not-found",
+        ),
+        (unknown_subject, 404, "member-not-found"),
+        (world.school.debit("x", member, 101), 429, "quota-exceeded"),
+        (
+            world.school.debit("x", member, i64::MAX),
+            429,
+            "quota-exceeded",
+        ),
+    ] {
+        let answer = world.proxy.post(&debits, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem().as_str()),
+            (status, code)
+        );
+    }
+    let nowhere = format!("/v1/schools/{}/debits", Uuid::now_v7());
+    let anywhere = world.server.as_role(Role::Proxy, None);
+    let answer = anywhere
+        .post(&nowhere, world.school.debit("x", member, 1))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem().as_str()),
+        (404, "school-not-found")
+    );
+    assert_eq!(world.events().await, before);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_quota_refusal_explains_itself() {
+    let world = World::start().await;
+    let member = world.school.members[0];
+    let debits = world.school.path("/debits");
+    let _ = world
+        .proxy
+        .post(&debits, world.school.debit("1", member, 60))
+        .await
+        .ok();
+    let hold = world.school.debit("h", member, 30);
+    let _ = world
+        .proxy
+        .post(&world.school.path("/holds"), hold)
+        .await
+        .ok();
+    let answer = world
+        .proxy
+        .post(&debits, world.school.debit("2", member, 11))
+        .await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    let numbers = ["limit", "used", "held", "asked", "available"].map(|name| &answer.body[name]);
+    assert_eq!(
+        numbers,
+        [&json!(100), &json!(60), &json!(30), &json!(11), &json!(10)]
+    );
+    assert_eq!(answer.body["rule"], "quota-exceeded");
+    assert_eq!(answer.body["level"], "member");
+    assert!(answer.body["resets_at"].is_string());
+    let seconds: i64 = answer.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=31 * 86_400).contains(&seconds));
+    assert!(
+        answer.headers.contains_key("ratelimit") && answer.headers.contains_key("ratelimit-policy")
+    );
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_credential_opens_only_its_own_doors() {
+    let world = World::start().await;
+    let before = world.events().await;
+    let member = world.school.members[0];
+    let debits = world.school.path("/debits");
+    let debit = world.school.debit("x", member, 1);
+    let school = Some(world.school.id);
+    let good = token(Role::Proxy, school, "proxy");
+    let (head, rest) = good.split_once('.').unwrap();
+    let (claims, signature) = rest.split_once('.').unwrap();
+    // {"alg":"none","typ":"JWT"} in base64url.
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    let forged = [
+        String::new(),
+        "garbage".to_owned(),
+        format!("{none}.{claims}."),
+        format!("{none}.{claims}.{signature}"),
+        format!("{head}.{claims}."),
+        format!(
+            "{head}.{claims}.{}",
+            signature.chars().rev().collect::<String>()
+        ),
+        format!("lk_{}_{}", "0".repeat(48), "A".repeat(43)),
+        SECRET.to_owned(),
+    ];
+    for token in forged {
+        let answer = world
+            .server
+            .bearer(&token)
+            .post(&debits, debit.clone())
+            .await;
+        assert_eq!(answer.problem(), "unauthenticated", "{token}");
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert!(answer.headers.contains_key("www-authenticate"));
+    }
+    // Another school's proxy, and roles that may not debit.
+    let stranger = world.server.as_role(Role::Proxy, Some(Uuid::now_v7()));
+    let answer = stranger.post(&debits, debit.clone()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem().as_str()),
+        (404, "school-not-found")
+    );
+    for role in [
+        Role::Principal,
+        Role::Teacher,
+        Role::Auditor,
+        Role::PrincipalAdmin,
+    ] {
+        let answer = world
+            .server
+            .as_role(role, school)
+            .post(&debits, debit.clone())
+            .await;
+        assert_eq!(answer.problem(), "forbidden", "{role}");
+    }
+    // A proxy allocates nothing and reads no log.
+    let allocation = world
+        .school
+        .path(&format!("/members/{member}/allocations/claude_messages"));
+    let body = json!({"units": 1, "reason": "no"});
+    assert_eq!(
+        world.proxy.put(&allocation, body).await.problem(),
+        "forbidden"
+    );
+    assert_eq!(
+        world
+            .proxy
+            .get(&world.school.path("/events"))
+            .await
+            .problem(),
+        "forbidden"
+    );
+    assert_eq!(world.events().await, before);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_as_a_problem() {
+    let world = World::start().await;
+    for (method, path, status, code) in [
+        (Method::GET, "/nothing".to_owned(), 404, "not-found"),
+        (
+            Method::DELETE,
+            world.school.path("/debits"),
+            405,
+            "method-not-allowed",
+        ),
+        (
+            Method::GET,
+            "/v1/schools/none/balance".to_owned(),
+            400,
+            "invalid-request",
+        ),
+        (
+            Method::POST,
+            world.school.path("/holds/none/release"),
+            404,
+            "hold-not-found",
+        ),
+    ] {
+        let body = (method == Method::POST).then(|| json!({}));
+        let answer = world
+            .proxy
+            .try_send(method, &path, body.as_ref())
+            .await
+            .unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem().as_str()),
+            (status, code),
+            "{path}"
+        );
+    }
+    world.server.stop().await;
+}
