@@ -67,16 +67,21 @@ impl StoreError {
         let Self::Database { source, .. } = self else {
             return false;
         };
-        match source {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+        if let sqlx::Error::Database(error) = source {
+            return error.code().is_some_and(|code| {
                 // Class 08 connection, 57P0x shutdown and start-up (Postgres manual, appendix A).
                 code.starts_with("08")
                     || matches!(&*code, "40001" | "40P01" | "57P01" | "57P02" | "57P03")
-            }),
-            // A connection that died in mid-message.
-            sqlx::Error::Protocol(_) => true,
-            _ => false,
+            });
         }
+        // A protocol error is a connection that died in mid-message.
+        matches!(
+            source,
+            sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::BeginFailed
+        )
     }
 }

@@ -72,7 +72,7 @@ pub struct HistoryAnswer {
     #[schema(value_type = Vec<EntryDocument>)]
     entries: Vec<HistoryEntry>,
     /// The `cursor` of the next page; none when this is the last.
-    #[schema(required, inline)]
+    #[schema(required)]
     next: Option<SeqCursor>,
 }
 

@@ -14,6 +14,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// The shortest tick, for paces that are very short.
 const TICK_MIN: Duration = Duration::from_micros(100);
 
+/// When more schools than these are busy, one that was idle waits for the next tick, too: there is
+/// company to run it with.
+const FEW: usize = 16;
+
 /// How often busy schools are run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
@@ -87,6 +91,11 @@ impl Schedule {
             entry.is_woken = true;
         } else if entry.due.is_none() {
             let at = entry.free_at(pace, now);
+            let at = if self.schools.len() > FEW {
+                at.max(now + self.tick() / 2)
+            } else {
+                at
+            };
             self.put(school_id, at, now);
         }
     }
@@ -176,9 +185,13 @@ impl Schedule {
         self.due.insert((at, school_id));
     }
 
+    fn tick(&self) -> Duration {
+        (self.pace.least / 2).max(TICK_MIN)
+    }
+
     /// The tick that is nearest to an instant.
     fn tick_near(&self, at: Instant) -> Instant {
-        let tick = (self.pace.least / 2).max(TICK_MIN).as_nanos();
+        let tick = self.tick().as_nanos();
         let since = at.saturating_duration_since(self.epoch).as_nanos();
         let nearest = (since + tick / 2) / tick * tick;
         self.epoch + Duration::from_nanos(u64::try_from(nearest).unwrap_or(u64::MAX))
@@ -301,11 +314,18 @@ mod tests {
         for n in 0..30 {
             schedule.wake(school(n), start);
         }
-        for school in schedule.next(30, start) {
-            schedule.finished(school, Next::Rest, start);
-            schedule.wake(school, start);
+        assert_eq!(
+            schedule.next(30, start).len(),
+            FEW,
+            "the others wait for company"
+        );
+        let start = start + PACE / 2;
+        assert_eq!(schedule.next(30, start).len(), 30 - FEW);
+        for n in 0..30 {
+            schedule.finished(school(n), Next::Rest, start);
+            schedule.wake(school(n), start);
         }
-        let turn = start + PACE * 6;
+        let turn = start - PACE / 2 + PACE * 6;
         assert_eq!(schedule.next_due(), Some(turn), "30 at 100 a second");
         schedule.hurry(school(7), start);
         assert_eq!(schedule.next_due(), Some(start + PACE));

@@ -24,7 +24,6 @@ use answers::{ApiKeyAnswer, ApiKeysAnswer, NewApiKeyAnswer};
 #[schema(example = json!({ "label": "the AI proxy in production" }))]
 pub struct ApiKeyBody {
     /// What people call it.
-    #[schema(inline)]
     label: Label,
 }
 

@@ -176,7 +176,7 @@ pub struct MembersAnswer {
     #[schema(value_type = Vec<MemberDocument>)]
     members: Vec<MemberView>,
     /// The `cursor` of the next page; none when this is the last.
-    #[schema(required, inline)]
+    #[schema(required)]
     pub(super) next: Option<MemberCursor>,
 }
 

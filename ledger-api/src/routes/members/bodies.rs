@@ -19,7 +19,6 @@ use crate::problem::Problem;
 pub struct EnrolBody {
     /// The member's id; without one he is given one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
     member_id: Option<NewId>,
     /// What he may do.
     role: MemberRole,
@@ -33,11 +32,9 @@ pub struct EnrolBody {
     external_ids: Vec<Subject>,
     /// His name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
     display_name: Option<Name>,
     /// His e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
     email: Option<Email>,
 }
 

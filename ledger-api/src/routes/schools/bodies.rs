@@ -28,10 +28,8 @@ const SCHOOLS: Uuid = Uuid::from_u128(0x2f7c_61e0_94d3_4a18_b6ad_0c5e_83f1_97b2)
 pub struct RegisterBody {
     /// Its id; without one it is given one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
     school_id: Option<NewId>,
     /// Its name. It is kept in the directory, not in the log.
-    #[schema(inline)]
     pub(super) name: Name,
     /// What kind of tenant it is.
     #[schema(value_type = words::OrgType)]
@@ -42,7 +40,6 @@ pub struct RegisterBody {
     time_zone: TimeZoneName,
     /// The day of the month on which its billing cycles begin; the first when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
     period_anchor_day: Option<AnchorDayNumber>,
     /// Units bought per cycle; what is not named is the plan's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +97,7 @@ pub struct SubscriptionBody {
     totals: Option<QuotasByService>,
     /// What becomes of units that are allocated, when a total goes below them.
     #[serde(default)]
-    #[schema(inline, required = false)]
+    #[schema(required = false)]
     reclaim: Reclaim,
     /// Whether to tell what would come of it, and do nothing.
     #[serde(default)]

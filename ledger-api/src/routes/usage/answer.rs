@@ -17,7 +17,7 @@ pub struct UsageAnswer {
     #[schema(value_type = schema::Seq)]
     seq: Seq,
     /// Whether a row is of a day or of a month.
-    #[schema(value_type = GranularityWord, inline)]
+    #[schema(value_type = GranularityWord)]
     granularity: Granularity,
     /// The first day, or a day of the first month.
     #[schema(value_type = words::Date)]

@@ -31,6 +31,7 @@ query! {
         /// not given.
         to: Day,
         /// What the rows of a day or month are split by, with commas between.
+        #[param(style = Form, explode = false)]
         group_by: Groups,
         /// This member's alone.
         member: Uuid,
