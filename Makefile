@@ -43,7 +43,7 @@ deny: cargo deny-tool ## check the dependencies' licences and sources, and that 
 	cargo deny --locked check licenses bans sources
 
 doc: cargo ## build the documentation; a broken link fails
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked
 
 # A file that has checked SQL is touched, so that cargo expands it again; $(1) is an empty folder for the answers.
 define expand_sql

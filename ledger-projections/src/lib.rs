@@ -2,9 +2,9 @@
 //! read them.
 //!
 //! **Shape.** One folder per question ([`roster`], [`balance`], [`history`], [`usage`]), each with
-//! its write (`apply`) and its read (`read`) side by side. A [`projection::Projection`] takes a page
-//! of one school's events in; the [`worker`] reads pages of schools that lag and commits what they
-//! amount to together with the checkpoint, so each event counts exactly once. A [`rebuild`] makes
+//! its write (`apply`) and its read (`read`) side by side. A [`projection::Projection`] takes pages
+//! of schools' events in; the [`worker`] reads those of schools that lag and commits what they
+//! amount to together with the checkpoints, so each event counts exactly once. A [`rebuild`] makes
 //! a read model anew beside the live one and swaps them.
 //!
 //! **Ordering.** A school's events are taken in by the order of its stream, without gaps; schools

@@ -7,23 +7,15 @@
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use ledger_core::catalog::Kind;
 use ledger_core::{SchoolId, Seq};
-use ledger_projections::balance::Balance;
-use ledger_projections::history::History;
-use ledger_projections::projection::SchoolEvents;
-use ledger_projections::roster::Roster;
-use ledger_projections::usage::Usage;
 use ledger_projections::{
-    ApplyError, Build, FreshnessError, Progress, Projection, ProjectionName, Registry, Worker,
-    WorkerSettings, catch_up, wait_for,
+    FreshnessError, Progress, ProjectionName, Registry, Worker, WorkerSettings, catch_up, wait_for,
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
+use support::brittle::broken_usage;
 use support::compare::assert_equals_log;
 use support::database::test_database;
 use support::school::{Ledger, member, start};
@@ -100,77 +92,6 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
     assert_eq!(waited.unwrap_err().to_string(), behind.to_string());
 }
 
-/// Fails at one event for as long as it is broken.
-#[derive(Debug)]
-struct Brittle {
-    inner: Arc<dyn Projection>,
-    school_id: SchoolId,
-    seq: Seq,
-    is_broken: Arc<AtomicBool>,
-    failures: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Projection for Brittle {
-    fn name(&self) -> ProjectionName {
-        self.inner.name()
-    }
-
-    fn kinds(&self) -> Option<&'static [Kind]> {
-        self.inner.kinds()
-    }
-
-    fn tables(&self) -> &'static [&'static str] {
-        self.inner.tables()
-    }
-
-    async fn apply_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        build: Build,
-        page: &[SchoolEvents<'_>],
-    ) -> Result<(), ApplyError> {
-        let hits = page
-            .iter()
-            .filter(|school| school.school_id == self.school_id)
-            .any(|school| school.events.iter().any(|e| e.seq == self.seq));
-        if hits && self.is_broken.load(Ordering::Relaxed) {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-            return Err(ApplyError::NoCalendar);
-        }
-        self.inner.apply_in_tx(tx, build, page).await
-    }
-}
-
-struct Broken {
-    registry: Registry,
-    is_broken: Arc<AtomicBool>,
-    failures: Arc<AtomicUsize>,
-}
-
-/// All read models, of which usage cannot take this event in.
-fn broken_usage(school_id: SchoolId, seq: Seq) -> Broken {
-    let is_broken = Arc::new(AtomicBool::new(true));
-    let failures = Arc::new(AtomicUsize::new(0));
-    let usage = Brittle {
-        inner: Arc::new(Usage),
-        school_id,
-        seq,
-        is_broken: Arc::clone(&is_broken),
-        failures: Arc::clone(&failures),
-    };
-    Broken {
-        registry: Registry::new(vec![
-            Arc::new(Roster),
-            Arc::new(Balance),
-            Arc::new(History),
-            Arc::new(usage),
-        ]),
-        is_broken,
-        failures,
-    }
-}
-
 #[tokio::test]
 async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
     let db = test_database().await;
@@ -181,7 +102,7 @@ async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
     let head = hurt.debits("after", member(1), 500).await;
     sound.debits("beside", member(1), 9).await;
 
-    let broken = broken_usage(hurt.id, at_fault);
+    let broken = broken_usage(hurt.id, at_fault, None);
     let settings = WorkerSettings::default();
     catch_up(&db.database, &broken.registry, &settings)
         .await
@@ -212,7 +133,7 @@ async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
     let ledger = Ledger::start(&db.database);
     let hurt = ledger.roomy_school().await;
     let at_fault = hurt.debits("one", member(1), 1).await;
-    let broken = broken_usage(hurt.id, at_fault);
+    let broken = broken_usage(hurt.id, at_fault, None);
     let settings = WorkerSettings {
         pace: Duration::from_millis(1),
         poll: Duration::from_millis(5),

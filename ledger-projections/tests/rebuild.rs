@@ -16,6 +16,7 @@ use ledger_projections::{
     catch_up,
 };
 use sqlx::PgPool;
+use support::brittle::broken_usage;
 use support::compare::assert_equals_log;
 use support::database::{TestDatabase, test_database};
 use support::random::Life;
@@ -259,5 +260,43 @@ async fn a_rebuild_that_was_interrupted_or_killed_is_continued_also_by_workers()
     };
     let (live, next) = builds(&db.admin, name).await;
     assert_eq!((rebuilt.build, next), (Build(live), None));
+    assert_equals_log(&db.admin, school.id).await;
+}
+
+#[tokio::test]
+async fn a_rebuild_that_an_event_stops_says_so_and_changes_nothing_that_is_read() {
+    let db = test_database().await;
+    let ledger = Ledger::start(&db.database);
+    let school = ledger.roomy_school().await;
+    let at_fault = school.debits("before", member(1), 30).await;
+    school.debits("after", member(1), 30).await;
+    let settings = WorkerSettings::default();
+    catch_up(&db.database, &Registry::standard(), &settings)
+        .await
+        .unwrap();
+
+    let (name, never) = (ProjectionName::Usage, CancellationToken::new());
+    let broken = broken_usage(school.id, at_fault, Some(Build(2)));
+    let stopped = rebuild(&db.database, &broken.registry, name, &never)
+        .await
+        .unwrap_err();
+    let RebuildError::Stopped {
+        school_id,
+        failed_seq,
+        ..
+    } = stopped
+    else {
+        panic!("{stopped}")
+    };
+    assert_eq!((school_id, failed_seq), (school.id, at_fault));
+    assert_eq!(builds(&db.admin, name).await, (1, Some(2)));
+    assert_equals_log(&db.admin, school.id).await;
+
+    // A program that can take the event in goes on where the other one stopped.
+    let registry = Registry::standard();
+    let rebuilt = rebuild(&db.database, &registry, name, &never)
+        .await
+        .unwrap();
+    assert_eq!(rebuilt.build, Build(2));
     assert_equals_log(&db.admin, school.id).await;
 }

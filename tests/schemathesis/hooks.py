@@ -1,6 +1,11 @@
 """What the fuzzer must not send, and why."""
 
+import sys
+
 import schemathesis
+
+# Python 3.11 fails to parse deep sources when its stack is nearly used up (python/cpython#106905).
+sys.setrecursionlimit(20_000)
 
 
 def integers(value):
@@ -26,3 +31,20 @@ def map_body(context, body):
 @schemathesis.hook
 def map_query(context, query):
     return integers(query)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    # An event that is not there yet is waited for, and then the answer is 503 by contract.
+    asked = str((case.query or {}).get("min_seq", ""))
+    if asked.isascii() and asked.isdigit() and int(asked) < 2**63:
+        case.query["min_seq"] = 0
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    # The stateful phase draws hold ids past their pattern, which leaves control characters out.
+    if isinstance(path_parameters, dict) and isinstance(path_parameters.get("id"), str):
+        plain = "".join(c for c in path_parameters["id"] if not (ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0))
+        path_parameters["id"] = plain or "x"
+    return path_parameters

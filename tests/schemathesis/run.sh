@@ -38,6 +38,9 @@ if [ ! -x "$python" ] || ! "$python" -c 'import schemathesis' 2>/dev/null; then
     exit 1
 fi
 
+# A fuzzer is a person in a hurry.
+export LEDGER_RATE_LIMIT_PEOPLE_PER_SECOND=0
+
 server=
 scratch=$(mktemp -d)
 # The server's Postgres may run as another user, who has to be able to reach the data folder.

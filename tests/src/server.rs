@@ -183,6 +183,20 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads an answer to its end.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    pub async fn of(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+        Ok(Self {
+            status,
+            headers,
+            body,
+        })
+    }
+
     /// The last part of the problem's type, or the status where it is no problem.
     #[must_use]
     pub fn problem(&self) -> String {
@@ -217,6 +231,15 @@ impl Answer {
 }
 
 impl Person {
+    /// The same person at another server.
+    #[must_use]
+    pub fn at(&self, server: &Server) -> Self {
+        Self {
+            base: server.base.clone(),
+            ..self.clone()
+        }
+    }
+
     /// Somebody with this token, at the server of this address.
     #[must_use]
     pub fn with_token(base: &str, token: &str) -> Self {
@@ -245,14 +268,31 @@ impl Person {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        Answer::of(request.send().await?).await
+    }
+
+    /// Sends a request with headers of its own.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> reqwest::Response {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request.send().await.expect("an answer")
     }
 
     /// `GET`.

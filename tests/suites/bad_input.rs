@@ -319,8 +319,8 @@ async fn what_is_not_there_is_said_as_a_problem() {
         (
             Method::GET,
             "/v1/schools/none/balance".to_owned(),
-            400,
-            "invalid-request",
+            404,
+            "school-not-found",
         ),
         (
             Method::POST,

@@ -8,5 +8,6 @@ mod durability;
 mod executable;
 mod immutability;
 mod overspend;
+mod reads;
 mod row_security;
 mod writer;

@@ -59,7 +59,7 @@ pub struct HistoryEntry {
     pub actor: Actor,
     /// What it came out of, when it was not asked for by itself.
     pub cause: Option<String>,
-    /// Why, as it was written; `None` when nobody said, it was erased, or the viewer may not see it.
+    /// Why, as it was written; `None` when nobody said, it was erased, or it is not for the viewer.
     pub reason: Option<String>,
     /// The commitment to why, as the event holds it.
     pub reason_commitment: Option<Commitment>,

@@ -244,7 +244,7 @@ impl Worker {
         }
     }
 
-    /// Puts the schools of a run back into the schedule; `otherwise` those of which it says nothing.
+    /// Puts the schools of a run back into the schedule; `otherwise` those it says nothing of.
     fn finish(&mut self, id: &Id, runs: &Runs, otherwise: Next) {
         let now = Instant::now();
         for school_id in self.running.remove(id).unwrap_or_default() {

@@ -7,6 +7,7 @@
     reason = "each test uses its part; a helper that fails is a test that fails"
 )]
 
+pub mod brittle;
 pub mod compare;
 pub mod database;
 pub mod random;

@@ -3,6 +3,7 @@
 //! What a command was asked for goes to stdout, everything else to stderr. It exits with 0 when
 //! all went well, 1 when it ran and the answer is no, 2 when it was called wrongly.
 
+mod bench;
 mod data_dir;
 mod database_args;
 mod demo;
@@ -57,6 +58,7 @@ enum Command {
     Replay(replay::Replay),
     Rebuild(rebuild::Rebuild),
     Openapi(openapi::Openapi),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +83,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Replay(replay) => block_on(replay.run(settings()?)),
         Command::Rebuild(rebuild) => block_on(rebuild.run(settings()?)),
         Command::Openapi(openapi) => openapi.run(),
+        Command::Bench(bench) => block_on(bench.run()),
     }
 }
 

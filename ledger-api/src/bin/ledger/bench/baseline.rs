@@ -55,7 +55,11 @@ pub async fn prepare(installation: &Installation, members: usize) -> anyhow::Res
     .execute(&mut conn)
     .await?;
     conn.close().await?;
-    Ok(Baseline { url, school, members })
+    Ok(Baseline {
+        url,
+        school,
+        members,
+    })
 }
 
 /// Debits from so many connections for so long.
@@ -64,8 +68,8 @@ pub async fn run(
     connections: usize,
     round: Duration,
 ) -> anyhow::Result<Round> {
-    let options = PgConnectOptions::from_str(&baseline.url)?
-        .options([("synchronous_commit", "on")]);
+    let options =
+        PgConnectOptions::from_str(&baseline.url)?.options([("synchronous_commit", "on")]);
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
         open.push(PgConnection::connect_with(&options).await?);
@@ -83,7 +87,12 @@ pub async fn run(
         done += latencies.len();
         latency_us.add(latencies)?;
     }
-    Ok(Round { done, failed: 0, took: started.elapsed(), latency_us })
+    Ok(Round {
+        done,
+        failed: 0,
+        took: started.elapsed(),
+        latency_us,
+    })
 }
 
 async fn debit_until(
@@ -96,7 +105,12 @@ async fn debit_until(
     while Instant::now() < end {
         n = n.wrapping_add(1);
         let started = Instant::now();
-        debit(&mut conn, &baseline, baseline.members[n % baseline.members.len()]).await?;
+        debit(
+            &mut conn,
+            &baseline,
+            baseline.members[n % baseline.members.len()],
+        )
+        .await?;
         latencies.record(u64::try_from(started.elapsed().as_micros())?)?;
     }
     conn.close().await?;

@@ -101,7 +101,8 @@ impl Installation {
         let members: Vec<Uuid> = (0..members).map(|_| Uuid::now_v7()).collect();
         for member in &members {
             let body = json!({"member_id": member, "role": "teacher"});
-            self.post(&format!("/v1/schools/{id}/members"), body).await?;
+            self.post(&format!("/v1/schools/{id}/members"), body)
+                .await?;
         }
         let items: Vec<Value> = members
             .iter()
@@ -111,7 +112,8 @@ impl Installation {
             })
             .collect();
         let batch = json!({"reason": "bench", "items": items});
-        self.post(&format!("/v1/schools/{id}/allocations/batch"), batch).await?;
+        self.post(&format!("/v1/schools/{id}/allocations/batch"), batch)
+            .await?;
         Ok(School { id, members })
     }
 
@@ -197,10 +199,19 @@ impl Installation {
 
     async fn send(&self, method: reqwest::Method, path: &str, body: Value) -> anyhow::Result<()> {
         let url = format!("http://{}{path}", self.address);
-        let response =
-            self.http.request(method, url).bearer_auth(&self.admin).json(&body).send().await?;
+        let response = self
+            .http
+            .request(method, url)
+            .bearer_auth(&self.admin)
+            .json(&body)
+            .send()
+            .await?;
         let status = response.status();
-        ensure!(status.is_success(), "{path}: {status}: {}", response.text().await?);
+        ensure!(
+            status.is_success(),
+            "{path}: {status}: {}",
+            response.text().await?
+        );
         Ok(())
     }
 }
@@ -235,10 +246,17 @@ async fn listening(server: &mut Child) -> anyhow::Result<SocketAddr> {
 }
 
 fn token(role: Role) -> anyhow::Result<String> {
-    let settings = JwtSettings { hs256_secret: Some(SecretString::from(SECRET)), ..JwtSettings::default() };
+    let settings = JwtSettings {
+        hs256_secret: Some(SecretString::from(SECRET)),
+        ..JwtSettings::default()
+    };
     let subject = Uuid::now_v7().to_string();
-    let grant =
-        TokenGrant { role, school: None, subject: &subject, ttl_seconds: TOKEN_SECONDS };
+    let grant = TokenGrant {
+        role,
+        school: None,
+        subject: &subject,
+        ttl_seconds: TOKEN_SECONDS,
+    };
     let token = TokenIssuer::new(&settings)?.issue(grant, Timestamp::new(Utc::now()))?;
     Ok(token.expose_secret().to_owned())
 }

@@ -45,12 +45,20 @@ impl Load {
         address: SocketAddr,
         next: impl Fn(usize, u64) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
-        Self { address, next: Arc::new(next), each: 1 }
+        Self {
+            address,
+            next: Arc::new(next),
+            each: 1,
+        }
     }
 
     /// New debits, one a call, on the members in turn.
     pub fn debits(installation: &Installation, school: &School) -> Self {
-        let call = installation.call("POST", &format!("/v1/schools/{}/debits", school.id), &installation.proxy);
+        let call = installation.call(
+            "POST",
+            &format!("/v1/schools/{}/debits", school.id),
+            &installation.proxy,
+        );
         let members = school.members.clone();
         Self::new(installation.address, move |connection, n| {
             let turn = usize::try_from(n).unwrap_or(0).wrapping_add(connection);
@@ -61,7 +69,11 @@ impl Load {
 
     /// Debits that were done before: each connection repeats one.
     pub fn replays(installation: &Installation, school: &School) -> Self {
-        let call = installation.call("POST", &format!("/v1/schools/{}/debits", school.id), &installation.proxy);
+        let call = installation.call(
+            "POST",
+            &format!("/v1/schools/{}/debits", school.id),
+            &installation.proxy,
+        );
         let members = school.members.clone();
         let run = Uuid::new_v4();
         Self::new(installation.address, move |connection, _| {
@@ -81,7 +93,10 @@ impl Load {
                 .collect();
             Some(call.with(&format!("[{}]", debits.join(","))))
         };
-        Self { each: 1_000, ..Self::new(installation.address, next) }
+        Self {
+            each: 1_000,
+            ..Self::new(installation.address, next)
+        }
     }
 
     /// Changes of allocations, one a call, on the members in turn.
@@ -108,7 +123,9 @@ impl Load {
     /// Asks on so many connections for so long.
     pub fn run(self, connections: usize, pace: Pace, round: Duration) -> anyhow::Result<Round> {
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(self.run_here(connections, pace, round))
         })
         .join()
@@ -167,7 +184,9 @@ pub fn run_both(
     let (load, connections, pace) = second;
     let beside = std::thread::spawn(move || load.run(connections, pace, round));
     let first = first.0.run(first.1, first.2, round)?;
-    let second = beside.join().map_err(|_| anyhow::anyhow!("the load generator panicked"))??;
+    let second = beside
+        .join()
+        .map_err(|_| anyhow::anyhow!("the load generator panicked"))??;
     Ok((first, second))
 }
 
@@ -179,10 +198,16 @@ async fn ask(
     interval: Option<Duration>,
     end: Instant,
 ) -> anyhow::Result<Round> {
-    let mut stream = TcpStream::connect(load.address).await.context("connecting")?;
+    let mut stream = TcpStream::connect(load.address)
+        .await
+        .context("connecting")?;
     stream.set_nodelay(true)?;
-    let mut round =
-        Round { done: 0, failed: 0, took: Duration::ZERO, latency_us: Histogram::new(3)? };
+    let mut round = Round {
+        done: 0,
+        failed: 0,
+        took: Duration::ZERO,
+        latency_us: Histogram::new(3)?,
+    };
     let mut answer = Vec::with_capacity(4_096);
     let started = Instant::now();
     for n in 0.. {
@@ -199,7 +224,9 @@ async fn ask(
         if due >= end {
             break;
         }
-        let Some(call) = (load.next)(connection, n) else { break };
+        let Some(call) = (load.next)(connection, n) else {
+            break;
+        };
         stream.write_all(&call).await?;
         let status = read_answer(&mut stream, &mut answer).await?;
         if (200..300).contains(&status) {
@@ -207,7 +234,9 @@ async fn ask(
         } else {
             round.failed += 1;
         }
-        round.latency_us.record(u64::try_from(due.elapsed().as_micros())?)?;
+        round
+            .latency_us
+            .record(u64::try_from(due.elapsed().as_micros())?)?;
     }
     Ok(round)
 }

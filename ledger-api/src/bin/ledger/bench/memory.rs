@@ -31,25 +31,40 @@ pub async fn load(installation: &Installation, schools: usize) -> anyhow::Result
     let enrol: Vec<Call> = ids
         .iter()
         .map(|id| {
-            installation.call("POST", &format!("/v1/schools/{id}/members"), &installation.admin)
+            installation.call(
+                "POST",
+                &format!("/v1/schools/{id}/members"),
+                &installation.admin,
+            )
         })
         .collect();
     let calls = (0..schools * MEMBERS).map(|n| enrol[n % schools].with(r#"{"role":"teacher"}"#));
     drive(installation, calls.collect())?;
     installation.caught_up().await?;
     let after_kib = installation.resident_kib().context("the server's memory")?;
-    Ok(Loaded { schools, before_kib, after_kib })
+    Ok(Loaded {
+        schools,
+        before_kib,
+        after_kib,
+    })
 }
 
 /// Makes every call once.
 fn drive(installation: &Installation, calls: Vec<Vec<u8>>) -> anyhow::Result<()> {
     let expected = calls.len() as u64;
     let next = move |connection: usize, n: u64| {
-        let index = usize::try_from(n).ok()?.checked_mul(CONNECTIONS)?.checked_add(connection)?;
+        let index = usize::try_from(n)
+            .ok()?
+            .checked_mul(CONNECTIONS)?
+            .checked_add(connection)?;
         calls.get(index).cloned()
     };
     let limit = Duration::from_secs(600);
     let round = Load::new(installation.address, next).run(CONNECTIONS, Pace::Closed, limit)?;
-    anyhow::ensure!(round.done == expected, "{} of {expected} calls were done", round.done);
+    anyhow::ensure!(
+        round.done == expected,
+        "{} of {expected} calls were done",
+        round.done
+    );
     Ok(())
 }

@@ -16,13 +16,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::failure::Failure;
+use crate::output;
 use installation::Installation;
 use load::{Load, Pace};
 use report::{Report, median};
 
-/// How the bench is run.
+/// Measure debits, allocations and memory on this machine, as ratios within one run
 #[derive(Args, Clone, Debug)]
-pub struct BenchArgs {
+pub struct Bench {
     /// Seconds of each round.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -43,18 +45,27 @@ pub struct BenchArgs {
     schools: usize,
 }
 
-/// Runs the bench and prints its table.
-pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
-    let installation = Installation::start().await?;
-    let outcome = measure(&args, &installation).await;
-    installation.stop().await?;
-    print!("{}", outcome?);
-    Ok(())
+impl Bench {
+    /// Runs the bench and prints its table.
+    pub async fn run(self) -> Result<(), Failure> {
+        let report = self.report().await.map_err(Failure::no)?;
+        output::print(&report.to_string())
+    }
+
+    async fn report(self) -> anyhow::Result<Report> {
+        let installation = Installation::start().await?;
+        let outcome = measure(&self, &installation).await;
+        installation.stop().await?;
+        outcome
+    }
 }
 
-async fn measure(args: &BenchArgs, installation: &Installation) -> anyhow::Result<Report> {
+async fn measure(args: &Bench, installation: &Installation) -> anyhow::Result<Report> {
     let round = Duration::from_secs(args.seconds);
-    let school = installation.school(args.members).await.context("setting the school up")?;
+    let school = installation
+        .school(args.members)
+        .await
+        .context("setting the school up")?;
     let sql = baseline::prepare(installation, args.members).await?;
     let mut report = Report::default();
 
@@ -67,22 +78,43 @@ async fn measure(args: &BenchArgs, installation: &Installation) -> anyhow::Resul
     }
     let sql = median(&by_sql);
     let http = median(&by_http);
-    report.row(&format!("the same debit as SQL, {} connections", args.sql_connections), &sql);
-    report.row(&format!("debits over HTTP, {} connections", args.connections), &http);
-    report.ratio("debits over HTTP / as SQL", http.per_second() / sql.per_second());
+    report.row(
+        &format!(
+            "the same debit as SQL, {} connections",
+            args.sql_connections
+        ),
+        &sql,
+    );
+    report.row(
+        &format!("debits over HTTP, {} connections", args.connections),
+        &http,
+    );
+    report.ratio(
+        "debits over HTTP / as SQL",
+        http.per_second() / sql.per_second(),
+    );
 
     let half = Pace::PerSecond(http.per_second() / 2.0);
     let allocations = Load::allocations(installation, &school);
     let debits = Load::debits(installation, &school);
-    let (debits, allocations) =
-        load::run_both((debits, args.connections, half), (allocations, 4, Pace::PerSecond(50.0)), round)?;
+    let (debits, allocations) = load::run_both(
+        (debits, args.connections, half),
+        (allocations, 4, Pace::PerSecond(50.0)),
+        round,
+    )?;
     report.row("debits at half that load", &debits);
     report.row("allocations meanwhile", &allocations);
 
     let replays = Load::replays(installation, &school);
-    report.row("replays of debits", &replays.run(args.connections, Pace::Closed, round)?);
+    report.row(
+        "replays of debits",
+        &replays.run(args.connections, Pace::Closed, round)?,
+    );
     let batches = Load::batches(installation, &school);
-    report.row("debits in batches of 1,000, each", &batches.run(2, Pace::Closed, round)?);
+    report.row(
+        "debits in batches of 1,000, each",
+        &batches.run(2, Pace::Closed, round)?,
+    );
 
     if args.schools > 0 {
         let loaded = memory::load(installation, args.schools).await?;

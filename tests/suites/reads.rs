@@ -1,0 +1,544 @@
+//! Do reads tell what the log holds, whole, in order, as fresh as they are asked to be, and live?
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use ledger_core::{Commitment, FreeText, Role};
+use ledger_tests::books;
+use ledger_tests::postgres::Postgres;
+use ledger_tests::server::{HttpSchool, Person, Server, eventually};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+struct World {
+    postgres: Postgres,
+    server: Server,
+    school: HttpSchool,
+    principal: Person,
+    proxy: Person,
+}
+
+impl World {
+    async fn start() -> Self {
+        let postgres = Postgres::start().await;
+        let server = Server::start(&postgres).await;
+        let school = HttpSchool::register(&server, 1_000, 3, 100).await;
+        let principal = server.as_role(Role::Principal, Some(school.id));
+        let proxy = server.as_role(Role::Proxy, Some(school.id));
+        Self {
+            postgres,
+            server,
+            school,
+            principal,
+            proxy,
+        }
+    }
+
+    async fn debit(&self, id: &str, member: Uuid, more: &Value) -> i64 {
+        let mut debit = self.school.debit(id, member, 1);
+        for (name, value) in more.as_object().unwrap() {
+            debit[name] = value.clone();
+        }
+        self.proxy
+            .post(&self.school.path("/debits"), debit)
+            .await
+            .ok()["seq"]
+            .as_i64()
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_the_page_before_said() {
+    let world = World::start().await;
+    let mut path = world.school.path("/members?limit=2&min_seq=8");
+    let mut seen = Vec::new();
+    loop {
+        let page = world.principal.get(&path).await;
+        let members = page.body["members"].as_array().unwrap();
+        seen.extend(
+            members
+                .iter()
+                .map(|m| m["member_id"].as_str().unwrap().to_owned()),
+        );
+        let Some(link) = page.headers.get("link") else {
+            assert_eq!(page.body["next"], Value::Null);
+            break;
+        };
+        let link = link.to_str().unwrap();
+        let (target, rel) = link.split_once("; ").unwrap();
+        assert_eq!(rel, "rel=\"next\"");
+        assert!(target.contains(page.body["next"].as_str().unwrap()));
+        path = target.trim_matches(['<', '>']).to_owned();
+    }
+    let mut expected: Vec<_> = world.school.members.iter().map(Uuid::to_string).collect();
+    expected.sort();
+    assert_eq!(seen, expected);
+    for wrong in [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "cursor=x",
+        "page=2",
+        "limit=1&limit=1",
+    ] {
+        let answer = world
+            .principal
+            .get(&world.school.path(&format!("/members?{wrong}")))
+            .await;
+        assert_eq!(answer.problem(), "invalid-request", "{wrong}");
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_read_waits_for_what_it_must_know_and_shows_its_caller_his_own_writes() {
+    let world = World::start().await;
+    let member = world.school.members[0];
+    let allocation = world
+        .school
+        .path(&format!("/members/{member}/allocations/claude_messages"));
+    let balance = world.school.path(&format!("/members/{member}/balance"));
+    for units in 101..121 {
+        let set = json!({"units": units, "reason": "r"});
+        let set = world.principal.put(&allocation, set).await;
+        let own = world.principal.get(&balance).await.ok();
+        assert_eq!(own["services"][1]["allocated"], units, "his own write");
+        let seq = set.seq();
+        let fresh = world
+            .proxy
+            .get(&format!("{balance}?min_seq={seq}"))
+            .await
+            .ok();
+        assert_eq!(fresh["services"][1]["allocated"], units, "min_seq");
+    }
+    let ahead = world.proxy.get(&format!("{balance}?min_seq=1000000")).await;
+    assert_eq!(
+        (ahead.status.as_u16(), ahead.problem().as_str()),
+        (503, "projection-behind")
+    );
+    assert!(ahead.headers.contains_key("retry-after"));
+    assert_eq!(ahead.body["asked_seq"], 1_000_000);
+
+    // A school that nobody registered is not waited for.
+    let platform = world.server.as_role(Role::PlatformAdmin, None);
+    for rest in [
+        "",
+        "/balance",
+        "/members",
+        "/history",
+        "/usage",
+        "/events",
+        "/stream",
+        "/api-keys",
+    ] {
+        let query = if matches!(rest, "/stream" | "/api-keys") {
+            ""
+        } else {
+            "?min_seq=7"
+        };
+        let path = format!("/v1/schools/{}{rest}{query}", Uuid::now_v7());
+        let started = std::time::Instant::now();
+        assert_eq!(
+            platform.get(&path).await.problem(),
+            "school-not-found",
+            "{path}"
+        );
+        assert!(started.elapsed() < Duration::from_secs(4), "{path}");
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_history_tells_who_changed_what_and_why_newest_first() {
+    let world = World::start().await;
+    let [one, two, _] = <[Uuid; 3]>::try_from(world.school.members.clone()).unwrap();
+    let transfer = json!({"reason": "helps out", "items": [{"op": "transfer", "member_id": one,
+        "to_member_id": two, "service": "claude_messages", "units": 10}]});
+    let _ = world
+        .principal
+        .post(&world.school.path("/allocations/batch"), transfer)
+        .await
+        .ok();
+    let history = |query: &str| world.school.path(&format!("/history?{query}"));
+
+    let page = world.principal.get(&history("limit=1")).await;
+    assert!(page.headers.contains_key("link"));
+    let entries = page.body["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "both sides of a transfer");
+    assert!(entries.iter().all(|e| e["type"] == "units_transferred"));
+    assert!(
+        entries
+            .iter()
+            .all(|e| e["reason"] == "helps out" && e["cause"] == "batch")
+    );
+    assert!(entries.iter().all(|e| e["actor"]["role"] == "principal"));
+
+    let of_two = world
+        .principal
+        .get(&history(&format!("member={two}")))
+        .await
+        .ok();
+    let of_two = of_two["entries"].as_array().unwrap();
+    assert_eq!(
+        (
+            &of_two[0]["before"]["allocated"],
+            &of_two[0]["after"]["allocated"]
+        ),
+        (&json!(100), &json!(110))
+    );
+    let kinds = history("kind=member_enrolled&service=claude_messages");
+    assert_eq!(world.principal.get(&kinds).await.ok()["entries"], json!([]));
+    let kinds = world
+        .principal
+        .get(&history("kind=member_enrolled"))
+        .await
+        .ok();
+    assert_eq!(kinds["entries"].as_array().unwrap().len(), 3);
+
+    let teacher = world
+        .server
+        .person(Role::Teacher, Some(world.school.id), two);
+    let own = teacher.get(&history("limit=1000")).await.ok();
+    let own = own["entries"].as_array().unwrap();
+    assert!(!own.is_empty() && own.iter().all(|e| e["member_id"] == json!(two)));
+    let other = teacher.get(&history(&format!("member={one}"))).await;
+    assert_eq!(other.problem(), "member-not-found");
+    for (wrong, code) in [
+        ("kind=usage_debited", "invalid-request"),
+        ("service=video", "unknown-service"),
+    ] {
+        assert_eq!(
+            world.principal.get(&history(wrong)).await.problem(),
+            code,
+            "{wrong}"
+        );
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn usage_is_summed_up_as_it_is_asked_for() {
+    let world = World::start().await;
+    let [one, two, _] = <[Uuid; 3]>::try_from(world.school.members.clone()).unwrap();
+    let day = |n: u32| format!("2026-03-{n:02}T10:00:00Z");
+    for (id, member, model, at) in [
+        ("1", one, "sonnet", day(2)),
+        ("2", one, "haiku", day(2)),
+        ("3", two, "haiku", day(3)),
+    ] {
+        let more = json!({"model": model, "occurred_at": at, "input_tokens": 10, "output_tokens": 5,
+            "latency_ms": 100, "cost_micros": 7, "outcome": "success"});
+        world.debit(id, member, &more).await;
+    }
+    let seq = world
+        .debit("4", two, &json!({"occurred_at": day(31)}))
+        .await;
+    let usage = |person: &Person, query: &str| {
+        let path = world.school.path(&format!("/usage?min_seq={seq}&{query}"));
+        let person = person.clone();
+        async move { person.get(&path).await }
+    };
+    let march = "from=2026-03-01&to=2026-03-31";
+    let days = usage(&world.principal, march).await.ok();
+    let rows = days["rows"].as_array().unwrap();
+    let told: Vec<_> = rows
+        .iter()
+        .map(|r| {
+            (
+                r["bucket"].as_str().unwrap(),
+                r["requests"].as_i64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("2026-03-02", 2), ("2026-03-03", 1), ("2026-03-31", 1)]
+    );
+    assert_eq!(
+        (&rows[0]["total_tokens"], &rows[0]["average_latency_ms"]),
+        (&json!(30), &json!(100))
+    );
+
+    let month = format!("granularity=month&group_by=model,member&{march}");
+    let month = usage(&world.principal, &month).await.ok();
+    let rows = month["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4, "a row for each member and model: {rows:?}");
+    assert!(rows.iter().all(|r| r["bucket"] == "2026-03-01"));
+
+    let teacher = world
+        .server
+        .person(Role::Teacher, Some(world.school.id), one);
+    let own = usage(&teacher, &format!("granularity=month&{march}"))
+        .await
+        .ok();
+    assert_eq!(own["rows"][0]["requests"], 2);
+    assert_eq!(
+        usage(&teacher, &format!("member={two}")).await.problem(),
+        "member-not-found"
+    );
+    let empty = usage(&world.principal, "from=2026-04-01&to=2026-03-01")
+        .await
+        .ok();
+    assert_eq!(
+        (&empty["rows"], &empty["is_truncated"]),
+        (&json!([]), &json!(false))
+    );
+    for wrong in [
+        "granularity=week",
+        "group_by=school",
+        "from=yesterday",
+        "until=2026-03-01",
+    ] {
+        assert_eq!(
+            usage(&world.principal, wrong).await.problem(),
+            "invalid-request",
+            "{wrong}"
+        );
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_is_read_by_pages_and_as_lines_and_both_are_all_of_it() {
+    let world = World::start().await;
+    let [one, ..] = world.school.members[..] else {
+        panic!()
+    };
+    world.debit("1", one, &json!({})).await;
+    let head = books::check(&world.postgres, world.school.id).await;
+    let mut after = 0;
+    let mut paged = Vec::new();
+    loop {
+        let path = world.school.path(&format!("/events?after={after}&limit=3"));
+        let page = world.principal.get(&path).await.ok();
+        let events = page["events"].as_array().unwrap();
+        paged.extend(events.iter().cloned());
+        let next = page["next_after"].as_i64().unwrap();
+        if events.is_empty() {
+            assert_eq!(next, after);
+            break;
+        }
+        after = next;
+    }
+    let seqs: Vec<_> = paged.iter().map(|e| e["seq"].as_i64().unwrap()).collect();
+    assert_eq!(seqs, (1..=head).collect::<Vec<_>>());
+
+    let lines = |query: &str| {
+        let path = world.school.path(&format!("/events?{query}"));
+        let principal = world.principal.clone();
+        async move {
+            let accept = [("accept", "application/x-ndjson")];
+            let response = principal.send_with(Method::GET, &path, &accept, None).await;
+            assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+            let text = response.text().await.unwrap();
+            assert!(text.is_empty() || text.ends_with('\n'));
+            text.lines()
+                .map(|l| serde_json::from_str(l).unwrap())
+                .collect::<Vec<Value>>()
+        }
+    };
+    assert_eq!(lines("").await, paged);
+    assert_eq!(lines("after=2&limit=2").await, paged[2..4]);
+    assert_eq!(lines(&format!("after={head}")).await, Vec::<Value>::new());
+
+    // A reason that is still kept proves itself.
+    let allocated = paged
+        .iter()
+        .find(|e| e["type"] == "units_allocated")
+        .unwrap();
+    let reason = &allocated["texts"]["reason"];
+    let salt = hex(reason["salt"].as_str().unwrap());
+    let text = FreeText::new(reason["text"].as_str().unwrap(), salt).unwrap();
+    let commitment: Commitment =
+        serde_json::from_value(allocated["data"]["reason"].clone()).unwrap();
+    assert_eq!(text.commitment(), commitment);
+
+    let types: BTreeSet<_> = paged.iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert!(types.contains("usage_debited") && types.contains("school_registered"));
+    let html = [("accept", "text/html")];
+    let path = world.school.path("/events");
+    let refused = world
+        .principal
+        .send_with(Method::GET, &path, &html, None)
+        .await;
+    assert_eq!(refused.status(), 406);
+    let ahead = world
+        .principal
+        .get(&world.school.path("/events?min_seq=1000"))
+        .await;
+    assert_eq!(ahead.problem(), "projection-behind");
+    world.server.stop().await;
+}
+
+fn hex(digits: &str) -> [u8; 16] {
+    let bytes: Vec<_> = (0..digits.len() / 2)
+        .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+        .collect();
+    bytes.try_into().unwrap()
+}
+
+/// The server-sent events of a response, one by one.
+struct Messages {
+    response: Response,
+    buffer: String,
+}
+
+impl Messages {
+    async fn follow(person: &Person, path: &str, headers: &[(&str, &str)]) -> Self {
+        let response = person.send_with(Method::GET, path, headers, None).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self {
+            response,
+            buffer: String::new(),
+        }
+    }
+
+    /// The next message's id, event and data; none at the end of the stream.
+    async fn next(&mut self) -> Option<(i64, String, Value)> {
+        loop {
+            if let Some((message, rest)) = self.buffer.split_once("\n\n") {
+                let field = |name: &str| {
+                    let value = message.lines().find_map(|line| line.strip_prefix(name));
+                    value.map(|value| value.trim_start().to_owned())
+                };
+                let read = field("id:").map(|id| {
+                    let data = serde_json::from_str(&field("data:").unwrap()).unwrap();
+                    (id.parse().unwrap(), field("event:").unwrap(), data)
+                });
+                self.buffer = rest.to_owned();
+                if read.is_some() {
+                    return read;
+                }
+                continue; // a comment
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(30), self.response.chunk());
+            let chunk = chunk.await.expect("news within 30 seconds").unwrap()?;
+            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_followed_live_across_processes_and_misses_nothing() {
+    let world = World::start().await;
+    let other = Server::start(&world.postgres).await;
+    let member = world.school.members[0];
+    let path = world.school.path("/stream");
+    let mut live = Messages::follow(&world.principal, &path, &[]).await;
+    let mut all = Messages::follow(&world.principal, &format!("{path}?after=0"), &[]).await;
+    assert_eq!(all.next().await.unwrap().1, "school_registered");
+
+    let first = world.debit("here", member, &json!({})).await;
+    let there = world.proxy.at(&other);
+    let debit = world.school.debit("there", member, 1);
+    let second = there.post(&world.school.path("/debits"), debit).await.ok()["seq"]
+        .as_i64()
+        .unwrap();
+    for (seq, key) in [(first, "here"), (second, "there")] {
+        let (id, event, data) = live.next().await.unwrap();
+        assert_eq!((id, event.as_str()), (seq, "usage_debited"));
+        assert_eq!(
+            (&data["seq"], &data["data"]["id"]),
+            (&json!(seq), &json!(key))
+        );
+    }
+    let mut expected = 2..=second;
+    while let Some(seq) = expected.next() {
+        assert_eq!(all.next().await.unwrap().0, seq);
+    }
+
+    // Who was cut off goes on where he was.
+    drop(live);
+    let last = [("last-event-id", first.to_string())];
+    let last: Vec<_> = last.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let mut again = Messages::follow(&world.principal, &format!("{path}?after=0"), &last).await;
+    assert_eq!(again.next().await.unwrap().0, second);
+
+    // A server that stops lets its followers go, and does not wait for them.
+    let stopped = tokio::time::timeout(Duration::from_secs(20), world.server.stop());
+    let (ended, stopped) = tokio::join!(again.next(), stopped);
+    assert!(ended.is_none() && stopped.is_ok());
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_follower_is_let_go_when_his_token_ends() {
+    let world = World::start().await;
+    let settings = ledger_api::auth::JwtSettings {
+        hs256_secret: Some(secrecy::SecretString::from(ledger_tests::server::SECRET)),
+        ..Default::default()
+    };
+    let issuer = ledger_api::auth::TokenIssuer::new(&settings).unwrap();
+    let grant = ledger_api::auth::TokenGrant {
+        role: Role::Auditor,
+        school: Some(ledger_core::SchoolId(world.school.id)),
+        subject: "auditor",
+        ttl_seconds: 1,
+    };
+    let now = ledger_core::Timestamp::new(chrono::Utc::now());
+    let token = issuer.issue(grant, now).unwrap();
+    let auditor = world
+        .server
+        .bearer(secrecy::ExposeSecret::expose_secret(&token));
+    let path = world.school.path("/stream");
+    let mut live = Messages::follow(&auditor, &path, &[]).await;
+    assert!(
+        live.next().await.is_none(),
+        "one second, and thirty of leeway"
+    );
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn many_lines_are_sent_while_others_go_on() {
+    let world = World::start().await;
+    let member = world.school.members[0];
+    let _ = world
+        .principal
+        .put(
+            &world
+                .school
+                .path(&format!("/members/{member}/allocations/claude_messages")),
+            json!({"units": 800, "reason": "r"}),
+        )
+        .await
+        .ok();
+    let debits: Vec<_> = (0..2_500)
+        .map(|n| world.school.debit(&n.to_string(), member, 0))
+        .collect();
+    let batch = world.school.path("/debits/batch");
+    let _ = world.proxy.post(&batch, Value::Array(debits)).await.ok();
+    let head = books::check(&world.postgres, world.school.id).await;
+    let path = world.school.path("/events");
+    let accept = [("accept", "application/x-ndjson")];
+    let response = world
+        .principal
+        .send_with(Method::GET, &path, &accept, None)
+        .await;
+    let mut body = response.bytes_stream();
+    let mut lines = 0;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.unwrap();
+        lines += chunk.iter().filter(|byte| **byte == b'\n').count();
+        // Between two pages nobody holds a transaction.
+        if lines > 1_000 && lines < 1_100 {
+            world.debit("meanwhile", member, &json!({})).await;
+        }
+    }
+    assert_eq!(
+        i64::try_from(lines).unwrap(),
+        head,
+        "up to the head when it was asked for"
+    );
+    eventually("nothing left open", || async {
+        let open = "SELECT count(*) FROM pg_stat_activity
+                     WHERE application_name = 'ledger_reader' AND state <> 'idle'";
+        ledger_tests::postgres::number(&world.postgres.superuser().await, open).await == 0
+    })
+    .await;
+    world.server.stop().await;
+}
