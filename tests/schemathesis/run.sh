@@ -4,7 +4,7 @@
 #
 #   tests/schemathesis/run.sh [LEDGER]     LEDGER is the executable, target/debug/ledger by default
 #
-#   FUZZ_SECONDS    for all passes together (300); a pass fuzzes on until its share is spent
+#   FUZZ_SECONDS    for all passes together (75); a pass fuzzes on until its share is spent
 #   FUZZ_EXAMPLES   test cases per operation and round (30)
 #   FUZZ_SEED       1 by default, so that a failure comes back on the next run; `random` explores
 #
@@ -21,7 +21,7 @@ config=$PWD/tests/schemathesis/schemathesis.toml
 export SCHEMATHESIS_HOOKS=$PWD/tests/schemathesis/hooks.py
 reports=$(realpath -m -- "${CARGO_TARGET_DIR:-target}")/schemathesis
 passes=3
-seconds=$((${FUZZ_SECONDS:-300} / passes))
+seconds=$((${FUZZ_SECONDS:-75} / passes))
 seed=${FUZZ_SEED:-1}
 
 # The longest wait for the server: it makes a cluster, migrates it and fills a demo school.

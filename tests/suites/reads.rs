@@ -446,8 +446,7 @@ async fn the_log_is_followed_live_across_processes_and_misses_nothing() {
             (&json!(seq), &json!(key))
         );
     }
-    let mut expected = 2..=second;
-    while let Some(seq) = expected.next() {
+    for seq in 2..=second {
         assert_eq!(all.next().await.unwrap().0, seq);
     }
 
