@@ -1,11 +1,6 @@
 """What the fuzzer must not send, and why."""
 
-import sys
-
 import schemathesis
-
-# Python 3.11 fails to parse deep sources when its stack is nearly used up (python/cpython#106905).
-sys.setrecursionlimit(20_000)
 
 
 def integers(value):
