@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -12,9 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticator;
 use crate::convention::OwnWrites;
 
-/// What every handler has at hand. Cheap to clone.
+/// What every handler has at hand: one pointer, since it is cloned several times a request.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// The parts of what every handler has at hand.
+#[derive(Debug)]
+pub struct Parts {
     /// Writes the log.
     pub writer: Writer,
     /// Reads, as whoever asks.
@@ -33,6 +38,22 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// Cancelled when the process begins to stop: it is not ready any more, and streams end.
     pub draining: CancellationToken,
+}
+
+impl AppState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<AppState> for Authenticator {

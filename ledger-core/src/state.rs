@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Line, Pool};
-use crate::ids::{MemberId, Seq};
+use crate::ids::{Key, MemberId, Seq};
 use crate::plan::Quotas;
 use crate::refusal::Refusal;
 use crate::school::{Leavers, Member, School, Standing};
@@ -46,6 +46,12 @@ impl SchoolState {
     #[must_use]
     pub const fn head(&self) -> Seq {
         self.head
+    }
+
+    /// Whether the hold is open.
+    #[must_use]
+    pub fn is_held(&self, hold_id: &Key) -> bool {
+        self.holds.get(hold_id).is_some()
     }
 
     /// `now`, or the last recorded instant when that is later.

@@ -101,13 +101,19 @@ impl Database {
                 &[
                     ("synchronous_commit", "on"),
                     ("idle_in_transaction_session_timeout", "60000"),
+                    // Its few statements take arrays: a plan for each call's would cost more than
+                    // it could save.
+                    ("plan_cache_mode", "force_generic_plan"),
                 ],
             ),
             // A read model that a crash sets back is folded again from its checkpoint.
             projector: pool(
                 DatabaseRole::Projector,
                 sizes.projector,
-                &[("synchronous_commit", "off")],
+                &[
+                    ("synchronous_commit", "off"),
+                    ("plan_cache_mode", "force_generic_plan"),
+                ],
             ),
             reader: pool(
                 DatabaseRole::Reader,

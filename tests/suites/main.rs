@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod conditional_append;
 mod durability;
 mod executable;
 mod immutability;

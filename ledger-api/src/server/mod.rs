@@ -38,7 +38,7 @@ use crate::config::Settings;
 use crate::convention::OwnWrites;
 use crate::router::router;
 use crate::routes::health;
-use crate::state::AppState;
+use crate::state::{AppState, Parts};
 use crate::telemetry;
 
 pub use database::{STARTUP_PATIENCE, open_database};
@@ -127,7 +127,7 @@ impl Server {
             RateLimiter::new(settings.rate_limit.limits()),
         );
         let upkeep = tokio::spawn(telemetry::keep_current(metrics.clone()));
-        let app = router(AppState {
+        let app = router(AppState::new(Parts {
             writer: writer.clone(),
             database: database.clone(),
             wakes,
@@ -137,7 +137,7 @@ impl Server {
             authenticator,
             metrics,
             draining: stop.clone(),
-        });
+        }));
         let grace = Duration::from_secs(settings.shutdown_grace_seconds);
         Ok(Self {
             listener,

@@ -26,13 +26,14 @@ pub(crate) struct MovedHead {
     pub after: Seq,
 }
 
-/// Writes events and heads in one statement over arrays; `COPY` cannot write under row-level
-/// security (ADR 3). The heads must be locked by this transaction.
-pub(crate) async fn append_in_tx(
-    tx: &mut PgConnection,
+/// Moves the heads that still stand where they are said to, and writes the events of those
+/// streams, in one statement over arrays; `COPY` cannot write under row-level security (ADR 3).
+/// Says which streams those were.
+pub(crate) async fn append(
+    conn: &mut PgConnection,
     events: &[NewEvent],
     heads: &[MovedHead],
-) -> Result<(), StoreError> {
+) -> Result<Vec<SchoolId>, StoreError> {
     let mut c = Columns::with_capacity(events.len());
     for event in events {
         c.push(event)?;
@@ -40,7 +41,7 @@ pub(crate) async fn append_in_tx(
     let schools: Vec<Uuid> = heads.iter().map(|head| head.school_id.0).collect();
     let before: Vec<i64> = heads.iter().map(|head| head.before.0).collect();
     let after: Vec<i64> = heads.iter().map(|head| head.after.0).collect();
-    let moved = sqlx::query_file!(
+    let moved = sqlx::query_file_scalar!(
         "src/row/append.sql",
         &c.seq,
         &c.occurred_at,
@@ -78,14 +79,10 @@ pub(crate) async fn append_in_tx(
         &before,
         &after,
     )
-    .execute(tx)
+    .fetch_all(conn)
     .await
     .map_err(StoreError::at("appending to the log"))?;
-    if moved.rows_affected() == heads.len() as u64 {
-        Ok(())
-    } else {
-        Err(StoreError::HeadMoved)
-    }
+    Ok(moved.into_iter().map(SchoolId).collect())
 }
 
 /// The events of a batch, column by column, as `unnest` takes them.

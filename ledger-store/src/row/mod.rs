@@ -4,5 +4,5 @@ mod append;
 mod event_row;
 mod read;
 
-pub(crate) use append::{MovedHead, NewEvent, append_in_tx};
+pub(crate) use append::{MovedHead, NewEvent, append};
 pub(crate) use event_row::EventRow;

@@ -8,7 +8,7 @@ use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch;
+use super::batch::{Written, conditional, locked};
 use super::load::save_snapshot;
 use super::request::{Answer, Request, WriteError};
 use super::state_cache::{Cached, StateCache};
@@ -75,9 +75,28 @@ impl Shard {
         }
     }
 
-    /// Writes and answers. A batch that Postgres will not have is halved until the submission at
+    /// Writes and answers.
+    async fn write(&mut self, mut submissions: Vec<Submission>) {
+        if conditional::applies(&self.cache, &submissions) {
+            submissions = match conditional::write(self, submissions).await {
+                Ok(appended) => {
+                    self.answer(appended.done, appended.written);
+                    appended.rest
+                }
+                Err((error, submissions)) => {
+                    tracing::debug!(error = %error, "a batch is written under locks after all");
+                    submissions
+                }
+            };
+        }
+        if !submissions.is_empty() {
+            self.write_locked(submissions).await;
+        }
+    }
+
+    /// Writes under locks and answers. A batch that Postgres will not have is halved until the submission at
     /// fault stands alone, so that one cannot hold up the others.
-    async fn write(&mut self, submissions: Vec<Submission>) {
+    async fn write_locked(&mut self, submissions: Vec<Submission>) {
         let mut waiting = vec![submissions];
         while let Some(mut submissions) = waiting.pop() {
             match self.write_with_retries(&mut submissions).await {
@@ -106,14 +125,27 @@ impl Shard {
         }
     }
 
+    /// The shard's connection, or a new one. It is given back when all went well.
+    pub(super) async fn connect(&mut self) -> Result<PoolConnection<Postgres>, StoreError> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => self
+                .database
+                .pool(DatabaseRole::Writer)
+                .acquire()
+                .await
+                .map_err(StoreError::at("connecting to write a batch")),
+        }
+    }
+
     async fn write_with_retries(
         &mut self,
         submissions: &mut [Submission],
-    ) -> Result<batch::Written, StoreError> {
+    ) -> Result<Written, StoreError> {
         let started = Instant::now();
         let mut backoff = BACKOFF_MIN;
         loop {
-            match batch::write(self, submissions).await {
+            match locked::write(self, submissions).await {
                 Err(error) if error.is_transient() && started.elapsed() < RETRY_LIMIT => {
                     tracing::warn!(error = %error, "a batch is tried again");
                     metrics::counter!("ledger_writer_retries_total").increment(1);
@@ -125,7 +157,7 @@ impl Shard {
         }
     }
 
-    fn answer(&mut self, submissions: Vec<Submission>, written: batch::Written) {
+    fn answer(&mut self, submissions: Vec<Submission>, written: Written) {
         for (submission, answers) in submissions.into_iter().zip(written.answers) {
             // A caller that went away asked for no answer.
             drop(submission.reply.send(answers));

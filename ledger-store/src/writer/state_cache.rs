@@ -13,6 +13,8 @@ pub(super) struct Cached {
     pub state: SchoolState,
     /// The position of the newest snapshot that is known to be on disk.
     pub snapshot: Seq,
+    /// Batches in a row that found the stream as it was left, and no command that was done before.
+    pub calm_batches: u32,
     weight: usize,
     weighed_at: Seq,
 }
@@ -23,6 +25,7 @@ impl Cached {
         Self {
             state,
             snapshot,
+            calm_batches: 0,
             weight,
             weighed_at,
         }
@@ -47,6 +50,11 @@ impl StateCache {
             weight: 0,
             weight_max,
         }
+    }
+
+    /// Looks at a state.
+    pub(super) fn peek(&self, school_id: SchoolId) -> Option<&Cached> {
+        self.states.peek(&school_id)
     }
 
     /// Takes a state out to work on it; it comes back by [`StateCache::put`] when all went well.

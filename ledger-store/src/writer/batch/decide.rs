@@ -1,0 +1,236 @@
+//! Decides the commands of a batch one after another, each on what the ones before it left.
+
+use std::ops::Range;
+
+use ledger_core::allocation::AllocationCommand;
+use ledger_core::decider::{accounts, decide, due, school_view};
+use ledger_core::{
+    Action, Actor, EventId, Fact, Period, Recorded, Refusal, SchoolId, SchoolState, Timestamp,
+    evolve,
+};
+
+use super::Batch;
+use super::outcome::Outcome;
+use crate::row::NewEvent;
+use crate::writer::request::{Found, Receipt, Refused, RefusedBy, Request};
+use crate::writer::{lookup, replay};
+
+impl Batch {
+    /// Decides a command that was not done before.
+    pub(super) fn decide_new(&mut self, school_id: SchoolId, request: &mut Request) -> Outcome {
+        self.catch_up_with_time(school_id, request.command.now);
+        if let Some(moved) = self.version_moved(school_id, request) {
+            return self.refuse(school_id, request, moved);
+        }
+        match self.resolve_and_decide(school_id, request) {
+            Ok(facts) if request.dry_run => self.foretell(school_id, request, facts),
+            Ok(facts) if facts.is_empty() => self.unchanged(school_id, request),
+            Ok(facts) => self.append(school_id, request, facts),
+            Err(refusal) => self.refuse(school_id, request, RefusedBy::Rule(Box::new(refusal))),
+        }
+    }
+
+    /// The outcome of an earlier command of this batch.
+    pub(super) fn repeat(
+        &self,
+        school_id: SchoolId,
+        request: &Request,
+        range: Range<usize>,
+    ) -> Outcome {
+        let first = &self.events[range.start];
+        if let Err(refused) = replay::check(request, &first.recorded, first.fingerprint) {
+            return self.refuse(school_id, request, refused);
+        }
+        let event_id = first.recorded.event_id;
+        let period = self.period_at(school_id, first.recorded.recorded_at);
+        Outcome::Repeated {
+            range,
+            event_id,
+            period,
+            found: self.left(school_id, request),
+        }
+    }
+
+    /// Records what time alone has brought about by `now`.
+    fn catch_up_with_time(&mut self, school_id: SchoolId, now: Timestamp) {
+        let Some(stream) = self.streams.get_mut(&school_id) else {
+            return;
+        };
+        let state = &mut stream.cached.state;
+        let now = state.not_before_last(now);
+        while let Some(due) = due(state, now) {
+            let event_id = due.key.first_event_id();
+            let recorded = record(state, school_id, event_id, Actor::SYSTEM, now, due.fact);
+            self.events.push(NewEvent {
+                recorded,
+                fingerprint: None,
+            });
+        }
+    }
+
+    /// Whether the school is not any more what the caller took it for.
+    fn version_moved(&self, school_id: SchoolId, request: &Request) -> Option<RefusedBy> {
+        let expected = request.if_version?;
+        let version = self.state(school_id)?.school().ok()?.version;
+        (version != expected).then_some(RefusedBy::VersionMoved { version })
+    }
+
+    fn resolve_and_decide(
+        &self,
+        school_id: SchoolId,
+        request: &mut Request,
+    ) -> Result<Vec<Fact>, Refusal> {
+        let stream = self
+            .streams
+            .get(&school_id)
+            .ok_or(Refusal::SchoolNotFound)?;
+        if request.subject.is_some() {
+            stream.cached.state.school()?;
+            lookup::resolve_subject(&self.owners, school_id, request)?;
+        }
+        lookup::resolve_claims(&self.owners, school_id, request);
+        if let Some(placed) = lookup::placed_by(request) {
+            let key = (school_id, placed);
+            let in_log = self.known.get(&key).map(|(recorded, _)| recorded);
+            let in_batch = || {
+                self.appended
+                    .get(&key)
+                    .map(|at| &self.events[at.start].recorded)
+            };
+            if let Some(placed) = in_log.or_else(in_batch) {
+                lookup::recall(placed, request);
+            }
+        }
+        decide(&self.catalogue, &stream.cached.state, &request.command)
+    }
+
+    fn append(&mut self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {
+        let event_id = request.key.first_event_id();
+        let period = self.period_at(school_id, request.command.now);
+        let start = self.events.len();
+        if let Some(stream) = self.streams.get_mut(&school_id) {
+            let state = &mut stream.cached.state;
+            let now = state.not_before_last(request.command.now);
+            for (index, fact) in facts.into_iter().enumerate() {
+                let id = event_id.at_index(index);
+                let recorded = record(state, school_id, id, request.command.actor, now, fact);
+                let fingerprint = (index == 0).then_some(request.fingerprint);
+                self.events.push(NewEvent {
+                    recorded,
+                    fingerprint,
+                });
+            }
+        }
+        let range = start..self.events.len();
+        self.appended.insert((school_id, event_id), range.clone());
+        lookup::note_claims(&mut self.owners, school_id, request);
+        Outcome::Appended {
+            range,
+            event_id,
+            period,
+            found: self.left(school_id, request),
+        }
+    }
+
+    /// What a dry run would bring about, recorded on a copy of the state.
+    fn foretell(&self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {
+        let event_id = request.key.first_event_id();
+        let mut state = self.state(school_id).cloned().unwrap_or_default();
+        let now = state.not_before_last(request.command.now);
+        let events: Vec<_> = facts
+            .into_iter()
+            .enumerate()
+            .map(|(index, fact)| {
+                let id = event_id.at_index(index);
+                record(&mut state, school_id, id, request.command.actor, now, fact)
+            })
+            .collect();
+        Outcome::Ready(Box::new(Ok(Receipt {
+            seq: self.head(school_id),
+            event_id,
+            events,
+            replayed: false,
+            period: self.period_at(school_id, now),
+            found: self.found(school_id, request),
+        })))
+    }
+
+    fn unchanged(&self, school_id: SchoolId, request: &Request) -> Outcome {
+        Outcome::Ready(Box::new(Ok(Receipt {
+            seq: self.head(school_id),
+            event_id: request.key.first_event_id(),
+            events: Vec::new(),
+            replayed: false,
+            period: self.period_at(school_id, request.command.now),
+            found: self.found(school_id, request),
+        })))
+    }
+
+    pub(super) fn refuse(
+        &self,
+        school_id: SchoolId,
+        request: &Request,
+        reason: RefusedBy,
+    ) -> Outcome {
+        let member_id = request.command.action.member_id();
+        Outcome::Ready(Box::new(Err(Refused {
+            seq: self.head(school_id),
+            member_id,
+            reason,
+        })))
+    }
+
+    /// What the command is about as it stands.
+    fn found(&self, school_id: SchoolId, request: &Request) -> Found {
+        let action = &request.command.action;
+        self.state(school_id)
+            .map_or_else(Found::default, |state| Found {
+                accounts: accounts(&self.catalogue, state, action),
+                school: school_view(state, action).map(Box::new),
+            })
+    }
+
+    /// What a command that brought something about leaves, as far as its events do not tell: new
+    /// terms of an allocation do not name its amount.
+    pub(super) fn left(&self, school_id: SchoolId, request: &Request) -> Found {
+        match &request.command.action {
+            Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
+                self.found(school_id, request)
+            }
+            Action::School(_) | Action::Allocation(_) | Action::Usage(_) => Found::default(),
+        }
+    }
+
+    pub(super) fn period_at(&self, school_id: SchoolId, instant: Timestamp) -> Period {
+        match self.state(school_id).and_then(|state| state.school().ok()) {
+            Some(school) if instant < school.period.start => school.cycle.period_at(instant),
+            Some(school) => school.period,
+            None => Period {
+                start: instant,
+                end: instant,
+            },
+        }
+    }
+}
+
+/// Gives a fact its place in the stream and takes it into the state.
+fn record(
+    state: &mut SchoolState,
+    school_id: SchoolId,
+    event_id: EventId,
+    actor: Actor,
+    now: Timestamp,
+    fact: Fact,
+) -> Recorded {
+    let recorded = Recorded {
+        school_id,
+        seq: state.head().next(),
+        event_id,
+        actor,
+        occurred_at: fact.occurred_at,
+        recorded_at: now,
+        event: fact.event,
+    };
+    evolve(state, &recorded);
+    recorded
+}

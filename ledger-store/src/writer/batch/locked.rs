@@ -1,0 +1,246 @@
+//! A batch in one transaction: lock the heads, look up, decide, append, commit.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ledger_core::school::SchoolCommand;
+use ledger_core::{Action, Fingerprint, Recorded, SchoolId, Seq};
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::outcome::{Outcome, Outcomes, Written};
+use super::{Batch, measure};
+use crate::database::DatabaseRole;
+use crate::error::StoreError;
+use crate::row::append;
+use crate::writer::beside::Kept;
+use crate::writer::load::{catch_up, load};
+use crate::writer::request::{Receipt, Request, WriteError};
+use crate::writer::shard::{Shard, Submission};
+use crate::writer::{lookup, replay};
+
+/// Writes a batch. On an error nothing is known to be written, and the states are dropped.
+pub(in crate::writer) async fn write(
+    shard: &mut Shard,
+    submissions: &mut [Submission],
+) -> Result<Written, StoreError> {
+    let started = Instant::now();
+    let pool = shard.database.pool(DatabaseRole::Writer).clone();
+    let mut batch = Batch::new(Arc::clone(&shard.catalogue));
+    batch.load_states(shard, &pool, submissions).await?;
+
+    let mut connection = shard.connect().await?;
+    let mut tx = connection
+        .begin()
+        .await
+        .map_err(StoreError::at("beginning a batch"))?;
+    batch.open_streams(&mut tx, submissions).await?;
+    batch.lock_heads(&mut tx).await?;
+    batch.look_up(&mut tx, submissions).await?;
+    let mut outcomes = Vec::with_capacity(submissions.len());
+    for submission in submissions.iter_mut() {
+        outcomes.push(batch.decide_all(&mut tx, submission).await?);
+    }
+    if batch.events.is_empty() {
+        tx.rollback()
+            .await
+            .map_err(StoreError::at("ending a batch without events"))?;
+    } else {
+        let heads = batch.moved_heads();
+        if append(&mut tx, &batch.events, &heads).await?.len() < heads.len() {
+            return Err(StoreError::HeadMoved); // the lock was not held
+        }
+        kept(submissions, &outcomes).write_in_tx(&mut tx).await?;
+        tx.commit()
+            .await
+            .map_err(StoreError::at("committing a batch"))?;
+        measure("locked", batch.events.len(), started);
+    }
+    shard.connection = Some(connection);
+    for stream in batch.streams.values_mut() {
+        stream.cached.calm_batches = stream.cached.calm_batches.saturating_add(1);
+    }
+    Ok(batch.finish(outcomes))
+}
+
+/// What the commands that brought something about keep beside the log.
+fn kept(submissions: &[Submission], outcomes: &[Outcomes]) -> Kept {
+    let mut kept = Kept::default();
+    for (submission, outcomes) in submissions.iter().zip(outcomes) {
+        let Ok(outcomes) = outcomes else { continue };
+        for (request, outcome) in submission.requests.iter().zip(outcomes) {
+            if matches!(outcome, Outcome::Appended { .. }) {
+                kept.note(submission.school_id, request);
+            }
+        }
+    }
+    kept
+}
+
+impl Batch {
+    /// A registration makes its stream, so that there is a row to lock.
+    async fn open_streams(
+        &self,
+        tx: &mut PgConnection,
+        submissions: &[Submission],
+    ) -> Result<(), StoreError> {
+        let mut schools: Vec<Uuid> = Vec::new();
+        for submission in submissions {
+            if submission.requests.iter().any(opens_stream) {
+                schools.push(submission.school_id.0);
+            }
+        }
+        if schools.is_empty() {
+            return Ok(());
+        }
+        schools.sort_unstable();
+        sqlx::query!(
+            "INSERT INTO stream (school_id, head_seq)
+             SELECT school_id, 0 FROM unnest($1::uuid[]) AS opened (school_id)
+             ON CONFLICT (school_id) DO NOTHING",
+            &schools,
+        )
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::at("opening a stream"))
+    }
+
+    /// Locks the heads in the order of their schools and takes in what other processes appended.
+    async fn lock_heads(&mut self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        let schools: Vec<Uuid> = self.streams.keys().map(|school_id| school_id.0).collect();
+        let heads = sqlx::query!(
+            "SELECT school_id, head_seq FROM stream WHERE school_id = ANY ($1)
+              ORDER BY school_id FOR UPDATE",
+            &schools,
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(StoreError::at("locking the heads of a batch"))?;
+        for row in heads {
+            let (school_id, head) = (SchoolId(row.school_id), Seq(row.head_seq));
+            let Some(stream) = self.streams.get_mut(&school_id) else {
+                continue;
+            };
+            stream.head = Some(head);
+            let state = &mut stream.cached.state;
+            let caught_up = if state.head() == head {
+                Ok(())
+            } else if state.head() < head {
+                stream.cached.calm_batches = 0;
+                catch_up(tx, school_id, state, None).await
+            } else {
+                // The database is behind what it once acknowledged: it was restored from a backup.
+                tracing::warn!(school.id = %school_id, "the log is shorter than it was");
+                load(tx, school_id)
+                    .await
+                    .map(|cached| stream.cached = cached)
+            };
+            if let Err(error) = caught_up {
+                self.give_up(school_id, error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for what the log and the directory know of the batch's commands.
+    async fn look_up(
+        &mut self,
+        tx: &mut PgConnection,
+        submissions: &[Submission],
+    ) -> Result<(), StoreError> {
+        let mut events: (Vec<Uuid>, Vec<Uuid>) = Default::default();
+        let mut named: (Vec<Uuid>, Vec<String>) = Default::default();
+        for submission in submissions {
+            let school_id = submission.school_id.0;
+            for request in &submission.requests {
+                let own = (!request.dry_run).then(|| request.key.first_event_id());
+                for event_id in own.into_iter().chain(lookup::placed_by(request)) {
+                    events.0.push(school_id);
+                    events.1.push(event_id.0);
+                }
+                for external_id in lookup::external_ids(request) {
+                    named.0.push(school_id);
+                    named.1.push(external_id.as_str().to_owned());
+                }
+            }
+        }
+        self.known = lookup::find_events(tx, &events.0, &events.1).await?;
+        for (school_id, _) in self.known.keys() {
+            if let Some(stream) = self.streams.get_mut(school_id) {
+                stream.cached.calm_batches = 0;
+            }
+        }
+        self.owners = lookup::find_owners(tx, &named.0, &named.1).await?;
+        Ok(())
+    }
+
+    async fn decide_all(
+        &mut self,
+        tx: &mut PgConnection,
+        submission: &mut Submission,
+    ) -> Result<Outcomes, StoreError> {
+        let school_id = submission.school_id;
+        if let Some(error) = self.broken.get(&school_id) {
+            return Ok(Err(WriteError::Store(Arc::clone(error))));
+        }
+        let mut outcomes = Vec::with_capacity(submission.requests.len());
+        for request in &mut submission.requests {
+            outcomes.push(self.decide_one(tx, school_id, request).await?);
+        }
+        Ok(Ok(outcomes))
+    }
+
+    async fn decide_one(
+        &mut self,
+        tx: &mut PgConnection,
+        school_id: SchoolId,
+        request: &mut Request,
+    ) -> Result<Outcome, StoreError> {
+        let event_id = request.key.first_event_id();
+        if !request.dry_run {
+            if let Some((first, fingerprint)) = self.known.get(&(school_id, event_id)) {
+                let (first, fingerprint) = (first.clone(), *fingerprint);
+                return self
+                    .replay(tx, school_id, request, first, fingerprint)
+                    .await;
+            }
+            if let Some(range) = self.appended.get(&(school_id, event_id)) {
+                return Ok(self.repeat(school_id, request, range.clone()));
+            }
+        }
+        Ok(self.decide_new(school_id, request))
+    }
+
+    /// The first outcome of a command that the log holds.
+    async fn replay(
+        &self,
+        tx: &mut PgConnection,
+        school_id: SchoolId,
+        request: &Request,
+        first: Recorded,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Outcome, StoreError> {
+        if let Err(refused) = replay::check(request, &first, fingerprint) {
+            return Ok(self.refuse(school_id, request, refused));
+        }
+        let (event_id, recorded_at) = (first.event_id, first.recorded_at);
+        let events = replay::events_of_command(tx, school_id, first).await?;
+        Ok(Outcome::Ready(Box::new(Ok(Receipt {
+            seq: events.last().map_or(Seq::ZERO, |event| event.seq),
+            event_id,
+            events,
+            replayed: true,
+            period: self.period_at(school_id, recorded_at),
+            found: self.left(school_id, request),
+        }))))
+    }
+}
+
+fn opens_stream(request: &Request) -> bool {
+    let registers = matches!(
+        request.command.action,
+        Action::School(SchoolCommand::Register(_))
+    );
+    registers && !request.dry_run
+}
