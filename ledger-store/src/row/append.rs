@@ -58,6 +58,7 @@ pub(crate) async fn append(
         &c.cost_micros as &[Option<i64>],
         &c.latency_ms as &[Option<i64>],
         &c.expires_at as &[Option<DateTime<Utc>>],
+        &c.period_start as &[Option<DateTime<Utc>>],
         &c.school_id,
         &c.event_id,
         &c.actor_id,
@@ -103,6 +104,7 @@ struct Columns<'a> {
     cost_micros: Vec<Option<i64>>,
     latency_ms: Vec<Option<i64>>,
     expires_at: Vec<Option<DateTime<Utc>>>,
+    period_start: Vec<Option<DateTime<Utc>>>,
     school_id: Vec<Uuid>,
     event_id: Vec<Uuid>,
     actor_id: Vec<Uuid>,
@@ -128,6 +130,7 @@ struct UsageColumns<'a> {
     units: Option<Units>,
     freed_units: Option<Units>,
     expires_at: Option<DateTime<Utc>>,
+    period_start: Option<DateTime<Utc>>,
     overage: Option<bool>,
     late: Option<bool>,
     key: Option<&'a Key>,
@@ -222,6 +225,7 @@ impl<'a> Columns<'a> {
         self.units.push(number(usage.units));
         self.freed_units.push(number(usage.freed_units));
         self.expires_at.push(usage.expires_at);
+        self.period_start.push(usage.period_start);
         self.overage.push(usage.overage);
         self.late.push(usage.late);
         self.key.push(usage.key.map(Key::as_str));

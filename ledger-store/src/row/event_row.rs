@@ -21,6 +21,7 @@ pub(crate) struct EventRow {
     pub cost_micros: Option<i64>,
     pub latency_ms: Option<i64>,
     pub expires_at: Option<DateTime<Utc>>,
+    pub period_start: Option<DateTime<Utc>>,
     pub school_id: Uuid,
     pub event_id: Uuid,
     pub actor_id: Uuid,
