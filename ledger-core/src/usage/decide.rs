@@ -120,6 +120,7 @@ fn settle(
         late,
         level: hold.level,
         balance,
+        period_start: None,
         call: command.call.clone(),
     });
     Ok(Fact {
@@ -147,6 +148,7 @@ fn release(
         units: hold.units,
         level: hold.level,
         balance: account.after(hold.units, Units::ZERO, Units::ZERO)?,
+        period_start: None,
         reason: command
             .reason
             .as_ref()
@@ -172,6 +174,7 @@ pub(crate) fn due(state: &SchoolState, now: Timestamp) -> Option<(Key, Fact)> {
         units: hold.units,
         level: hold.level,
         balance: account.freed(hold.units),
+        period_start: None,
     });
     Some((
         hold_id.clone(),

@@ -174,6 +174,9 @@ pub struct HoldSettled {
     pub level: Level,
     /// The account afterwards.
     pub balance: Balance,
+    /// The start of the closed period in which it counts: the one in which the hold was placed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period_start: Option<Timestamp>,
     /// What is known of the call.
     #[serde(flatten)]
     pub call: CallFacts,
@@ -194,6 +197,9 @@ pub struct HoldReleased {
     pub level: Level,
     /// The account afterwards.
     pub balance: Balance,
+    /// The start of the closed period in which it counts: the one in which the hold was placed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period_start: Option<Timestamp>,
     /// Commitment to why, if the caller said.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Commitment>,
@@ -214,6 +220,9 @@ pub struct HoldExpired {
     pub level: Level,
     /// The account afterwards.
     pub balance: Balance,
+    /// The start of the closed period in which it counts: the one in which the hold was placed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period_start: Option<Timestamp>,
 }
 
 #[expect(

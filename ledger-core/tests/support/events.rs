@@ -208,6 +208,7 @@ pub fn hold_settled(
         late: false,
         level: Level::Member,
         balance,
+        period_start: None,
         call: CallFacts::default(),
     }
 }
@@ -224,6 +225,7 @@ pub fn released(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) ->
         units: units(n),
         level: Level::Member,
         balance,
+        period_start: None,
         reason: None,
     }))
 }
@@ -236,6 +238,7 @@ pub fn expired(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) -> 
         units: units(n),
         level: Level::Member,
         balance,
+        period_start: None,
     }))
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Event;
 use ledger_core::usage::{Balance, CallFacts, UsageEvent};
-use ledger_core::{Fingerprint, Key, Level, Recorded, SchoolId, Seq, Units};
+use ledger_core::{Fingerprint, Key, Level, Recorded, SchoolId, Seq, Timestamp, Units};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -152,6 +152,7 @@ impl<'a> UsageColumns<'a> {
             balance: Some(balance),
             ..Self::default()
         };
+        let start = |period: Option<Timestamp>| period.map(Timestamp::get);
         Some(match event {
             UsageEvent::Debited(e) => Self {
                 call: Some(&e.call),
@@ -163,14 +164,21 @@ impl<'a> UsageColumns<'a> {
             },
             UsageEvent::HoldSettled(e) => Self {
                 freed_units: Some(e.freed_units),
+                period_start: start(e.period_start),
                 overage: e.overage.then_some(true),
                 late: e.late.then_some(true),
                 call: Some(&e.call),
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldReleased(e) if e.reason.is_some() => return None,
-            UsageEvent::HoldReleased(e) => common(&e.hold_id, e.units, e.level, &e.balance),
-            UsageEvent::HoldExpired(e) => common(&e.hold_id, e.units, e.level, &e.balance),
+            UsageEvent::HoldReleased(e) => Self {
+                period_start: start(e.period_start),
+                ..common(&e.hold_id, e.units, e.level, &e.balance)
+            },
+            UsageEvent::HoldExpired(e) => Self {
+                period_start: start(e.period_start),
+                ..common(&e.hold_id, e.units, e.level, &e.balance)
+            },
         })
     }
 }

@@ -111,6 +111,7 @@ impl EventRow {
             late: self.late.unwrap_or(false),
             level: self.level()?,
             balance: self.balance()?,
+            period_start: self.period_start.map(Timestamp::new),
             call: self.call()?,
         })
     }
@@ -123,6 +124,7 @@ impl EventRow {
             units: needed(self.units, "units")?,
             level: self.level()?,
             balance: self.balance()?,
+            period_start: self.period_start.map(Timestamp::new),
             reason: None,
         })
     }
@@ -135,6 +137,7 @@ impl EventRow {
             units: needed(self.units, "units")?,
             level: self.level()?,
             balance: self.balance()?,
+            period_start: self.period_start.map(Timestamp::new),
         })
     }
 
