@@ -118,6 +118,8 @@ kinds! {
     HoldReleased = "hold_released" v 1 <- Usage(UsageEvent::HoldReleased);
     /// A reservation ran out.
     HoldExpired = "hold_expired" v 1 <- Usage(UsageEvent::HoldExpired);
+    /// Units were refused.
+    UsageRefused = "usage_refused" v 1 <- Usage(UsageEvent::Refused);
 }
 
 /// An event that no version of this program wrote, or that was damaged.
@@ -178,6 +180,7 @@ impl Event {
                 UsageEvent::HoldSettled(e) => e.member_id,
                 UsageEvent::HoldReleased(e) => e.member_id,
                 UsageEvent::HoldExpired(e) => e.member_id,
+                UsageEvent::Refused(e) => e.member_id,
             }),
         }
     }
@@ -199,6 +202,7 @@ impl Event {
                 UsageEvent::HoldSettled(e) => &e.service,
                 UsageEvent::HoldReleased(e) => &e.service,
                 UsageEvent::HoldExpired(e) => &e.service,
+                UsageEvent::Refused(e) => &e.service,
             }),
         }
     }
@@ -234,7 +238,8 @@ impl Event {
                 UsageEvent::Debited(_)
                 | UsageEvent::HoldPlaced(_)
                 | UsageEvent::HoldSettled(_)
-                | UsageEvent::HoldExpired(_) => None,
+                | UsageEvent::HoldExpired(_)
+                | UsageEvent::Refused(_) => None,
             },
         }
     }

@@ -225,6 +225,7 @@ impl Action {
             Self::Usage(command) => match command {
                 UsageCommand::Debit(debit) => Some(debit.member_id),
                 UsageCommand::PlaceHold(hold) => Some(hold.member_id),
+                UsageCommand::NoteRefused(refused) => Some(refused.member_id),
                 UsageCommand::Settle(_) | UsageCommand::Release(_) => None,
             },
         }

@@ -37,6 +37,13 @@ impl Timestamp {
         self.0
     }
 
+    /// The start of the minute (of UTC, as every time zone's minutes are) that this instant lies in.
+    #[must_use]
+    pub fn start_of_minute(self) -> Self {
+        let micros = self.0.timestamp_micros();
+        Self::from_micros(micros - micros.rem_euclid(60_000_000))
+    }
+
     /// This instant `seconds` later (or, below zero, earlier), as far as there are instants.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {

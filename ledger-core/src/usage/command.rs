@@ -1,6 +1,6 @@
 //! What can be asked of usage.
 
-use super::event::CallFacts;
+use super::event::{CallFacts, UsageRefused};
 use super::state::Hold;
 use crate::ids::{Key, MemberId};
 use crate::quantity::Units;
@@ -28,6 +28,8 @@ pub enum UsageCommand {
     Settle(SettleHold),
     /// Free the hold; the call used nothing.
     Release(ReleaseHold),
+    /// Keep on record that usage was refused.
+    NoteRefused(UsageRefused),
 }
 
 /// Check and spend in one step.

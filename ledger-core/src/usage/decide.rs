@@ -7,6 +7,7 @@ use super::event::{
     Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
     UsageEvent,
 };
+use super::refused;
 use super::state::Hold;
 use crate::allocation::Line;
 use crate::catalog::Event;
@@ -31,6 +32,7 @@ pub(crate) fn decide(
         UsageCommand::PlaceHold(command) => Some(place(catalogue, state, now, command)?),
         UsageCommand::Settle(command) => Some(settle(catalogue, state, now, command)?),
         UsageCommand::Release(command) => release(state, now, command)?,
+        UsageCommand::NoteRefused(refused) => Some(refused::note(state, refused)?),
     };
     Ok(fact.into_iter().collect())
 }
@@ -222,7 +224,7 @@ fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusa
     }
 }
 
-fn metered(
+pub(super) fn metered(
     catalogue: &Catalogue,
     service: &ServiceId,
     said: Option<Units>,
@@ -312,7 +314,9 @@ pub(crate) fn account(state: &SchoolState, command: &UsageCommand) -> Option<Acc
     let (hold_id, recalled) = match command {
         UsageCommand::Settle(settle) => (&settle.hold_id, settle.recalled.as_ref()),
         UsageCommand::Release(release) => (&release.hold_id, release.recalled.as_ref()),
-        UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) => return None,
+        UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_) => {
+            return None;
+        }
     };
     let (hold, _) = find(state, hold_id, recalled).ok()?;
     Some(AccountView {

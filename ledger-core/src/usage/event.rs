@@ -23,6 +23,8 @@ pub enum UsageEvent {
     HoldReleased(HoldReleased),
     /// A reservation ran out.
     HoldExpired(HoldExpired),
+    /// Somebody was refused units, once or more often.
+    Refused(UsageRefused),
 }
 
 /// How a call ended.
@@ -223,6 +225,45 @@ pub struct HoldExpired {
     /// The start of the closed period in which it counts: the one in which the hold was placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<Timestamp>,
+}
+
+/// A member was refused units of a service for the same reason, so many times in one minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageRefused {
+    /// Whose usage.
+    pub member_id: MemberId,
+    /// Of which service.
+    pub service: ServiceId,
+    /// Why.
+    pub reason: RefusedFor,
+    /// The start of the minute, of UTC.
+    pub minute: Timestamp,
+    /// How many times.
+    pub times: Units,
+    /// How many units were asked for in all, held at 2⁶³ − 1.
+    pub units: Units,
+}
+
+/// Why usage was refused, where it was a known member's and of a known service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusedFor {
+    /// There were not enough units.
+    QuotaExceeded,
+    /// The member is suspended.
+    MemberSuspended,
+}
+
+impl RefusedFor {
+    /// The word in JSON: the code of the problem that the caller was told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QuotaExceeded => "quota-exceeded",
+            Self::MemberSuspended => "member-suspended",
+        }
+    }
 }
 
 #[expect(

@@ -3,6 +3,7 @@
 mod command;
 mod decide;
 mod event;
+mod refused;
 mod state;
 
 pub use command::{
@@ -10,9 +11,10 @@ pub use command::{
     TTL_SECONDS_MAX, UsageCommand,
 };
 pub use event::{
-    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, Outcome, UsageDebited,
-    UsageEvent,
+    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, Outcome, RefusedFor,
+    UsageDebited, UsageEvent, UsageRefused,
 };
+pub use refused::refused;
 pub use state::{Hold, Holds};
 
 pub(crate) use decide::{account, decide, due};

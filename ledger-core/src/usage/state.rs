@@ -159,6 +159,7 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &UsageEvent) {
             );
             state.holds.remove(&e.hold_id);
         }
+        UsageEvent::Refused(_) => {} // nothing moved
     }
 }
 

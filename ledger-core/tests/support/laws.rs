@@ -160,6 +160,7 @@ fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
         UsageEvent::HoldSettled(e) => (e.member_id, &e.service, e.level, e.balance),
         UsageEvent::HoldReleased(e) => (e.member_id, &e.service, e.level, e.balance),
         UsageEvent::HoldExpired(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::Refused(_) => return, // it moves nothing
     };
     let line = match level {
         Level::Pool => state.pool(service).direct(),

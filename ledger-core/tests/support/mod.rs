@@ -310,7 +310,7 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
         Action::Usage(UsageCommand::Release(release)) => {
             CommandKey::HoldClosing(release.hold_id.clone())
         }
-        Action::School(_) | Action::Allocation(_) => {
+        Action::Usage(UsageCommand::NoteRefused(_)) | Action::School(_) | Action::Allocation(_) => {
             CommandKey::Request(key(&format!("at {}", state.head())))
         }
     }

@@ -173,6 +173,7 @@ impl<'a> Delta<'a> {
                 self.shift(e.member_id, &e.service, e.level, 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
+            UsageEvent::Refused(_) => {} // nothing moved
         }
     }
 

@@ -3,6 +3,7 @@
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::school::{SchoolEvent, Standing};
+use ledger_core::usage::UsageEvent;
 use ledger_core::{MemberId, Recorded};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(super) struct Entry<'a> {
     pub after: Option<Value>,
 }
 
-/// The entries that an event makes: none for usage, two for a transfer, else one.
+/// The entries that an event makes: none for usage that was had, two for a transfer, else one.
 pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json::Error> {
     let one = |before, after| {
         Ok(vec![Entry {
@@ -55,6 +56,10 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             let (before, after) = allocation(event);
             one(before, after)
         }
+        Event::Usage(UsageEvent::Refused(e)) => one(
+            None,
+            json!({ "reason": e.reason, "times": e.times, "units": e.units }),
+        ),
         Event::Usage(_) => Ok(Vec::new()),
     }
 }

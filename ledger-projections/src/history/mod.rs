@@ -1,7 +1,7 @@
 //! History: who changed what, why, from what to what?
 //!
 //! An entry per change and member whom it concerns: a transfer has two. Usage is no change; the
-//! rollups and the log have it.
+//! rollups and the log have it. That it was refused is shown, once a minute.
 
 mod apply;
 mod entry;
@@ -38,6 +38,7 @@ impl Projection for History {
             Kind::AllocationTermsSet,
             Kind::MemberSuspended,
             Kind::MemberReactivated,
+            Kind::UsageRefused,
         ])
     }
 

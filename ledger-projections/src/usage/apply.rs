@@ -117,6 +117,7 @@ async fn add(tx: &mut PgConnection, build: Build, rows: &Rows<'_>) -> Result<(),
         &column(|sums| sums.cost_micros),
         &column(|sums| sums.latency_ms),
         &column(|sums| sums.timed_requests),
+        &column(|sums| sums.refusals),
     )
     .execute(tx)
     .await

@@ -32,6 +32,7 @@ impl Projection for Usage {
             Kind::SchoolRegistered,
             Kind::UsageDebited,
             Kind::HoldSettled,
+            Kind::UsageRefused,
         ])
     }
 

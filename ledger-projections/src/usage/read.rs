@@ -92,6 +92,8 @@ pub struct UsageRow {
     pub cost_micros: MicroUsd,
     /// How many members made these calls.
     pub active_members: Units,
+    /// How many debits and holds were refused.
+    pub refusals: Units,
 }
 
 struct Row {
@@ -111,6 +113,7 @@ struct Row {
     average_latency_ms: Option<i64>,
     cost_micros: i64,
     active_members: i64,
+    refusals: i64,
 }
 
 /// The usage of the viewer's school that he may see, at most `limit` rows and at most
@@ -183,6 +186,7 @@ impl Row {
                 .transpose()?,
             cost_micros: MicroUsd(units(self.cost_micros, "cost_micros")?),
             active_members: units(self.active_members, "active_members")?,
+            refusals: units(self.refusals, "refusals")?,
         })
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Sums {
     pub cost_micros: Units,
     pub latency_ms: Units,
     pub timed_requests: Units,
+    pub refusals: Units,
 }
 
 impl Sums {
@@ -46,6 +47,14 @@ impl Sums {
             cost_micros: call.cost_micros.unwrap_or(MicroUsd(Units::ZERO)).0,
             latency_ms: said(call.latency_ms),
             timed_requests: call.latency_ms.map_or(Units::ZERO, |_| one),
+            refusals: Units::ZERO,
+        }
+    }
+
+    fn of_refusals(times: Units) -> Self {
+        Self {
+            refusals: times,
+            ..Self::default()
         }
     }
 
@@ -59,6 +68,7 @@ impl Sums {
             cost_micros,
             latency_ms,
             timed_requests,
+            refusals,
         } = self;
         *requests = requests.saturating_add(other.requests);
         *units = units.saturating_add(other.units);
@@ -68,19 +78,20 @@ impl Sums {
         *cost_micros = cost_micros.saturating_add(other.cost_micros);
         *latency_ms = latency_ms.saturating_add(other.latency_ms);
         *timed_requests = timed_requests.saturating_add(other.timed_requests);
+        *refusals = refusals.saturating_add(other.refusals);
     }
 }
 
 /// Sums by the row that they are added to, in the order in which they are written.
 pub(super) type Rows<'a> = BTreeMap<Row<'a>, Sums>;
 
-/// Adds the calls among one school's `events` to `rows`.
+/// Adds the calls and refusals among one school's `events` to `rows`.
 pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone: Tz) {
     for recorded in events {
         let ledger_core::Event::Usage(event) = &recorded.event else {
             continue;
         };
-        let Some((member_id, service, units, call)) = call_of(event) else {
+        let Some((member_id, service, call, sums)) = counted(event) else {
             continue;
         };
         let row = Row {
@@ -88,18 +99,30 @@ pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone:
             day: day_of(recorded.occurred_at, time_zone),
             member_id,
             service: service.as_str(),
-            model: call.model.as_deref().unwrap_or(""),
-            outcome: call.outcome.map_or("", Outcome::as_str),
+            model: call.and_then(|call| call.model.as_deref()).unwrap_or(""),
+            outcome: call
+                .and_then(|call| call.outcome)
+                .map_or("", Outcome::as_str),
         };
-        rows.entry(row).or_default().add(Sums::of(units, call));
+        rows.entry(row).or_default().add(sums);
     }
 }
 
-/// The call that an event records, if it records one.
-const fn call_of(event: &UsageEvent) -> Option<(MemberId, &ServiceId, Units, &CallFacts)> {
+/// Whose, of which service, which call, and how much an event counts, if it counts at all.
+fn counted(event: &UsageEvent) -> Option<(MemberId, &ServiceId, Option<&CallFacts>, Sums)> {
     match event {
-        UsageEvent::Debited(e) => Some((e.member_id, &e.service, e.units, &e.call)),
-        UsageEvent::HoldSettled(e) => Some((e.member_id, &e.service, e.units, &e.call)),
+        UsageEvent::Debited(e) => {
+            let sums = Sums::of(e.units, &e.call);
+            Some((e.member_id, &e.service, Some(&e.call), sums))
+        }
+        UsageEvent::HoldSettled(e) => {
+            let sums = Sums::of(e.units, &e.call);
+            Some((e.member_id, &e.service, Some(&e.call), sums))
+        }
+        UsageEvent::Refused(e) => {
+            let sums = Sums::of_refusals(e.times);
+            Some((e.member_id, &e.service, None, sums))
+        }
         UsageEvent::HoldPlaced(_) | UsageEvent::HoldReleased(_) | UsageEvent::HoldExpired(_) => {
             None
         }

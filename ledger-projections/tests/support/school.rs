@@ -130,7 +130,9 @@ impl School {
             Action::Usage(UsageCommand::Release(release)) => {
                 CommandKey::HoldClosing(release.hold_id.clone())
             }
-            Action::School(_) | Action::Allocation(_) => fresh(),
+            Action::Usage(UsageCommand::NoteRefused(_))
+            | Action::School(_)
+            | Action::Allocation(_) => fresh(),
         };
         let actor = Actor {
             role: Role::Principal,

@@ -171,6 +171,7 @@ impl<'a> UsageColumns<'a> {
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldReleased(e) if e.reason.is_some() => return None,
+            UsageEvent::Refused(_) => return None, // rare: one a minute for whoever ran out
             UsageEvent::HoldReleased(e) => Self {
                 period_start: start(e.period_start),
                 ..common(&e.hold_id, e.units, e.level, &e.balance)

@@ -93,7 +93,10 @@ fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
             release.reason.as_ref().map(|reason| (reason, None))
         }
         Action::Usage(
-            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::Settle(_),
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::Settle(_)
+            | UsageCommand::NoteRefused(_),
         ) => None,
     }
 }

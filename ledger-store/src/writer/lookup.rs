@@ -102,7 +102,9 @@ pub(super) fn resolve_subject(
     match &mut request.command.action {
         Action::Usage(UsageCommand::Debit(debit)) => debit.member_id = owner,
         Action::Usage(UsageCommand::PlaceHold(hold)) => hold.member_id = owner,
-        Action::Usage(UsageCommand::Settle(_) | UsageCommand::Release(_))
+        Action::Usage(
+            UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::NoteRefused(_),
+        )
         | Action::School(_)
         | Action::Allocation(_) => {}
     }
@@ -149,7 +151,9 @@ fn closes(request: &Request) -> Option<&Key> {
     match &request.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => Some(&settle.hold_id),
         Action::Usage(UsageCommand::Release(release)) => Some(&release.hold_id),
-        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        Action::Usage(
+            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+        )
         | Action::School(_)
         | Action::Allocation(_) => None,
     }
@@ -175,7 +179,9 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
     match &mut request.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
         Action::Usage(UsageCommand::Release(release)) => release.recalled = hold,
-        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        Action::Usage(
+            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+        )
         | Action::School(_)
         | Action::Allocation(_) => {}
     }

@@ -17,6 +17,7 @@ mod batch;
 mod beside;
 mod load;
 mod lookup;
+mod refusals;
 mod replay;
 mod request;
 mod shard;

@@ -39,7 +39,9 @@ fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
             &release.hold_id,
             matches!(event, Event::Usage(UsageEvent::HoldReleased(_))),
         ),
-        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        Action::Usage(
+            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+        )
         | Action::School(_)
         | Action::Allocation(_) => return None,
     };

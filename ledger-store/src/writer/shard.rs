@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ledger_core::usage::refused;
 use ledger_core::{Catalogue, SchoolId, Seq};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
@@ -10,7 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Written, conditional, locked};
 use super::load::save_snapshot;
-use super::request::{Answer, Request, WriteError};
+use super::refusals::Refusals;
+use super::request::{Answer, Refused, RefusedBy, Request, WriteError};
 use super::state_cache::{Cached, StateCache};
 use super::{BATCH_COMMANDS_MAX, RETRY_LIMIT, WriterSettings};
 use crate::database::{Database, DatabaseRole};
@@ -39,6 +41,7 @@ pub(super) struct Shard {
     pub cache: StateCache,
     /// Kept from batch to batch: a pool would test it twice for each.
     pub connection: Option<PoolConnection<Postgres>>,
+    refusals: Refusals,
     wakes: Wakes,
     settings: WriterSettings,
 }
@@ -56,6 +59,7 @@ impl Shard {
             catalogue,
             cache,
             connection: None,
+            refusals: Refusals::default(),
             wakes,
             settings,
         }
@@ -63,7 +67,16 @@ impl Shard {
 
     /// Works until every handle is gone and the queue is empty.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
-        while let Some(first) = queue.recv().await {
+        loop {
+            let first = tokio::select! {
+                first = queue.recv() => first,
+                () = self.refusals.ripe() => {
+                    let refused = self.refusals.take_ripe();
+                    self.record(refused).await;
+                    continue;
+                }
+            };
+            let Some(first) = first else { break };
             let mut commands = first.requests.len();
             let mut submissions = vec![first];
             while commands < BATCH_COMMANDS_MAX {
@@ -72,6 +85,28 @@ impl Shard {
                 submissions.push(next);
             }
             self.write(submissions).await;
+        }
+        let refused = self.refusals.take_all();
+        self.record(refused).await;
+    }
+
+    /// Writes what nobody waits for.
+    async fn record(&mut self, requests: Vec<(SchoolId, Request)>) {
+        let mut submissions: Vec<Submission> = Vec::new();
+        for (school_id, request) in requests {
+            match submissions.last_mut() {
+                Some(last) if last.school_id == school_id => last.requests.push(request),
+                _ => submissions.push(Submission {
+                    school_id,
+                    requests: vec![request],
+                    reply: oneshot::channel().0,
+                }),
+            }
+        }
+        while !submissions.is_empty() {
+            let rest = submissions.split_off(submissions.len().min(BATCH_COMMANDS_MAX));
+            self.write_locked(submissions).await;
+            submissions = rest;
         }
     }
 
@@ -159,6 +194,7 @@ impl Shard {
 
     fn answer(&mut self, submissions: Vec<Submission>, written: Written) {
         for (submission, answers) in submissions.into_iter().zip(written.answers) {
+            self.note_refused(&submission, &answers);
             // A caller that went away asked for no answer.
             drop(submission.reply.send(answers));
         }
@@ -168,6 +204,27 @@ impl Shard {
         for (school_id, mut cached) in written.states {
             self.snapshot_if_due(school_id, &mut cached);
             self.cache.put(school_id, cached);
+        }
+    }
+
+    fn note_refused(&mut self, submission: &Submission, answers: &Answers) {
+        let Ok(answers) = answers else { return };
+        for (request, answer) in submission.requests.iter().zip(answers) {
+            let Err(Refused {
+                reason: RefusedBy::Rule(refusal),
+                ..
+            }) = answer
+            else {
+                continue;
+            };
+            if request.dry_run {
+                continue;
+            }
+            let command = &request.command;
+            if let Some(refused) = refused(&self.catalogue, command, refusal) {
+                self.refusals
+                    .note(submission.school_id, refused, command.now);
+            }
         }
     }
 

@@ -101,4 +101,7 @@ pub struct UsageRowDocument {
     /// How many members made these calls.
     #[schema(value_type = schema::Units)]
     active_members: i64,
+    /// How many debits and holds were refused.
+    #[schema(value_type = schema::Units)]
+    refusals: i64,
 }

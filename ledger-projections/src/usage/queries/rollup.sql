@@ -10,13 +10,17 @@ SELECT bucket AS "bucket!", member_id AS "member_id?", service AS "service?",
        least(cached_tokens, 9223372036854775807)::bigint AS "cached_tokens!",
        least(input_tokens + output_tokens, 9223372036854775807)::bigint AS "total_tokens!",
        least(
-           div(2 * (input_tokens + output_tokens) + requests, 2 * requests), 9223372036854775807
+           coalesce(
+               div(2 * (input_tokens + output_tokens) + requests, 2 * nullif(requests, 0)), 0
+           ),
+           9223372036854775807
        )::bigint AS "average_tokens!",
        least(latency_ms, 9223372036854775807)::bigint AS "latency_ms!",
        div(2 * latency_ms + timed_requests, 2 * nullif(timed_requests, 0))::bigint
            AS "average_latency_ms?",
        least(cost_micros, 9223372036854775807)::bigint AS "cost_micros!",
-       active_members AS "active_members!"
+       active_members AS "active_members!",
+       least(refusals, 9223372036854775807)::bigint AS "refusals!"
   FROM (
       SELECT CASE $2 WHEN 'month' THEN date_trunc('month', r.day::timestamp)::date ELSE r.day END
                  AS bucket,
@@ -27,7 +31,8 @@ SELECT bucket AS "bucket!", member_id AS "member_id?", service AS "service?",
              sum(r.output_tokens) AS output_tokens, sum(r.cached_tokens) AS cached_tokens,
              sum(r.cost_micros) AS cost_micros, sum(r.latency_ms) AS latency_ms,
              sum(r.timed_requests) AS timed_requests,
-             count(DISTINCT r.member_id) AS active_members
+             count(DISTINCT r.member_id) FILTER (WHERE r.requests > 0) AS active_members,
+             sum(r.refusals) AS refusals
         FROM usage_rollup AS r
        WHERE r.school_id = $1
          AND r.build = (SELECT live_build FROM projection WHERE name = 'usage')
