@@ -4,6 +4,7 @@
 
 mod administration;
 mod architecture;
+mod authorisation;
 mod bad_input;
 mod conditional_append;
 mod durability;
