@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod administration;
 mod architecture;
+mod authorisation;
 mod bad_input;
 mod conditional_append;
 mod durability;

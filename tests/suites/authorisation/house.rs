@@ -1,0 +1,242 @@
+//! A server, a school, and everybody who may come by.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ledger_core::Role;
+use ledger_tests::books;
+use ledger_tests::postgres::Postgres;
+use ledger_tests::server::{Answer, HttpSchool, Person, Server};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::caller::Caller;
+use super::operation::Operation;
+use super::row::{Body, Row, Thing};
+
+const SERVICE: &str = "claude_messages";
+
+/// Roles that belong to one school.
+const OF_A_SCHOOL: [Role; 5] = [
+    Role::Teacher,
+    Role::Principal,
+    Role::PrincipalAdmin,
+    Role::Auditor,
+    Role::Proxy,
+];
+
+/// A running server with a school whose people are let in or kept out.
+pub struct House {
+    // Fields drop from the top: the server goes before its database.
+    server: Server,
+    _postgres: Postgres,
+    school: HttpSchool,
+    /// The member who the calling teacher is.
+    pub teacher: Uuid,
+    /// A member who he is not.
+    pub colleague: Uuid,
+    /// Those of the school, and those of all schools.
+    pub insiders: Vec<Caller>,
+    /// The same roles in another school.
+    pub outsiders: Vec<Caller>,
+    /// Somebody whose token nobody signed.
+    pub impostor: Caller,
+    platform: Person,
+    proxy: Person,
+    http: Client,
+    calls: AtomicUsize,
+}
+
+/// A request that only wants for somebody who sends it.
+pub struct Call {
+    /// What it is for, as the table calls it.
+    name: String,
+    method: Method,
+    path: String,
+    body: Option<(&'static str, String)>,
+}
+
+impl Call {
+    /// A read of something that is no operation.
+    pub fn get(path: &str) -> Self {
+        Self {
+            name: path.to_owned(),
+            method: Method::GET,
+            path: path.to_owned(),
+            body: None,
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.name, self.method, self.path)
+    }
+}
+
+impl House {
+    /// Starts it. What was set up can be read by everybody.
+    pub async fn start() -> Self {
+        let postgres = Postgres::start().await;
+        let server = Server::start(&postgres).await;
+        let school = HttpSchool::register(&server, 1_000_000, 2, 10_000).await;
+        let other = HttpSchool::register(&server, 10, 1, 5).await;
+        books::caught_up(&postgres.superuser().await).await;
+        let [teacher, colleague] = <[Uuid; 2]>::try_from(school.members.clone()).unwrap();
+        let insider = |role: Role| {
+            let is_teacher = role == Role::Teacher;
+            let subject = if is_teacher { teacher } else { Uuid::now_v7() };
+            Caller::new("", role, Some(school.id), subject)
+        };
+        let mut insiders: Vec<_> = OF_A_SCHOOL.map(insider).into();
+        for role in [Role::PlatformAdmin, Role::Proxy] {
+            let of_all = Caller::new(" for all schools", role, None, Uuid::now_v7());
+            insiders.push(of_all);
+        }
+        // The other school's teacher has the id of a member there, and so is somebody.
+        let outsider = |role| {
+            let subject = other.members[0];
+            Caller::new(" of another school", role, Some(other.id), subject)
+        };
+        Self {
+            platform: server.as_role(Role::PlatformAdmin, None),
+            proxy: server.as_role(Role::Proxy, Some(school.id)),
+            insiders,
+            outsiders: OF_A_SCHOOL.map(outsider).into(),
+            impostor: Caller::impostor(),
+            http: Client::new(),
+            calls: AtomicUsize::new(0),
+            _postgres: postgres,
+            server,
+            school,
+            teacher,
+            colleague,
+        }
+    }
+
+    /// Stops the server.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+
+    /// The body of a debit of the teacher's.
+    pub fn debit(&self, n: usize) -> Value {
+        self.school.debit(&format!("debit-{n}"), self.teacher, 1)
+    }
+
+    /// The body of a hold of the teacher's.
+    pub fn hold(&self, n: usize) -> Value {
+        self.school.debit(&format!("hold-{n}"), self.teacher, 1)
+    }
+
+    /// A good request for a row's operation, about this member where it is about one. Everything
+    /// that it uses up is made anew.
+    pub async fn call(&self, row: &Row, operation: &Operation, member: Uuid) -> Call {
+        let mut path = operation.path.clone();
+        for (name, thing) in row.things {
+            let made = self.make(*thing).await;
+            path = path.replace(&format!("{{{name}}}"), &made);
+        }
+        for (name, value) in [
+            ("{school}", self.school.id.to_string()),
+            ("{member}", member.to_string()),
+            ("{service}", SERVICE.to_owned()),
+        ] {
+            path = path.replace(name, &value);
+        }
+        let id = row.operation;
+        assert!(!path.contains('{'), "{id}: nothing to put into {path}");
+        if operation.asks_for_a_member() {
+            path = format!("{path}?member={member}");
+        }
+        let n = self.next();
+        let body = match row.body {
+            Body::None => None,
+            Body::Json(body) => Some(("application/json", body(self, n).to_string())),
+            Body::Text(content_type, body) => Some((content_type, body(self, n))),
+        };
+        Call {
+            name: id.to_owned(),
+            method: operation.method.clone(),
+            path,
+            body,
+        }
+    }
+
+    async fn make(&self, thing: Thing) -> String {
+        let text = |body: &Value, name: &str| body[name].as_str().unwrap().to_owned();
+        let label = json!({"label": "to be revoked"});
+        match thing {
+            Thing::OpenHold => {
+                let path = self.school.path("/holds");
+                let hold = self.proxy.post(&path, self.hold(self.next())).await;
+                text(&hold.ok(), "hold_id")
+            }
+            Thing::NewMember => {
+                let path = self.school.path("/members");
+                let member = self.platform.post(&path, json!({"role": "teacher"}));
+                text(&member.await.ok(), "member_id")
+            }
+            Thing::SchoolApiKey => {
+                let path = self.school.path("/api-keys");
+                text(&self.platform.post(&path, label).await.ok(), "key_id")
+            }
+            Thing::PlatformApiKey => {
+                let key = self.platform.post("/v1/api-keys", label).await;
+                text(&key.ok(), "key_id")
+            }
+        }
+    }
+
+    fn next(&self) -> usize {
+        self.calls.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What is wrong when the caller should be let in.
+    pub async fn succeeds(&self, call: Call, caller: &Caller) -> Option<String> {
+        let response = self.send(&call, caller).await;
+        if response.status().is_success() {
+            // Its body is not waited for: a stream has no end.
+            return None;
+        }
+        let answer = Answer::of(response).await.unwrap();
+        let (status, body) = (answer.status, answer.body);
+        Some(format!(
+            "{call} by {caller} should succeed: {status} {body}"
+        ))
+    }
+
+    /// What is wrong when the caller should be refused with this status and this problem.
+    pub async fn refuses(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        (status, code): (StatusCode, &str),
+    ) -> Option<String> {
+        let response = self.send(call, caller).await;
+        let got = response.status();
+        if got.is_success() {
+            return Some(format!("{call} by {caller} should be {code}: {got}"));
+        }
+        let answer = Answer::of(response).await.unwrap();
+        let is_as_expected = (got, answer.problem().as_str()) == (status, code);
+        let wrong = || format!("{call} by {caller} should be {code}: {}", answer.body);
+        (!is_as_expected).then(wrong)
+    }
+
+    async fn send(&self, call: &Call, caller: &Caller) -> reqwest::Response {
+        let url = format!("{}{}", self.server.base, call.path);
+        let mut request = self.http.request(call.method.clone(), url);
+        if let Some(token) = caller.token() {
+            request = request.bearer_auth(token);
+        }
+        if let Some((content_type, body)) = &call.body {
+            request = request
+                .header(CONTENT_TYPE, *content_type)
+                .body(body.clone());
+        }
+        request.send().await.expect("an answer")
+    }
+}

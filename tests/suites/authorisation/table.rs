@@ -1,0 +1,83 @@
+//! The table. A new operation is a new row.
+//!
+//! What stands in the path is said by name: `{school}`, `{service}` and `{member}` are there for
+//! every row ([`super::house`]), the member being the teacher who calls, or a colleague for those
+//! who may do it to others; whatever else there is, or must not be used twice, is a [`Thing`] that
+//! the row names.
+
+use ledger_core::Role::{self, Auditor, PlatformAdmin, Principal, PrincipalAdmin, Proxy, Teacher};
+use serde_json::json;
+
+use super::row::{Row, Thing};
+
+const PLATFORM: &[Role] = &[PlatformAdmin];
+const SPENDERS: &[Role] = &[Proxy];
+const BUYERS: &[Role] = &[PrincipalAdmin, PlatformAdmin];
+const MANAGERS: &[Role] = &[Principal, PrincipalAdmin, PlatformAdmin];
+const READERS: &[Role] = &[Principal, PrincipalAdmin, Auditor, PlatformAdmin];
+const BALANCE_READERS: &[Role] = &[Principal, PrincipalAdmin, Auditor, PlatformAdmin, Proxy];
+const TEACHERS: &[Role] = &[Teacher];
+
+/// Who may do what, and how it is asked for.
+pub const TABLE: &[Row] = &[
+    // Usage.
+    Row::of("debit", SPENDERS).json(|house, n| house.debit(n)),
+    Row::of("debit_batch", SPENDERS).text("application/x-ndjson", |house, n| {
+        format!("{}\n", house.debit(n))
+    }),
+    Row::of("place_hold", SPENDERS).json(|house, n| house.hold(n)),
+    Row::of("settle_hold", SPENDERS)
+        .with(&[("id", Thing::OpenHold)])
+        .json(|_, _| json!({"units": 1})),
+    Row::of("release_hold", SPENDERS)
+        .with(&[("id", Thing::OpenHold)])
+        .json(|_, _| json!({"reason": "not needed"})),
+    // Schools, members, allocations.
+    Row::of("register_school", PLATFORM).json(|_, _| {
+        json!({"name": "Another", "org_type": "k12", "tier": "enterprise", "time_zone": "UTC"})
+    }),
+    Row::of("read_school", READERS),
+    Row::of("set_subscription", BUYERS)
+        .json(|_, n| json!({"totals": {"claude_messages": 1_000_000 + n}})),
+    Row::of("change_settings", MANAGERS)
+        .json(|_, n| json!({"default_member_quota": {"claude_messages": n}})),
+    Row::of("list_members", READERS),
+    Row::of("enrol_member", MANAGERS).json(|_, _| json!({"role": "teacher"})),
+    Row::shared("read_member", READERS, TEACHERS),
+    Row::of("change_member", MANAGERS)
+        .with(&[("member", Thing::NewMember)])
+        .json(|_, _| json!({"role": "auditor"})),
+    Row::of("remove_member", MANAGERS).with(&[("member", Thing::NewMember)]),
+    Row::of("set_allocation", MANAGERS)
+        .json(|_, n| json!({"units": 10_000 + n, "reason": "a test"})),
+    Row::of("allocate_batch", MANAGERS).json(|house, _| {
+        json!({"reason": "a test", "items": [{"op": "add", "member_id": house.teacher,
+            "service": "claude_messages", "units": 1}]})
+    }),
+    Row::of("suspend_member", MANAGERS)
+        .with(&[("member", Thing::NewMember)])
+        .json(|_, _| json!({"reason": "on leave"})),
+    Row::of("reactivate_member", MANAGERS)
+        .with(&[("member", Thing::NewMember)])
+        .json(|_, _| json!({"reason": "back again"})),
+    // Reads.
+    Row::of("read_school_balance", BALANCE_READERS),
+    Row::shared("read_member_balance", BALANCE_READERS, TEACHERS),
+    Row::shared("list_history", READERS, TEACHERS),
+    Row::shared("read_usage", READERS, TEACHERS),
+    // The log.
+    Row::of("list_events", READERS),
+    Row::of("follow_events", READERS),
+    // API keys.
+    Row::of("list_api_keys", BUYERS),
+    Row::of("make_api_key", BUYERS).json(|_, _| json!({"label": "a proxy"})),
+    Row::of("revoke_api_key", BUYERS).with(&[("key_id", Thing::SchoolApiKey)]),
+    Row::of("list_platform_api_keys", PLATFORM),
+    Row::of("make_platform_api_key", PLATFORM).json(|_, _| json!({"label": "a proxy"})),
+    Row::of("revoke_platform_api_key", PLATFORM).with(&[("key_id", Thing::PlatformApiKey)]),
+    // Operations.
+    Row::open("healthz"),
+    Row::open("readyz"),
+    Row::open("metrics"),
+    Row::open("openapi_json"),
+];
