@@ -52,6 +52,7 @@ impl From<Refusal> for Problem {
                     .with("allocated", json!(allocated))
             }
             Refusal::Shortfall(shortfall) => Self::from(*shortfall),
+            Refusal::NilMember => plain(Code::InvalidRequest).with("at", "member_id"),
             Refusal::NothingAsked | Refusal::TransferToSelf | Refusal::RepeatedRow => {
                 plain(Code::InvalidRequest)
             }
