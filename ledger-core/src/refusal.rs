@@ -29,6 +29,9 @@ pub enum Refusal {
         /// Who.
         member_id: MemberId,
     },
+    /// A member to enrol has the nil id, which stands for nobody: the ledger itself acts under it.
+    #[error("the nil UUID is nobody's; a member needs another id")]
+    NilMember,
     /// Another member has the external id.
     #[error("another member of the school has this external id")]
     ExternalIdTaken {

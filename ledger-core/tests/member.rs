@@ -9,6 +9,7 @@ use ledger_core::school::{
 };
 use ledger_core::{MemberId, OrgType, Quota, Refusal, Role, Tier};
 use rstest::rstest;
+use uuid::Uuid;
 
 use support::commands::{
     debit, enrol, grant, hold, reactivate, release, remove, revoke, set, set_role, settle, suspend,
@@ -92,6 +93,12 @@ mod enrolment {
             .with_member(ADA)
             .when(enrol(ADA))
             .refused(Refusal::MemberExists { member_id: ADA });
+    }
+
+    #[test]
+    fn the_nil_id_is_nobodys() {
+        let nil = MemberId(Uuid::nil());
+        School::k12().when(enrol(nil)).refused(Refusal::NilMember);
     }
 
     #[test]

@@ -102,19 +102,43 @@ fn the_core_depends_on_nothing_that_acts() {
     assert!(!root().join("build.rs").exists(), "a build script acts");
 }
 
+/// The features that the workspace asks of `name`.
+fn workspace_features(workspace: &toml::Table, name: &str) -> Vec<String> {
+    let dependency = &workspace["workspace"]["dependencies"][name];
+    let features = dependency["features"].as_array().expect("it is a list");
+    let names = features.iter().filter_map(toml::Value::as_str);
+    names.map(str::to_owned).collect()
+}
+
 #[test]
 fn chrono_comes_without_its_clock() {
     let workspace = manifest(&root().join("../Cargo.toml"));
     let chrono = &workspace["workspace"]["dependencies"]["chrono"];
     assert_eq!(chrono["default-features"].as_bool(), Some(false));
-    let features = chrono["features"].as_array().expect("it is a list");
     let with_a_clock = ["clock", "now", "wasmbind"];
+    let features = workspace_features(&workspace, "chrono");
     assert!(
         features
             .iter()
-            .filter_map(toml::Value::as_str)
-            .all(|feature| !with_a_clock.contains(&feature))
+            .all(|feature| !with_a_clock.contains(&feature.as_str()))
     );
+}
+
+#[test]
+fn uuid_comes_without_clock_and_chance() {
+    let workspace = manifest(&root().join("../Cargo.toml"));
+    assert_eq!(workspace_features(&workspace, "uuid"), ["serde", "v5"]);
+}
+
+#[test]
+fn the_core_adds_no_feature_of_its_own() {
+    let manifest = manifest(&root().join("Cargo.toml"));
+    let dependencies = manifest["dependencies"].as_table().expect("it is a table");
+    let with_more: Vec<_> = dependencies
+        .iter()
+        .filter(|(_, dependency)| dependency.get("features").is_some())
+        .collect();
+    assert!(with_more.is_empty(), "{with_more:?}");
 }
 
 #[test]

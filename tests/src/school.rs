@@ -175,6 +175,21 @@ pub fn allocate(member_id: MemberId, n: i64) -> Request {
     request(fresh(), Action::Allocation(command))
 }
 
+/// Registers a k12 school with `total` units.
+#[must_use]
+pub fn register(total: i64) -> Request {
+    let command = RegisterSchool {
+        org_type: OrgType::K12,
+        tier: Tier::Enterprise,
+        cycle: Cycle {
+            time_zone: chrono_tz::UTC,
+            anchor_day: AnchorDay::FIRST,
+        },
+        totals: vec![(CLAUDE.to_owned(), Quota::Finite(units(total)))],
+    };
+    request(fresh(), Action::School(SchoolCommand::Register(command)))
+}
+
 /// Enrols a member who is granted nothing, with external ids.
 ///
 /// # Panics
@@ -215,16 +230,6 @@ impl School {
     /// When the writer refuses.
     pub async fn register(writer: &Writer, total: i64, members: usize, allocated: i64) -> Self {
         let id = SchoolId(Uuid::now_v7());
-        let cycle = Cycle {
-            time_zone: chrono_tz::UTC,
-            anchor_day: AnchorDay::FIRST,
-        };
-        let register = RegisterSchool {
-            org_type: OrgType::K12,
-            tier: Tier::Enterprise,
-            cycle,
-            totals: vec![(CLAUDE.to_owned(), Quota::Finite(units(total)))],
-        };
         let settings = ChangeSettings {
             member_cap: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
             default_grant: vec![(CLAUDE.to_owned(), Quota::ZERO)],
@@ -232,7 +237,7 @@ impl School {
         };
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
         let mut requests = vec![
-            request(fresh(), Action::School(SchoolCommand::Register(register))),
+            register(total),
             request(
                 fresh(),
                 Action::School(SchoolCommand::ChangeSettings(settings)),

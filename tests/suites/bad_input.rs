@@ -143,6 +143,92 @@ async fn a_debit_that_is_not_of_the_form_is_an_invalid_request() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_not_of_the_form_names_what_is_wrong() {
+    let world = World::start().await;
+    let before = world.events().await;
+    let admin = world.server.as_role(Role::PlatformAdmin, None);
+    let [one, other] = <[Uuid; 2]>::try_from(world.school.members.clone()).unwrap();
+    let school = |name: &str, value: Value| {
+        let mut body = json!({"name": "Another", "org_type": "k12", "tier": "enterprise",
+            "time_zone": "UTC"});
+        body[name] = value;
+        body
+    };
+    let transfer = |name: &str, value: Value| {
+        let mut item = json!({"op": "transfer", "member_id": one, "to_member_id": other,
+            "service": "claude_messages", "units": 1});
+        item[name] = value;
+        json!({"reason": "helps out", "items": [item]})
+    };
+    let nil = json!(Uuid::nil());
+    let twice = json!({"claude_messages": 1_000, "lesson_generation": 2_000});
+    let (schools, members) = ("/v1/schools".to_owned(), world.school.path("/members"));
+    let (batch, settings) = (
+        world.school.path("/allocations/batch"),
+        world.school.path("/settings"),
+    );
+    let subscription = world.school.path("/subscription");
+    for (method, path, body, named) in [
+        (
+            Method::POST,
+            &schools,
+            school("school_id", nil.clone()),
+            "nil UUID",
+        ),
+        (
+            Method::POST,
+            &schools,
+            school("totals", twice.clone()),
+            "claude_messages",
+        ),
+        (
+            Method::POST,
+            &members,
+            json!({"role": "teacher", "member_id": nil}),
+            "nil UUID",
+        ),
+        (
+            Method::PUT,
+            &subscription,
+            json!({"totals": twice}),
+            "claude_messages",
+        ),
+        (
+            Method::PATCH,
+            &settings,
+            json!({"max_individual_quota": twice}),
+            "claude_messages",
+        ),
+        (
+            Method::PATCH,
+            &settings,
+            json!({"default_member_quota": twice}),
+            "claude_messages",
+        ),
+        (
+            Method::POST,
+            &batch,
+            transfer("priority", json!("high")),
+            "`priority`",
+        ),
+        (
+            Method::POST,
+            &batch,
+            transfer("auto_renew", json!(true)),
+            "`auto_renew`",
+        ),
+    ] {
+        let answer = admin.try_send(method, path, Some(&body)).await.unwrap();
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {body}");
+        assert_eq!(answer.problem(), "invalid-request", "{path} {body}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains(named), "{path} {body}: {detail}");
+    }
+    assert_eq!(world.events().await, before);
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_debit_names_must_exist() {
     let world = World::start().await;
     let before = world.events().await;

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use ledger_core::catalog::Event;
+use ledger_core::school::SchoolEvent;
 use ledger_core::usage::UsageEvent;
-use ledger_core::{Refusal, Role, Seq, ServiceId, fold};
+use ledger_core::{Refusal, Role, SchoolId, Seq, ServiceId, fold};
 use ledger_store::writer::{
     Answer, ExternalId, Receipt, RefusedBy, Request, Writer, WriterSettings, load_as_of,
 };
 use ledger_store::{DatabaseRole, feed};
 use ledger_tests::postgres::{Postgres, number, role};
 use ledger_tests::school::{
-    CLAUDE, School, allocate, debit, enrol, hold, now, release, settle, writer,
+    CLAUDE, School, allocate, debit, enrol, hold, now, register, release, settle, writer,
 };
 use sqlx::PgPool;
 
@@ -74,6 +75,23 @@ async fn a_repeated_command_gets_its_first_outcome_and_another_body_is_refused()
     assert_eq!(c.events, c_again.events);
     assert!(matches!(refusal(d), Refusal::Shortfall(_)));
     done(school.send(&writer, debit("d", member, 3)).await);
+}
+
+#[tokio::test]
+async fn a_registration_is_answered_with_the_period_that_it_begins() {
+    let postgres = Postgres::start().await;
+    let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
+    let id = SchoolId(uuid::Uuid::now_v7());
+    let request = register(100);
+
+    for _ in 0..2 {
+        let answer = writer.submit(id, request.clone()).await.unwrap();
+        let receipt = done(answer);
+        let Event::School(SchoolEvent::Registered(registered)) = &receipt.events[0].event else {
+            panic!("{:?}", receipt.events);
+        };
+        assert_eq!(receipt.period, registered.period);
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Why a caller is not let in, as a value. `problem.rs` turns it into HTTP.
+//! Why a caller is not let in, as a value. `problem/` turns it into HTTP.
 
 use axum::http::{HeaderValue, StatusCode};
 use ledger_core::Role;

@@ -79,9 +79,8 @@ permissions! {
         /// Change the school's settings, its members, their roles and departments.
         Administer: Principal PrincipalAdmin PlatformAdmin;
 
-        /// Change what the school buys: tier, totals, period. It costs money, and can take units
-        /// back from everybody.
-        Subscribe: PrincipalAdmin PlatformAdmin;
+        /// Change what the school buys: tier, totals, period.
+        Subscribe: Principal PrincipalAdmin PlatformAdmin;
 
         /// Debit, hold, settle, release, report usage. Nobody spends by hand, not even who runs
         /// the installation.
@@ -148,7 +147,7 @@ mod tests {
             [
                 "Allocate: principal principal_admin platform_admin",
                 "Administer: principal principal_admin platform_admin",
-                "Subscribe: principal_admin platform_admin",
+                "Subscribe: principal principal_admin platform_admin",
                 "Spend: proxy",
                 "Correct: principal_admin platform_admin",
                 "ReadSchool: principal principal_admin auditor platform_admin",

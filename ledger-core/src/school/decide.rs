@@ -210,6 +210,9 @@ fn enrol(
     school: &School,
     command: &EnrolMember,
 ) -> Result<Vec<Event>, Refusal> {
+    if command.member_id.0.is_nil() {
+        return Err(Refusal::NilMember);
+    }
     let current = state.members.get(&command.member_id);
     if current.is_some_and(|member| member.standing != Standing::Removed) {
         return Err(Refusal::MemberExists {

@@ -151,7 +151,10 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
     .unwrap();
     let expected: Vec<_> = events
         .iter()
-        .filter(|event| !matches!(event.event, ledger_core::Event::Usage(_)))
+        .filter(|event| {
+            let is_usage = matches!(event.event, ledger_core::Event::Usage(_));
+            !is_usage || event.event.kind().as_str() == "usage_refused"
+        })
         .map(|event| {
             let is_transfer = event.event.kind().as_str() == "units_transferred";
             (event.seq.0, if is_transfer { 2 } else { 1 })

@@ -3,9 +3,10 @@
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
 use ledger_core::usage::{
-    CallFacts, Debit, Outcome, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
+    CallFacts, Debit, Outcome, PlaceHold, RefusedFor, ReleaseHold, SettleHold, UsageCommand,
+    UsageRefused,
 };
-use ledger_core::{Action, MemberId, MicroUsd, Quota, Role, Tier, Timestamp};
+use ledger_core::{Action, MemberId, MicroUsd, Quota, Role, ServiceId, Tier, Timestamp};
 
 use super::school::{SERVICES, School, key, member, reason, start, units};
 
@@ -77,13 +78,14 @@ impl Life {
     }
 
     fn action(&mut self) -> Action {
-        match self.dice.below(20) {
+        match self.dice.below(21) {
             0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
             6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
             9..12 => Action::Usage(self.close()),
             12..16 => Action::Allocation(self.allocate()),
             16 => Action::Allocation(self.suspend()),
             17 | 18 => Action::School(self.people()),
+            19 => Action::Usage(UsageCommand::NoteRefused(self.refused())),
             _ => Action::School(self.school()),
         }
     }
@@ -152,6 +154,19 @@ impl Life {
             service: self.service(),
             units: units(1 + self.dice.amount(6)),
             ttl_seconds: 1 + self.dice.amount(400),
+        }
+    }
+
+    fn refused(&mut self) -> UsageRefused {
+        UsageRefused {
+            member_id: self.member(),
+            service: ServiceId::new(&self.service()).unwrap(),
+            reason: self
+                .dice
+                .pick(&[RefusedFor::QuotaExceeded, RefusedFor::MemberSuspended]),
+            minute: self.now.start_of_minute(),
+            times: units(1 + self.dice.amount(50)),
+            units: units(self.dice.amount(500)),
         }
     }
 

@@ -41,7 +41,9 @@ use crate::database::Database;
 use crate::wake::Wakes;
 use shard::{Shard, Submission};
 
-/// Commands of one transaction. At about 300 bytes of row and index each, some 1.2 MB of WAL.
+/// Commands of one transaction. A debit is a row of 250 to 400 bytes, by how many of its facts are
+/// told, and some 130 bytes in the two indexes; with what frames them 500 to 650 bytes of WAL
+/// (Postgres 15, without full pages). So a full batch writes 2 to 2.7 MB.
 pub const BATCH_COMMANDS_MAX: usize = 4_096;
 
 /// Submissions that may wait for one shard; beyond it a caller is told that the ledger is

@@ -12,8 +12,8 @@ use super::row::{Row, Thing};
 
 const PLATFORM: &[Role] = &[PlatformAdmin];
 const SPENDERS: &[Role] = &[Proxy];
-const BUYERS: &[Role] = &[PrincipalAdmin, PlatformAdmin];
 const MANAGERS: &[Role] = &[Principal, PrincipalAdmin, PlatformAdmin];
+const ADMINISTRATORS: &[Role] = &[PrincipalAdmin, PlatformAdmin];
 const READERS: &[Role] = &[Principal, PrincipalAdmin, Auditor, PlatformAdmin];
 const BALANCE_READERS: &[Role] = &[Principal, PrincipalAdmin, Auditor, PlatformAdmin, Proxy];
 const TEACHERS: &[Role] = &[Teacher];
@@ -37,7 +37,7 @@ pub const TABLE: &[Row] = &[
         json!({"name": "Another", "org_type": "k12", "tier": "enterprise", "time_zone": "UTC"})
     }),
     Row::of("read_school", READERS),
-    Row::of("set_subscription", BUYERS)
+    Row::of("set_subscription", MANAGERS)
         .json(|_, n| json!({"totals": {"claude_messages": 1_000_000 + n}})),
     Row::of("change_settings", MANAGERS)
         .json(|_, n| json!({"default_member_quota": {"claude_messages": n}})),
@@ -69,9 +69,9 @@ pub const TABLE: &[Row] = &[
     Row::of("list_events", READERS),
     Row::of("follow_events", READERS),
     // API keys.
-    Row::of("list_api_keys", BUYERS),
-    Row::of("make_api_key", BUYERS).json(|_, _| json!({"label": "a proxy"})),
-    Row::of("revoke_api_key", BUYERS).with(&[("key_id", Thing::SchoolApiKey)]),
+    Row::of("list_api_keys", ADMINISTRATORS),
+    Row::of("make_api_key", ADMINISTRATORS).json(|_, _| json!({"label": "a proxy"})),
+    Row::of("revoke_api_key", ADMINISTRATORS).with(&[("key_id", Thing::SchoolApiKey)]),
     Row::of("list_platform_api_keys", PLATFORM),
     Row::of("make_platform_api_key", PLATFORM).json(|_, _| json!({"label": "a proxy"})),
     Row::of("revoke_platform_api_key", PLATFORM).with(&[("key_id", Thing::PlatformApiKey)]),

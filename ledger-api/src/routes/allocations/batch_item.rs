@@ -224,4 +224,19 @@ mod tests {
             assert_eq!(row(refused), None, "{refused}");
         }
     }
+
+    #[test]
+    fn a_transfer_has_no_terms_and_says_so() {
+        for (name, value) in [("priority", r#""high""#), ("auto_renew", "true")] {
+            let item = format!(
+                r#"{{"op":"transfer","units":7,{WHO},{TO},"service":"s","{name}":{value}}}"#
+            );
+            let refused = parse_json::<Item>(item.as_bytes()).unwrap_err().to_json();
+            let detail = refused["detail"].as_str().unwrap();
+            assert!(
+                detail.contains(&format!("unknown field `{name}`")),
+                "{detail}"
+            );
+        }
+    }
 }

@@ -19,5 +19,6 @@ USING unnest(
     school_id, build, member_id, service, allocated, used, held, priority, auto_renew
  ) VALUES (
     d.school_id, $1, d.member_id, d.service,
-    CASE WHEN d.sets_allocated THEN d.allocated ELSE 0 END, d.used, greatest(d.held, 0), coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
+    CASE WHEN d.sets_allocated THEN d.allocated ELSE 0 END, d.used, greatest(d.held, 0),
+    coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
  )

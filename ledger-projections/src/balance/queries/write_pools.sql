@@ -24,6 +24,6 @@ USING unnest(
     direct_held
  ) VALUES (
     d.school_id, $1, d.service, CASE WHEN d.sets_total THEN d.total ELSE 0 END,
-    greatest(d.allocated, 0), greatest(d.unlimited_holders, 0), d.used, greatest(d.held, 0), d.direct_used,
-    greatest(d.direct_held, 0)
+    greatest(d.allocated, 0), greatest(d.unlimited_holders, 0), d.used, greatest(d.held, 0),
+    d.direct_used, greatest(d.direct_held, 0)
  )

@@ -106,11 +106,11 @@ impl Batch {
 
     fn append(&mut self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {
         let event_id = request.key.first_event_id();
-        let period = self.period_at(school_id, request.command.now);
         let start = self.events.len();
+        let mut now = request.command.now;
         if let Some(stream) = self.streams.get_mut(&school_id) {
             let state = &mut stream.cached.state;
-            let now = state.not_before_last(request.command.now);
+            now = state.not_before_last(now);
             for (index, fact) in facts.into_iter().enumerate() {
                 let id = event_id.at_index(index);
                 let recorded = record(state, school_id, id, request.command.actor, now, fact);
@@ -127,7 +127,8 @@ impl Batch {
         Outcome::Appended {
             range,
             event_id,
-            period,
+            // Of the state that the command leaves: before its registration a school has no period.
+            period: self.period_at(school_id, now),
             found: self.left(school_id, request),
         }
     }
@@ -150,7 +151,7 @@ impl Batch {
             event_id,
             events,
             replayed: false,
-            period: self.period_at(school_id, now),
+            period: period_at(Some(&state), now),
             found: self.found(school_id, request),
         })))
     }
@@ -202,14 +203,19 @@ impl Batch {
     }
 
     pub(super) fn period_at(&self, school_id: SchoolId, instant: Timestamp) -> Period {
-        match self.state(school_id).and_then(|state| state.school().ok()) {
-            Some(school) if instant < school.period.start => school.cycle.period_at(instant),
-            Some(school) => school.period,
-            None => Period {
-                start: instant,
-                end: instant,
-            },
-        }
+        period_at(self.state(school_id), instant)
+    }
+}
+
+/// The billing cycle at `instant`; where there is no school it is empty.
+fn period_at(state: Option<&SchoolState>, instant: Timestamp) -> Period {
+    match state.and_then(|state| state.school().ok()) {
+        Some(school) if instant < school.period.start => school.cycle.period_at(instant),
+        Some(school) => school.period,
+        None => Period {
+            start: instant,
+            end: instant,
+        },
     }
 }
 
