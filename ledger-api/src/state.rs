@@ -8,6 +8,7 @@ use ledger_core::Catalogue;
 use ledger_projections::Progress;
 use ledger_store::{Database, Wakes, writer::Writer};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
@@ -30,8 +31,8 @@ pub struct Parts {
     pub progress: Progress,
     /// What callers wrote here a moment ago.
     pub own_writes: OwnWrites,
-    /// Services and plans.
-    pub catalogue: Arc<Catalogue>,
+    /// Services and plans, as they are now.
+    pub catalogue: watch::Receiver<Arc<Catalogue>>,
     /// Who is who.
     pub authenticator: Authenticator,
     /// Renders the process's metrics; the executable installs their recorder.
@@ -45,6 +46,12 @@ impl AppState {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// Services and plans, as they are now.
+    #[must_use]
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue.borrow())
     }
 }
 

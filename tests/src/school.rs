@@ -15,6 +15,7 @@ use ledger_store::writer::{
     Answer, Beside, DirectoryEntry, ExternalId, Request, Writer, WriterSettings, WriterTasks,
 };
 use ledger_store::{Database, Wakes};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// The service that the suites use.
@@ -49,7 +50,7 @@ pub fn key(text: &str) -> Key {
 pub fn writer(database: &Database, settings: WriterSettings) -> (Writer, WriterTasks) {
     Writer::start(
         database,
-        &Arc::new(Catalogue::built_in()),
+        &watch::channel(Arc::new(Catalogue::built_in())).1,
         &Wakes::default(),
         settings,
     )

@@ -99,13 +99,21 @@ impl Server {
         self.child.kill().await.expect("it runs");
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it ended already.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().expect("it runs").cast_signed());
+        kill(pid, signal).expect("a signal");
+    }
+
     /// Asks it to stop, and waits until it has.
     ///
     /// # Panics
     /// When it ended already, or with an error.
     pub async fn stop(mut self) {
-        let pid = Pid::from_raw(self.child.id().expect("it runs").cast_signed());
-        kill(pid, Signal::SIGTERM).expect("a signal");
+        self.signal(Signal::SIGTERM);
         let status = self.child.wait().await.expect("its status");
         assert!(status.success(), "ledger serve ended with {status}");
     }

@@ -425,3 +425,38 @@ async fn a_worker_beside_a_server_keeps_its_read_models() {
     assert!(worker.wait().await.unwrap().success());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_plan_catalogue_is_read_again_when_the_server_is_told_to() {
+    let postgres = Postgres::start().await;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("plans.toml");
+    let built_in = include_str!("../../ledger-core/src/plan.toml");
+    std::fs::write(&file, built_in).unwrap();
+    let settings = [("LEDGER_CATALOGUE", path(&file))];
+    let server = Server::start_with(&postgres, &settings).await;
+    let school = HttpSchool::register(&server, 100, 1, 10).await;
+    let proxy = server.as_role(Role::Proxy, Some(school.id));
+    let debit = |id: &'static str| {
+        let mut debit = school.debit(id, school.members[0], 0);
+        debit["service"] = json!("story_time");
+        debit
+    };
+    let before = proxy.post(&school.path("/debits"), debit("a")).await;
+    assert_eq!(before.problem(), "unknown-service");
+
+    // A file that is no catalogue changes nothing; the next one that is does.
+    std::fs::write(&file, "nonsense").unwrap();
+    server.signal(Signal::SIGHUP);
+    let alias = "aliases = [\"lesson_generation\"]";
+    assert!(built_in.contains(alias));
+    let more = "aliases = [\"lesson_generation\", \"story_time\"]";
+    std::fs::write(&file, built_in.replace(alias, more)).unwrap();
+    server.signal(Signal::SIGHUP);
+    eventually("the new alias is known", || async {
+        let answer = proxy.post(&school.path("/debits"), debit("a")).await;
+        answer.status.is_success()
+    })
+    .await;
+    server.stop().await;
+}

@@ -141,7 +141,7 @@ pub async fn list_history(
     let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let filter = HistoryFilter {
         member_id: member_seen(viewer, query.member.map(MemberId))?,
-        service: service_asked(&state.catalogue, query.service)?,
+        service: service_asked(&state.catalogue(), query.service)?,
         kind: query.kind.map(|kind| kind.0),
         before: query.cursor.map(|cursor| cursor.0),
         after: None,

@@ -37,6 +37,9 @@ pub enum ServerError {
     /// Nobody could sign in, or the checks would be weak.
     #[error("tokens cannot be verified: look at the settings under jwt")]
     Tokens(#[source] AuthConfigError),
+    /// The system does not let the process handle signals.
+    #[error("signals cannot be handled")]
+    Signal(#[source] io::Error),
     /// The catalogue cannot be read.
     #[error("cannot read the plan catalogue {file}")]
     CatalogueFile {

@@ -11,6 +11,7 @@
 //! **Failure.** Requests that take longer than the grace period are cut off. Whatever does not end
 //! is not waited for: each step has a limit.
 
+mod catalogue;
 mod connections;
 mod database;
 mod error;
@@ -18,13 +19,10 @@ mod stop;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use ledger_core::Catalogue;
 use ledger_projections::{Progress, Registry, Worker, WorkerSettings};
 use ledger_store::writer::{RETRY_LIMIT, Writer, WriterTasks};
 use ledger_store::{Database, DatabaseRole, Wakes};
@@ -113,7 +111,7 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(ServerError::Address)?;
         let tokens = JwtVerifier::new(&settings.jwt.settings()).map_err(ServerError::Tokens)?;
-        let catalogue = Arc::new(catalogue(settings.catalogue.as_deref())?);
+        let catalogue = catalogue::follow(settings.catalogue.as_deref(), &stop)?;
         let database = open_database(settings, STARTUP_PATIENCE, &stop).await?;
         let wakes = Wakes::default();
         let (writer, shards) =
@@ -242,22 +240,4 @@ async fn within(limit: Duration, what: &'static str, end: impl Future<Output = (
             "not waiting any longer for {what}"
         );
     }
-}
-
-/// The catalogue in `file`, or the built-in one.
-///
-/// # Errors
-/// [`ServerError`] when the file cannot be read or is no catalogue.
-fn catalogue(file: Option<&Path>) -> Result<Catalogue, ServerError> {
-    let Some(file) = file else {
-        return Ok(Catalogue::built_in());
-    };
-    let text = std::fs::read_to_string(file).map_err(|source| ServerError::CatalogueFile {
-        file: file.to_owned(),
-        source,
-    })?;
-    Catalogue::parse(&text).map_err(|source| ServerError::Catalogue {
-        file: file.to_owned(),
-        source,
-    })
 }

@@ -15,6 +15,7 @@ use ledger_store::writer::{
     WriterTasks,
 };
 use ledger_store::{Database, Wakes};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// The writer of a test.
@@ -29,7 +30,7 @@ pub struct Ledger {
 impl Ledger {
     pub fn start(database: &Database) -> Self {
         let wakes = Wakes::default();
-        let catalogue = Arc::new(Catalogue::built_in());
+        let catalogue = watch::channel(Arc::new(Catalogue::built_in())).1;
         let (writer, tasks) =
             Writer::start(database, &catalogue, &wakes, WriterSettings::default());
         Self {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_core::{Catalogue, SchoolId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use load::load_as_of;
@@ -95,11 +95,11 @@ impl WriterTasks {
 }
 
 impl Writer {
-    /// Starts the shards.
+    /// Starts the shards. Each batch is decided on the catalogue that is current when it begins.
     #[must_use]
     pub fn start(
         database: &Database,
-        catalogue: &Arc<Catalogue>,
+        catalogue: &watch::Receiver<Arc<Catalogue>>,
         wakes: &Wakes,
         settings: WriterSettings,
     ) -> (Self, WriterTasks) {
@@ -110,7 +110,7 @@ impl Writer {
                 let (sender, receiver) = mpsc::channel(QUEUE_MAX);
                 let shard = Shard::new(
                     database.clone(),
-                    Arc::clone(catalogue),
+                    catalogue.clone(),
                     wakes.clone(),
                     WriterSettings {
                         state_cache_bytes: settings.state_cache_bytes / shards,

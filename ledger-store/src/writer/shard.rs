@@ -7,7 +7,7 @@ use ledger_core::usage::refused;
 use ledger_core::{Catalogue, SchoolId, Seq};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::{Written, conditional, locked};
 use super::load::save_snapshot;
@@ -37,7 +37,7 @@ pub(super) type Answers = Result<Vec<Answer>, WriteError>;
 #[derive(Debug)]
 pub(super) struct Shard {
     pub database: Database,
-    pub catalogue: Arc<Catalogue>,
+    catalogue: watch::Receiver<Arc<Catalogue>>,
     pub cache: StateCache,
     /// Kept from batch to batch: a pool would test it twice for each.
     pub connection: Option<PoolConnection<Postgres>>,
@@ -49,7 +49,7 @@ pub(super) struct Shard {
 impl Shard {
     pub(super) fn new(
         database: Database,
-        catalogue: Arc<Catalogue>,
+        catalogue: watch::Receiver<Arc<Catalogue>>,
         wakes: Wakes,
         settings: WriterSettings,
     ) -> Self {
@@ -160,6 +160,11 @@ impl Shard {
         }
     }
 
+    /// The catalogue as it is now.
+    pub(super) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue.borrow())
+    }
+
     /// The shard's connection, or a new one. It is given back when all went well.
     pub(super) async fn connect(&mut self) -> Result<PoolConnection<Postgres>, StoreError> {
         match self.connection.take() {
@@ -209,6 +214,7 @@ impl Shard {
 
     fn note_refused(&mut self, submission: &Submission, answers: &Answers) {
         let Ok(answers) = answers else { return };
+        let catalogue = self.catalogue();
         for (request, answer) in submission.requests.iter().zip(answers) {
             let Err(Refused {
                 reason: RefusedBy::Rule(refusal),
@@ -221,7 +227,7 @@ impl Shard {
                 continue;
             }
             let command = &request.command;
-            if let Some(refused) = refused(&self.catalogue, command, refusal) {
+            if let Some(refused) = refused(&catalogue, command, refusal) {
                 self.refusals
                     .note(submission.school_id, refused, command.now);
             }

@@ -32,7 +32,7 @@ pub async fn allocate_batch(
     stamp: Stamp,
     Json(body): Json<BatchBody>,
 ) -> Result<Written<BatchAnswer>, Problem> {
-    let (dry_run, places) = (body.dry_run, body.places(&state.catalogue));
+    let (dry_run, places) = (body.dry_run, body.places(&state.catalogue()));
     let issue = body.into_issue(allowed.school, allowed.actor(), stamp)?;
     let receipt = issue.send(&state).await?;
     Ok(Written::ok(

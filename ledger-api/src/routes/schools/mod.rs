@@ -47,7 +47,7 @@ pub async fn register_school(
     Json(body): Json<RegisterBody>,
 ) -> Result<Written<RegisteredAnswer>, Problem> {
     let name = body.name.0.clone();
-    let issue = body.into_issue(allowed.credential.actor, stamp, &state.catalogue)?;
+    let issue = body.into_issue(allowed.credential.actor, stamp, &state.catalogue())?;
     let receipt = issue.send(&state).await?;
     let answer = RegisteredAnswer::of(name, &receipt)?;
     let path = format!("/v1/schools/{}", answer.school_id);

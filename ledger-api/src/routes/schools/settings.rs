@@ -32,7 +32,7 @@ pub async fn change_settings(
     Json(body): Json<SettingsBody>,
 ) -> Result<Written<ChangedSettingsAnswer>, Problem> {
     let (school, actor) = (allowed.school, allowed.actor());
-    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue)?;
+    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue())?;
     let receipt = issue.send(&state).await?;
     let answer = ChangedSettingsAnswer::of(&receipt)?;
     let version = answer.version;

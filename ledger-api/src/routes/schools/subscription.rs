@@ -39,7 +39,7 @@ pub async fn set_subscription(
 ) -> Result<Written<SubscriptionAnswer>, Problem> {
     let dry_run = body.dry_run;
     let (school, actor) = (allowed.school, allowed.actor());
-    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue)?;
+    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue())?;
     let receipt = issue.send(&state).await?;
     let answer = SubscriptionAnswer::of(dry_run, &receipt)?;
     let version = answer.version;

@@ -68,7 +68,7 @@ pub async fn read_usage(
         to,
         group_by: query.group_by.unwrap_or_default().0,
         member_id: member_seen(viewer, query.member.map(MemberId))?,
-        service: service_asked(&state.catalogue, query.service)?,
+        service: service_asked(&state.catalogue(), query.service)?,
     };
     let name = ProjectionName::Usage;
     let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;

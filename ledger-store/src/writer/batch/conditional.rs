@@ -10,7 +10,6 @@
 //! again under the lock. So is everything when the statement fails; a commit that was not heard of
 //! is then found in the log.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use ledger_core::usage::UsageCommand;
@@ -74,7 +73,7 @@ pub(in crate::writer) async fn write(
     mut submissions: Vec<Submission>,
 ) -> Result<Appended, (StoreError, Vec<Submission>)> {
     let started = Instant::now();
-    let mut batch = Batch::new(Arc::clone(&shard.catalogue));
+    let mut batch = Batch::new(shard.catalogue());
     let outcomes = batch.decide_on_cached(&mut shard.cache, &mut submissions);
     if !batch.events.is_empty() {
         let appended = batch.append_on_condition(shard).await;

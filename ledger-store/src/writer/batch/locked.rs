@@ -26,7 +26,7 @@ pub(in crate::writer) async fn write(
 ) -> Result<Written, StoreError> {
     let started = Instant::now();
     let pool = shard.database.pool(DatabaseRole::Writer).clone();
-    let mut batch = Batch::new(Arc::clone(&shard.catalogue));
+    let mut batch = Batch::new(shard.catalogue());
     batch.load_states(shard, &pool, submissions).await?;
 
     let mut connection = shard.connect().await?;
