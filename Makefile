@@ -70,9 +70,10 @@ openapi: build ## write openapi.json, the contract that the web client is genera
 	$(TARGET)/debug/ledger openapi > $(TARGET)/fresh/openapi.json
 	mv $(TARGET)/fresh/openapi.json openapi.json
 
-bench: cargo postgres ## measure debits, holds and reads on this machine
+bench: cargo postgres ## measure debits, allocations, memory and reads on this machine
 	cargo build --release --locked --bin ledger
 	$(TARGET)/release/ledger bench
+	$(TARGET)/release/ledger bench reads
 
 clean: ## remove what was built; data folders stay
 	cargo clean

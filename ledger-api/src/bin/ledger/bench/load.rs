@@ -99,6 +99,21 @@ impl Load {
         }
     }
 
+    /// The same read again and again.
+    pub fn reads(installation: &Installation, path: &str) -> Self {
+        let call = installation.call("GET", path, &installation.principal);
+        Self::new(installation.address, move |_, _| Some(call.with("")))
+    }
+
+    /// At most so many calls on each connection.
+    pub fn times(self, most: u64) -> Self {
+        let next = Arc::clone(&self.next);
+        Self {
+            next: Arc::new(move |connection, n| (n < most).then(|| next(connection, n)).flatten()),
+            ..self
+        }
+    }
+
     /// Changes of allocations, one a call, on the members in turn.
     pub fn allocations(installation: &Installation, school: &School) -> Self {
         let calls: Vec<_> = school

@@ -9,12 +9,13 @@ mod baseline;
 mod installation;
 mod load;
 mod memory;
+mod reads;
 mod report;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
 use crate::output;
@@ -22,9 +23,25 @@ use installation::Installation;
 use load::{Load, Pace};
 use report::{Report, median};
 
-/// Measure debits, allocations and memory on this machine, as ratios within one run
+/// Measure this machine, as ratios within one run
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    writes: Writes,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum What {
+    /// Measure every read of a school of many events while debits run
+    Reads(reads::Reads),
+}
+
+/// Debits, allocations and memory.
+#[derive(Args, Clone, Debug)]
+struct Writes {
     /// Seconds of each round.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -54,13 +71,16 @@ impl Bench {
 
     async fn report(self) -> anyhow::Result<Report> {
         let installation = Installation::start().await?;
-        let outcome = measure(&self, &installation).await;
+        let outcome = match &self.what {
+            Some(What::Reads(reads)) => reads::measure(reads, &installation).await,
+            None => measure(&self.writes, &installation).await,
+        };
         installation.stop().await?;
         outcome
     }
 }
 
-async fn measure(args: &Bench, installation: &Installation) -> anyhow::Result<Report> {
+async fn measure(args: &Writes, installation: &Installation) -> anyhow::Result<Report> {
     let round = Duration::from_secs(args.seconds);
     let school = installation
         .school(args.members)
