@@ -57,6 +57,10 @@ codes! {
     MemberSuspended = "member-suspended" FORBIDDEN "The member is suspended";
     /// The plan does not include this.
     PlanRequired = "plan-required" FORBIDDEN "The school's plan does not include this";
+    /// Teachers of this school do not ask for units themselves.
+    SelfServiceOff = "self-service-off" FORBIDDEN "Teachers do not ask for units themselves";
+    /// Somebody would decide on his own request.
+    OwnRequest = "own-request" FORBIDDEN "Nobody decides on his own request";
     /// No such path.
     NotFound = "not-found" NOT_FOUND "There is nothing here";
     /// No such school, or not for this credential.
@@ -65,6 +69,8 @@ codes! {
     MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
     /// No such hold.
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
+    /// No such request for units.
+    RequestNotFound = "request-not-found" NOT_FOUND "There is no such request";
     /// No such API key.
     ApiKeyNotFound = "api-key-not-found" NOT_FOUND "There is no such API key";
     /// The path has no such method.
@@ -81,6 +87,10 @@ codes! {
     IndividualIsOneMember = "individual-is-one-member" CONFLICT "An individual school has one member";
     /// The hold is closed.
     HoldClosed = "hold-closed" CONFLICT "The hold is closed already";
+    /// The member has a pending request for the service.
+    RequestPending = "request-pending" CONFLICT "A request for the service is pending";
+    /// The request was approved, rejected or withdrawn, or expired.
+    RequestClosed = "request-closed" CONFLICT "The request is closed already";
     /// Members hold allocations.
     AllocationsOutstanding = "allocations-outstanding" CONFLICT "Members still hold allocations";
     /// There are as many API keys as there may be.
@@ -101,6 +111,8 @@ codes! {
     PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "The pool does not reach";
     /// More than one member may hold.
     MemberCapExceeded = "member-cap-exceeded" UNPROCESSABLE_ENTITY "A member may not hold as much";
+    /// More than the request asks for.
+    GrantAboveAsked = "grant-above-asked" UNPROCESSABLE_ENTITY "Less was asked for";
     /// Less than is used and held.
     AllocationBelowUsage = "allocation-below-usage" UNPROCESSABLE_ENTITY "More is used and held";
     /// A total below what is used and held.
@@ -269,6 +281,9 @@ impl From<Refusal> for Problem {
             Refusal::NothingAsked | Refusal::TransferToSelf | Refusal::RepeatedRow => {
                 plain(Code::InvalidRequest)
             }
+            Refusal::RepeatedService { service } => {
+                plain(Code::InvalidRequest).with("service", service.as_str())
+            }
             Refusal::Rows(rows) => {
                 let errors: Vec<Value> = rows
                     .into_iter()
@@ -290,6 +305,30 @@ impl From<Refusal> for Problem {
             Refusal::HoldClosed { hold_id } => {
                 plain(Code::HoldClosed).with("hold_id", Key::as_str(&hold_id))
             }
+            Refusal::SelfServiceOff => plain(Code::SelfServiceOff),
+            Refusal::RequestPending {
+                request_id,
+                service,
+            } => plain(Code::RequestPending)
+                .with("request_id", request_id.to_string())
+                .with("service", service.as_str()),
+            Refusal::RequestNotFound { request_id } => {
+                plain(Code::RequestNotFound).with("request_id", request_id.to_string())
+            }
+            Refusal::RequestClosed { request_id, status } => plain(Code::RequestClosed)
+                .with("request_id", request_id.to_string())
+                .with("request_status", status.as_str()),
+            Refusal::OwnRequest { request_id } => {
+                plain(Code::OwnRequest).with("request_id", request_id.to_string())
+            }
+            Refusal::GrantAboveAsked {
+                service,
+                asked,
+                granted,
+            } => plain(Code::GrantAboveAsked)
+                .with("service", service.as_str())
+                .with("asked", asked.get())
+                .with("granted", granted.get()),
         }
     }
 }

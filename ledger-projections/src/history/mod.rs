@@ -38,6 +38,11 @@ impl Projection for History {
             Kind::AllocationTermsSet,
             Kind::MemberSuspended,
             Kind::MemberReactivated,
+            Kind::RequestFiled,
+            Kind::RequestApproved,
+            Kind::RequestRejected,
+            Kind::RequestWithdrawn,
+            Kind::RequestExpired,
         ])
     }
 

@@ -130,7 +130,7 @@ impl School {
             Action::Usage(UsageCommand::Release(release)) => {
                 CommandKey::HoldClosing(release.hold_id.clone())
             }
-            Action::School(_) | Action::Allocation(_) => fresh(),
+            Action::School(_) | Action::Allocation(_) | Action::Request(_) => fresh(),
         };
         let actor = Actor {
             role: Role::Principal,

@@ -49,7 +49,7 @@ fn needs_only_the_state(state: &SchoolState, request: &Request) -> bool {
             Action::Usage(UsageCommand::Release(release)) => {
                 release.reason.is_none() && state.is_held(&release.hold_id)
             }
-            Action::School(_) | Action::Allocation(_) => false,
+            Action::School(_) | Action::Allocation(_) | Action::Request(_) => false,
         }
 }
 
