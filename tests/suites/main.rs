@@ -10,5 +10,6 @@ mod executable;
 mod immutability;
 mod overspend;
 mod reads;
+mod requests;
 mod row_security;
 mod writer;
