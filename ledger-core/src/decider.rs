@@ -6,6 +6,7 @@ use crate::catalog::Event;
 use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
 use crate::plan::{Catalogue, Quotas};
 use crate::refusal::Refusal;
+use crate::request::{self, RequestCommand};
 use crate::school::{self, School, SchoolCommand};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -25,15 +26,13 @@ pub struct Command {
 
 /// What can be asked, by noun.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the hot one: a box would cost each debit"
-)]
 pub enum Action {
     /// Of the school itself and its members.
     School(SchoolCommand),
     /// Of allocations.
     Allocation(AllocationCommand),
+    /// Of requests for units.
+    Request(RequestCommand),
     /// Of usage.
     Usage(UsageCommand),
 }
@@ -87,9 +86,11 @@ pub fn decide(
     command: &Command,
 ) -> Result<Vec<Fact>, Refusal> {
     let now = state.not_before_last(command.now);
+    let actor = command.actor;
     let events = match &command.action {
         Action::School(command) => school::decide(catalogue, state, now, command)?,
         Action::Allocation(command) => allocation::decide(catalogue, state, command)?,
+        Action::Request(command) => request::decide(catalogue, state, actor, now, command)?,
         Action::Usage(command) => return usage::decide(catalogue, state, now, command),
     };
     Ok(events
@@ -102,7 +103,8 @@ pub fn decide(
 }
 
 /// The first thing that nobody asks for, that has come about by `now` and is not recorded yet: a
-/// hold ran out, or one that closed left units with a member who is gone. Time never runs
+/// hold or a request ran out, or a hold that closed left units with a member who is gone. Of what
+/// ran out, whatever did so first comes first, a hold before a request. Time never runs
 /// backwards here either. Ask again after taking it in, until there is none.
 #[must_use]
 pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
@@ -116,10 +118,17 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
         });
     }
     let now = state.not_before_last(now);
-    usage::due(state, now).map(|(hold_id, fact)| Due {
+    let hold = usage::due(state, now).map(|(hold_id, fact)| Due {
         key: CommandKey::HoldExpiry(hold_id),
         fact,
-    })
+    });
+    let request = request::due(state, now).map(|(request_id, fact)| Due {
+        key: CommandKey::RequestExpiry(request_id),
+        fact,
+    });
+    hold.into_iter()
+        .chain(request)
+        .min_by_key(|due| due.fact.occurred_at)
 }
 
 /// Takes one recorded event into the state.
@@ -127,6 +136,7 @@ pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
         Event::School(event) => school::evolve(state, recorded.seq, event),
         Event::Allocation(event) => allocation::evolve(state, event),
+        Event::Request(event) => request::evolve(state, recorded.seq, event),
         Event::Usage(event) => usage::evolve(state, event),
     }
     state.head = recorded.seq;
@@ -176,6 +186,18 @@ pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
     })
 }
 
+/// The event that last changed what a command is about: the request that it closes, or else what
+/// the school bought and its own rules. Nothing when there is none that the actor may know of.
+#[must_use]
+pub fn version(state: &SchoolState, command: &Command) -> Option<Seq> {
+    match &command.action {
+        Action::Request(closing) => request::version(state, command.actor, closing),
+        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => {
+            state.school().ok().map(|school| school.version)
+        }
+    }
+}
+
 /// The accounts that an action is about.
 #[must_use]
 pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> Vec<AccountView> {
@@ -189,7 +211,7 @@ pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> 
         })
     };
     match action {
-        Action::School(_) => Vec::new(),
+        Action::School(_) | Action::Request(_) => Vec::new(),
         Action::Allocation(AllocationCommand::Apply { rows, .. }) => rows
             .iter()
             .filter_map(|row| view(row.member_id, &row.service))
@@ -221,6 +243,12 @@ impl Action {
                 },
                 AllocationCommand::Suspend { member_id, .. }
                 | AllocationCommand::Reactivate { member_id, .. } => Some(*member_id),
+            },
+            Self::Request(command) => match command {
+                RequestCommand::File(file) => Some(file.member_id),
+                RequestCommand::Approve(_)
+                | RequestCommand::Reject(_)
+                | RequestCommand::Withdraw(_) => None,
             },
             Self::Usage(command) => match command {
                 UsageCommand::Debit(debit) => Some(debit.member_id),

@@ -32,6 +32,10 @@ uuid_newtype!(
     ActorId
 );
 uuid_newtype!(
+    /// A request for units; drawn at the edge.
+    RequestId
+);
+uuid_newtype!(
     /// The identity of an event inside its school, derived from its command (see [`CommandKey`]).
     EventId
 );
@@ -124,6 +128,8 @@ pub enum CommandKey {
     HoldClosing(Key),
     /// A hold's `id`, for its expiry, which nobody asks for.
     HoldExpiry(Key),
+    /// A request's id, for its expiry, which nobody asks for.
+    RequestExpiry(RequestId),
     /// What the event at this position leaves to be done, which nobody asks for.
     Consequence(Seq),
     /// A command that carries no key of its own; the edge drew this id for it.
@@ -144,6 +150,10 @@ impl CommandKey {
             Self::Hold(key) => ("hold", key.as_str()),
             Self::HoldClosing(key) => ("hold-closing", key.as_str()),
             Self::HoldExpiry(key) => ("hold-expiry", key.as_str()),
+            Self::RequestExpiry(request_id) => {
+                position = format_compact!("{request_id}");
+                ("request-expiry", position.as_str())
+            }
             Self::Consequence(seq) => {
                 position = format_compact!("{seq}");
                 ("consequence", position.as_str())

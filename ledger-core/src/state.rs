@@ -8,12 +8,14 @@ use crate::allocation::{Line, Pool};
 use crate::ids::{Key, MemberId, Seq};
 use crate::plan::Quotas;
 use crate::refusal::Refusal;
+use crate::request::Requests;
 use crate::school::{Leavers, Member, School, Standing};
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 use crate::usage::Holds;
 
-/// A school as its events have made it. Its size is bound by members × services + open holds.
+/// A school as its events have made it. Its size is bound by members × services (lines and
+/// pending requests) + open holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchoolState {
     /// The position of the last event taken in.
@@ -25,6 +27,7 @@ pub struct SchoolState {
     pub(crate) members: BTreeMap<MemberId, Member>,
     pub(crate) leavers: Leavers,
     pub(crate) holds: Holds,
+    pub(crate) requests: Requests,
 }
 
 impl Default for SchoolState {
@@ -37,6 +40,7 @@ impl Default for SchoolState {
             members: BTreeMap::new(),
             leavers: Leavers::default(),
             holds: Holds::default(),
+            requests: Requests::default(),
         }
     }
 }
@@ -122,6 +126,12 @@ impl SchoolState {
         &self.holds
     }
 
+    /// The requests that wait for a decision.
+    #[must_use]
+    pub const fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
     /// Roughly how many bytes of memory the state takes, for a cache that has a bound.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -132,6 +142,10 @@ impl SchoolState {
             .values()
             .map(|member| member.lines.capacity())
             .sum();
-        1_024 + self.members.len() * MEMBER + lines * LINE + self.holds.weight()
+        1_024
+            + self.members.len() * MEMBER
+            + lines * LINE
+            + self.holds.weight()
+            + self.requests.weight()
     }
 }

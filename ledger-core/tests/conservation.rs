@@ -54,11 +54,11 @@ fn open(shape: &Shape) -> School {
 fn play(shape: &Shape, steps: Vec<Step>) -> School {
     let mut school = open(shape);
     let mut proxy = Proxy::default();
-    for Step { micros, act } in steps {
+    for Step { micros, by, act } in steps {
         let Some(action) = proxy.command(act) else {
             continue;
         };
-        school = school.after_micros(micros);
+        school = school.by(by).after_micros(micros);
         school.catch_up_with_time();
         nothing_is_due_any_more(&school);
         let events_before = school.log.len();
@@ -90,16 +90,20 @@ fn closed_by(action: &Action) -> Option<String> {
             UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => None,
+        | Action::Allocation(_)
+        | Action::Request(_) => None,
     }
 }
 
-/// No hold is open at or after the instant at which it runs out, and who left holds nothing that
-/// he did not use.
+/// No hold is open and no request pending at or after the instant at which it runs out, and who
+/// left holds nothing that he did not use.
 fn nothing_is_due_any_more(school: &School) {
     let now = school.state.not_before_last(school.now());
     for (hold_id, hold) in school.state.holds().iter() {
         assert!(now < hold.expires_at, "{hold_id} is open at {now}");
+    }
+    for (request_id, request) in school.state.requests().iter() {
+        assert!(now < request.expires_at, "{request_id} is pending at {now}");
     }
     for (id, member) in school.state.members() {
         if member.standing == Standing::Removed {

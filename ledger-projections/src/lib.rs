@@ -1,7 +1,8 @@
 //! Read models of Allocation Ledger: workers that fold the log into tables, and the queries that
 //! read them.
 //!
-//! **Shape.** One folder per question ([`roster`], [`balance`], [`history`], [`usage`]), each with
+//! **Shape.** One folder per question ([`roster`], [`balance`], [`history`], [`requests`],
+//! [`usage`]), each with
 //! its write (`apply`) and its read (`read`) side by side. A [`projection::Projection`] takes pages
 //! of schools' events in; the [`worker`] reads those of schools that lag and commits what they
 //! amount to together with the checkpoints, so each event counts exactly once. A [`rebuild`] makes
@@ -21,6 +22,7 @@ pub mod log;
 pub mod progress;
 pub mod projection;
 pub mod rebuild;
+pub mod requests;
 pub mod roster;
 pub mod tenant;
 pub mod usage;

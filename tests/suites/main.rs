@@ -13,5 +13,6 @@ mod immutability;
 mod overspend;
 mod reads;
 mod refusals;
+mod requests;
 mod row_security;
 mod writer;

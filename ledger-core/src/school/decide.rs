@@ -15,6 +15,7 @@ use crate::ids::MemberId;
 use crate::plan::{Catalogue, Management, OrgType, Tier};
 use crate::quantity::Quota;
 use crate::refusal::{Level, Refusal, Rule, Shortfall};
+use crate::request;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
@@ -259,7 +260,9 @@ fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusa
     if member.standing == Standing::Removed {
         return Ok(Vec::new());
     }
-    let mut events: Vec<_> = allocation::returned_on_removal(state, member_id, member).collect();
+    let mut events: Vec<_> = request::withdrawn_on_removal(state, member_id)
+        .chain(allocation::returned_on_removal(state, member_id, member))
+        .collect();
     events.push(Event::School(SchoolEvent::MemberRemoved(MemberRemoved {
         member_id,
     })));

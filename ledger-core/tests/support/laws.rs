@@ -1,9 +1,10 @@
 //! The laws of the books: what holds after every single event, whatever was asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ledger_core::allocation::{AllocationEvent, Line};
+use ledger_core::allocation::{AllocationEvent, Cause, Line};
 use ledger_core::catalog::Event;
+use ledger_core::request::TTL_SECONDS;
 use ledger_core::usage::{Balance, UsageEvent};
 use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units};
 
@@ -26,8 +27,9 @@ impl Laws {
         match event {
             Event::Usage(event) => the_stated_balance_is_the_account(event, after),
             Event::Allocation(event) => the_stated_amounts_are_the_lines(before, event, after),
-            Event::School(_) => {}
+            Event::School(_) | Event::Request(_) => {}
         }
+        pending_requests_wait_for_a_decision(recorded, after);
         let read = Event::read(
             event.kind().as_str(),
             event.kind().version(),
@@ -47,6 +49,30 @@ pub fn a_snapshot_is_the_state(state: &SchoolState) {
 
 fn services(state: &SchoolState) -> impl Iterator<Item = &ServiceId> {
     state.pools().map(|(service, _)| service)
+}
+
+/// One pending request per member and service, of somebody who is there, for seven days at most;
+/// and what an approval grants names it as its cause.
+fn pending_requests_wait_for_a_decision(recorded: &Recorded, after: &SchoolState) {
+    let mut asked = BTreeSet::new();
+    for (request_id, request) in after.requests().iter() {
+        assert!(!request.units.is_empty());
+        for (service, units) in &request.units {
+            assert!(!units.is_zero());
+            assert!(asked.insert((request.member_id, service)), "asked twice");
+            let found = after.requests().of_line(request.member_id, service);
+            assert_eq!(found, Some(request_id));
+        }
+        assert!(after.present_member(request.member_id).is_ok());
+        let ends = recorded.recorded_at.plus_seconds(TTL_SECONDS);
+        assert!(request.expires_at <= ends, "{request_id} waits too long");
+    }
+    if let Some(request_id) = recorded.event.cause().and_then(Cause::request_id) {
+        assert!(
+            after.requests().get(request_id).is_none(),
+            "granted, pending"
+        );
+    }
 }
 
 fn places_are_numbered_and_time_goes_forward(
@@ -125,7 +151,7 @@ fn only_an_overage_exceeds_an_account(
         Event::Usage(UsageEvent::HoldSettled(e)) if e.overage && e.service == *service => {
             Some((e.level == Level::Member).then_some(e.member_id))
         }
-        Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+        Event::Usage(_) | Event::School(_) | Event::Allocation(_) | Event::Request(_) => None,
     };
     for (id, member) in after.members() {
         let was = before

@@ -10,6 +10,7 @@
 pub mod commands;
 pub mod events;
 pub mod laws;
+pub mod requests;
 
 use std::sync::LazyLock;
 
@@ -17,12 +18,13 @@ use chrono::TimeDelta;
 use ledger_core::allocation::{Line, Pool};
 use ledger_core::catalog::Event;
 use ledger_core::period::{AnchorDay, Cycle, Tz};
+use ledger_core::request::ClosedRequest;
 use ledger_core::school::{RegisterSchool, SchoolCommand};
 use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
 use ledger_core::{
     Action, Actor, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId, OrgType,
-    Quota, Recorded, Refusal, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units, decide,
-    due, evolve,
+    Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units,
+    decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -85,6 +87,7 @@ pub struct School {
     pub state: SchoolState,
     pub log: Vec<Recorded>,
     now: Timestamp,
+    actor: Actor,
     newest: MemberId,
     laws: Laws,
 }
@@ -97,6 +100,7 @@ impl School {
             state: SchoolState::default(),
             log: Vec::new(),
             now: start(),
+            actor: Actor::SYSTEM,
             newest: NOBODY,
             laws: Laws::default(),
         }
@@ -158,6 +162,12 @@ impl School {
         self.given(commands::debit(member_id, n))
     }
 
+    /// Who asks for whatever is asked from here on.
+    pub const fn by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
     /// The clock stands at `instant`.
     pub fn at(mut self, instant: Timestamp) -> Self {
         self.now = instant;
@@ -198,7 +208,7 @@ impl School {
         let due = self.catch_up_with_time();
         self.recall(&mut action);
         let command = Command {
-            actor: Actor::SYSTEM,
+            actor: self.actor,
             now: self.now,
             action,
         };
@@ -244,9 +254,15 @@ impl School {
         self.log.push(recorded);
     }
 
-    /// Gives a closing command the hold as the log says that it was placed.
+    /// Gives a closing command what the log says: how the hold was placed, how the request ended.
     fn recall(&self, action: &mut Action) {
         let (hold_id, recalled) = match action {
+            Action::Request(command) => {
+                if let Some(closing) = command.closing_mut() {
+                    closing.recalled = self.closed_request(closing.request_id);
+                }
+                return;
+            }
             Action::Usage(UsageCommand::Settle(settle)) => (&settle.hold_id, &mut settle.recalled),
             Action::Usage(UsageCommand::Release(release)) => {
                 (&release.hold_id, &mut release.recalled)
@@ -263,8 +279,17 @@ impl School {
                     expires_at: placed.expires_at,
                 })
             }
-            Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+            Event::Usage(_) | Event::School(_) | Event::Allocation(_) | Event::Request(_) => None,
         });
+    }
+
+    fn closed_request(&self, request_id: RequestId) -> Option<ClosedRequest> {
+        self.log.iter().find_map(|recorded| match &recorded.event {
+            Event::Request(event) if event.request_id() == request_id => {
+                ClosedRequest::by(event, recorded.seq)
+            }
+            Event::Request(_) | Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+        })
     }
 
     pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {
@@ -310,9 +335,10 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
         Action::Usage(UsageCommand::Release(release)) => {
             CommandKey::HoldClosing(release.hold_id.clone())
         }
-        Action::Usage(UsageCommand::NoteRefused(_)) | Action::School(_) | Action::Allocation(_) => {
-            CommandKey::Request(key(&format!("at {}", state.head())))
-        }
+        Action::Usage(UsageCommand::NoteRefused(_))
+        | Action::School(_)
+        | Action::Allocation(_)
+        | Action::Request(_) => CommandKey::Request(key(&format!("at {}", state.head()))),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::entry::{Entry, entries};
+use super::entry::{Entry, entries, request_id};
 use crate::error::ApplyError;
 use crate::projection::{Build, SchoolEvents};
 
@@ -40,6 +40,7 @@ pub(super) async fn write_in_tx(
         &columns.reason as &[Option<Vec<u8>>],
         &columns.before as &[Option<Value>],
         &columns.after as &[Option<Value>],
+        &columns.request_id as &[Option<Uuid>],
     )
     .execute(tx)
     .await
@@ -62,6 +63,7 @@ struct Columns<'a> {
     reason: Vec<Option<Vec<u8>>>,
     before: Vec<Option<Value>>,
     after: Vec<Option<Value>>,
+    request_id: Vec<Option<Uuid>>,
 }
 
 impl<'a> Columns<'a> {
@@ -82,5 +84,6 @@ impl<'a> Columns<'a> {
             .push(event.reason().map(|commitment| commitment.0.to_vec()));
         self.before.push(entry.before);
         self.after.push(entry.after);
+        self.request_id.push(request_id(event).map(|id| id.0));
     }
 }

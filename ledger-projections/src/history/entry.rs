@@ -1,10 +1,11 @@
 //! From an event to what its history shows: whom it concerns, and how it was before and after.
 
-use ledger_core::allocation::AllocationEvent;
+use ledger_core::allocation::{AllocationEvent, Cause};
 use ledger_core::catalog::Event;
+use ledger_core::request::{RequestEvent, RequestStatus};
 use ledger_core::school::{SchoolEvent, Standing};
 use ledger_core::usage::UsageEvent;
-use ledger_core::{MemberId, Recorded};
+use ledger_core::{MemberId, Recorded, RequestId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -60,6 +61,10 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             None,
             json!({ "reason": e.reason, "times": e.times, "units": e.units }),
         ),
+        Event::Request(event) => {
+            let (before, after) = request(event);
+            one(before, after)
+        }
         Event::Usage(_) => Ok(Vec::new()),
     }
 }
@@ -108,6 +113,34 @@ fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
         ),
         AllocationEvent::Suspended(_) => standing(Standing::Active, Standing::Suspended),
         AllocationEvent::Reactivated(_) => standing(Standing::Suspended, Standing::Active),
+    }
+}
+
+fn request(event: &RequestEvent) -> (Option<Value>, Value) {
+    let status = event.status();
+    let pending = Some(json!({ "status": RequestStatus::Pending }));
+    match event {
+        RequestEvent::Filed(e) => (
+            None,
+            json!({
+                "status": status, "units": e.units, "urgency": e.urgency,
+                "expires_at": e.expires_at,
+            }),
+        ),
+        RequestEvent::Approved(e) => (pending, json!({ "status": status, "units": e.units })),
+        RequestEvent::Rejected(_) | RequestEvent::Withdrawn(_) | RequestEvent::Expired(_) => {
+            (pending, json!({ "status": status }))
+        }
+    }
+}
+
+/// The request that an event is about, or came out of.
+pub(super) fn request_id(event: &Event) -> Option<RequestId> {
+    match event {
+        Event::Request(event) => Some(event.request_id()),
+        Event::School(_) | Event::Allocation(_) | Event::Usage(_) => {
+            event.cause().and_then(Cause::request_id)
+        }
     }
 }
 

@@ -39,6 +39,11 @@ impl Projection for History {
             Kind::MemberSuspended,
             Kind::MemberReactivated,
             Kind::UsageRefused,
+            Kind::RequestFiled,
+            Kind::RequestApproved,
+            Kind::RequestRejected,
+            Kind::RequestWithdrawn,
+            Kind::RequestExpired,
         ])
     }
 

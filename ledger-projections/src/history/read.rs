@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Kind;
-use ledger_core::{Actor, ActorId, Commitment, MemberId, Seq, ServiceId, Timestamp};
+use ledger_core::{Actor, ActorId, Commitment, MemberId, RequestId, Seq, ServiceId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -59,6 +59,8 @@ pub struct HistoryEntry {
     pub actor: Actor,
     /// What it came out of, when it was not asked for by itself.
     pub cause: Option<String>,
+    /// The request that it is about, or came out of.
+    pub request_id: Option<RequestId>,
     /// Why, as it was written; `None` when nobody said, it was erased, or it is not for the viewer.
     pub reason: Option<String>,
     /// The commitment to why, as the event holds it.
@@ -78,6 +80,7 @@ struct Row {
     actor_role: String,
     actor_id: Uuid,
     cause: Option<String>,
+    request_id: Option<Uuid>,
     reason: Option<Vec<u8>>,
     reason_text: Option<String>,
     before: Option<Value>,
@@ -181,6 +184,7 @@ impl Row {
                 id: ActorId(self.actor_id),
             },
             cause: self.cause,
+            request_id: self.request_id.map(RequestId),
             reason: self.reason_text,
             reason_commitment: commitment.map(Commitment),
             before: self.before,
@@ -203,6 +207,7 @@ mod tests {
                 service: None,
                 actor: Actor::SYSTEM,
                 cause: None,
+                request_id: None,
                 reason: None,
                 reason_commitment: None,
                 before: None,

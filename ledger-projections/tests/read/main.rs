@@ -8,6 +8,7 @@
 mod balance;
 mod freshness;
 mod history;
+mod requests;
 mod roster;
 #[path = "../support/mod.rs"]
 mod support;

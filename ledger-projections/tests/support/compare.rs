@@ -1,9 +1,11 @@
 //! Compares the read models with the pure fold of the log, and the rollups with the log itself.
 
-use ledger_core::{Recorded, SchoolId, SchoolState, Seq, fold};
+use ledger_core::request::{RequestEvent, RequestStatus};
+use ledger_core::{Event, Recorded, SchoolId, SchoolState, Seq, fold};
 use ledger_store::feed;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 /// The whole log of a school.
 pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
@@ -17,7 +19,7 @@ pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
 pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     let events = log(admin, school_id).await;
     let state = fold(&events);
-    assert_eq!(checkpoints(admin, school_id).await, [state.head().0; 4]);
+    assert_eq!(checkpoints(admin, school_id).await, [state.head().0; 5]);
     assert_balances_equal(admin, school_id, &state).await;
     assert_eq!(
         roster_rows(admin, school_id).await,
@@ -30,6 +32,7 @@ pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     assert_eq!(school["tier"], expected["tier"]);
     assert_eq!(school["management"], expected["management"]);
     assert_history_equals(admin, school_id, &events).await;
+    assert_requests_equal(admin, school_id, &events, &state).await;
     assert_usage_equals(admin, school_id).await;
 }
 
@@ -161,6 +164,56 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
         })
         .collect();
     assert_eq!(entries, expected, "history of {school_id}");
+}
+
+/// A row per request, as its last event left it; the pending ones are those of the fold.
+async fn assert_requests_equal(
+    admin: &PgPool,
+    school_id: SchoolId,
+    events: &[Recorded],
+    state: &SchoolState,
+) {
+    let mut expected = Map::new();
+    for recorded in events {
+        let Event::Request(event) = &recorded.event else {
+            continue;
+        };
+        let row = expected
+            .entry(event.request_id().to_string())
+            .or_insert_with(|| json!({ "granted": null, "reason": null, "filed": recorded.seq }));
+        row["member_id"] = json!(event.member_id());
+        row["status"] = json!(event.status());
+        row["version"] = json!(recorded.seq);
+        match event {
+            RequestEvent::Filed(e) => row["asked"] = json!(e.units),
+            RequestEvent::Approved(e) => row["granted"] = json!(e.units),
+            RequestEvent::Rejected(_) | RequestEvent::Withdrawn(_) | RequestEvent::Expired(_) => {}
+        }
+        if event.status() != RequestStatus::Pending {
+            row["reason"] = json!(event.reason());
+        }
+    }
+    let found = rows(
+        admin,
+        school_id,
+        "SELECT coalesce(jsonb_object_agg(request_id, jsonb_build_object(
+             'member_id', member_id, 'status', status, 'version', version, 'asked', asked,
+             'granted', granted, 'filed', filed_seq, 'reason', encode(reason, 'hex'))), '{}')
+           FROM request JOIN projection ON name = 'requests' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .await;
+    assert_eq!(found, Value::Object(expected), "requests of {school_id}");
+    let pending: Vec<_> = state.requests().iter().map(|(id, _)| id.0).collect();
+    let found: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT request_id FROM request JOIN projection ON name = 'requests' AND live_build = build
+          WHERE school_id = $1 AND status = 'pending' ORDER BY request_id",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap();
+    assert_eq!(found, pending, "pending requests of {school_id}");
 }
 
 /// The rollups are what Postgres itself makes of the events, with its own idea of time zones.

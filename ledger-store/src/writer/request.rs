@@ -18,7 +18,8 @@ pub struct Request {
     pub command: Command,
     /// Decide and answer, append nothing.
     pub dry_run: bool,
-    /// Refuse, unless the event that last changed what the school bought or its own rules is this.
+    /// Refuse, unless this is the event that last changed what the command is about: a request, or
+    /// what the school bought and its own rules.
     pub if_version: Option<Seq>,
     /// The member of a usage command by external id; looked up under the stream's lock and set in
     /// the command.
@@ -134,7 +135,7 @@ pub enum RefusedBy {
     Rule(Box<Refusal>),
     /// The key was used for another body.
     KeyReused,
-    /// What the school bought or its own rules were changed in between.
+    /// What the command is about was changed in between.
     VersionMoved {
         /// The event that last did.
         version: Seq,

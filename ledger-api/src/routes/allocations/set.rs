@@ -178,6 +178,7 @@ impl AllocationAnswer {
                 | AllocationEvent::Reactivated(_),
             )
             | Event::School(_)
+            | Event::Request(_)
             | Event::Usage(_) => Err(unlike()),
         }
     }

@@ -1,7 +1,7 @@
 -- WITH TIES: both entries of a transfer, which have one seq, or none.
 SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.recorded_at AS "recorded_at!",
        h.kind AS "kind!", h.service, h.actor_role AS "actor_role!", h.actor_id AS "actor_id!",
-       h.cause, h.reason, t.body AS "reason_text?", h.before, h.after
+       h.cause, h.request_id, h.reason, t.body AS "reason_text?", h.before, h.after
   FROM (
       SELECT h.*
         FROM history_entry AS h
