@@ -151,7 +151,7 @@ fn approves(request_id: RequestId, at: Timestamp) -> Written {
 fn refusal(answer: ledger_store::writer::Answer) -> Refusal {
     match answer.unwrap_err().reason {
         RefusedBy::Rule(refusal) => *refusal,
-        other => panic!("{other:?}"),
+        other @ (RefusedBy::KeyReused | RefusedBy::VersionMoved { .. }) => panic!("{other:?}"),
     }
 }
 
