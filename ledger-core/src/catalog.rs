@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::allocation::{AllocationEvent, Cause};
 use crate::ids::MemberId;
+use crate::period::PeriodEvent;
 use crate::school::SchoolEvent;
 use crate::service::ServiceId;
 use crate::text::Commitment;
@@ -23,6 +24,8 @@ pub enum Event {
     Allocation(AllocationEvent),
     /// To usage.
     Usage(UsageEvent),
+    /// To the billing cycle.
+    Period(PeriodEvent),
 }
 
 macro_rules! kinds {
@@ -118,6 +121,10 @@ kinds! {
     HoldReleased = "hold_released" v 1 <- Usage(UsageEvent::HoldReleased);
     /// A reservation ran out.
     HoldExpired = "hold_expired" v 1 <- Usage(UsageEvent::HoldExpired);
+    /// A period ended and the next one began.
+    PeriodClosed = "period_closed" v 1 <- Period(PeriodEvent::Closed);
+    /// Allocations were granted again in a new period, or lapsed.
+    AllocationsRenewed = "allocations_renewed" v 1 <- Period(PeriodEvent::Renewed);
 }
 
 /// An event that no version of this program wrote, or that was damaged.
@@ -179,6 +186,7 @@ impl Event {
                 UsageEvent::HoldReleased(e) => e.member_id,
                 UsageEvent::HoldExpired(e) => e.member_id,
             }),
+            Self::Period(_) => None,
         }
     }
 
@@ -186,7 +194,7 @@ impl Event {
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceId> {
         match self {
-            Self::School(_) => None,
+            Self::School(_) | Self::Period(_) => None,
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => Some(&e.service),
                 AllocationEvent::Transferred(e) => Some(&e.service),
@@ -208,6 +216,7 @@ impl Event {
     pub const fn cause(&self) -> Option<&Cause> {
         match self {
             Self::School(_) | Self::Usage(_) => None,
+            Self::Period(_) => Some(&Cause::PeriodRoll),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.cause.as_ref(),
                 AllocationEvent::Transferred(e) => e.cause.as_ref(),
@@ -221,7 +230,7 @@ impl Event {
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
-            Self::School(_) => None,
+            Self::School(_) | Self::Period(_) => None,
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.reason,
                 AllocationEvent::Transferred(e) => Some(e.reason),

@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Line};
 use crate::catalog::Event;
 use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
+use crate::period;
 use crate::plan::{Catalogue, Quotas};
 use crate::refusal::Refusal;
 use crate::school::{self, School, SchoolCommand};
@@ -102,10 +103,17 @@ pub fn decide(
 }
 
 /// The first thing that nobody asks for, that has come about by `now` and is not recorded yet: a
-/// hold ran out, or one that closed left units with a member who is gone. Time never runs
-/// backwards here either. Ask again after taking it in, until there is none.
+/// hold ran out, a period ended, an allocation was renewed or lapsed with it, or a hold that closed
+/// left units with a member who is gone. Time never runs backwards here either. Ask again after
+/// taking it in, until there is none.
+///
+/// In the order of time: a hold that runs out at the very end of a period does so in that period.
+/// What a roll leaves to be told comes before anything else.
 #[must_use]
 pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
+    if let Some((key, fact)) = period::due_renewals(state) {
+        return Some(Due { key, fact });
+    }
     if let Some(event) = allocation::due(state) {
         return Some(Due {
             key: CommandKey::Consequence(state.head),
@@ -116,18 +124,24 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
         });
     }
     let now = state.not_before_last(now);
-    usage::due(state, now).map(|(hold_id, fact)| Due {
+    let expiry = usage::due(state, now).map(|(hold_id, fact)| Due {
         key: CommandKey::HoldExpiry(hold_id),
         fact,
-    })
+    });
+    let roll = period::due_roll(state, now).map(|(key, fact)| Due { key, fact });
+    match (expiry, roll) {
+        (Some(expiry), Some(roll)) if roll.fact.occurred_at < expiry.fact.occurred_at => Some(roll),
+        (expiry, roll) => expiry.or(roll),
+    }
 }
 
 /// Takes one recorded event into the state.
 pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
         Event::School(event) => school::evolve(state, recorded.seq, event),
-        Event::Allocation(event) => allocation::evolve(state, event),
-        Event::Usage(event) => usage::evolve(state, event),
+        Event::Allocation(event) => allocation::evolve(state, recorded.seq, event),
+        Event::Usage(event) => usage::evolve(state, recorded.recorded_at, event),
+        Event::Period(event) => period::evolve(state, recorded.seq, event),
     }
     state.head = recorded.seq;
     state.last_at = state.last_at.max(recorded.recorded_at);
@@ -209,7 +223,8 @@ impl Action {
             Self::School(command) => match command {
                 SchoolCommand::Register(_)
                 | SchoolCommand::SetSubscription(_)
-                | SchoolCommand::ChangeSettings(_) => None,
+                | SchoolCommand::ChangeSettings(_)
+                | SchoolCommand::CatchUp => None,
                 SchoolCommand::EnrolMember(enrol) => Some(enrol.member_id),
                 SchoolCommand::SetRole { member_id, .. }
                 | SchoolCommand::RemoveMember { member_id } => Some(*member_id),

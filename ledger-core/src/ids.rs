@@ -4,6 +4,8 @@ use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
+use crate::time::Timestamp;
+
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -124,6 +126,15 @@ pub enum CommandKey {
     HoldClosing(Key),
     /// A hold's `id`, for its expiry, which nobody asks for.
     HoldExpiry(Key),
+    /// The instant at which a period ends, for its end, which nobody asks for.
+    PeriodRoll(Timestamp),
+    /// What came of allocations in a new period, which nobody asks for.
+    Renewals {
+        /// When the period begins.
+        period_start: Timestamp,
+        /// Which of the events that tell of it, from 0.
+        index: u32,
+    },
     /// What the event at this position leaves to be done, which nobody asks for.
     Consequence(Seq),
     /// A command that carries no key of its own; the edge drew this id for it.
@@ -144,6 +155,17 @@ impl CommandKey {
             Self::Hold(key) => ("hold", key.as_str()),
             Self::HoldClosing(key) => ("hold-closing", key.as_str()),
             Self::HoldExpiry(key) => ("hold-expiry", key.as_str()),
+            Self::PeriodRoll(end) => {
+                position = format_compact!("{end}");
+                ("period-roll", position.as_str())
+            }
+            Self::Renewals {
+                period_start,
+                index,
+            } => {
+                position = format_compact!("{period_start}/{index}");
+                ("renewals", position.as_str())
+            }
             Self::Consequence(seq) => {
                 position = format_compact!("{seq}");
                 ("consequence", position.as_str())

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Line, Pool};
 use crate::ids::{Key, MemberId, Seq};
+use crate::period::Renewals;
 use crate::plan::Quotas;
 use crate::refusal::Refusal;
 use crate::school::{Leavers, Member, School, Standing};
@@ -25,6 +26,7 @@ pub struct SchoolState {
     pub(crate) members: BTreeMap<MemberId, Member>,
     pub(crate) leavers: Leavers,
     pub(crate) holds: Holds,
+    pub(crate) renewals: Renewals,
 }
 
 impl Default for SchoolState {
@@ -37,6 +39,7 @@ impl Default for SchoolState {
             members: BTreeMap::new(),
             leavers: Leavers::default(),
             holds: Holds::default(),
+            renewals: Renewals::default(),
         }
     }
 }
@@ -58,6 +61,14 @@ impl SchoolState {
     #[must_use]
     pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
         now.max(self.last_at)
+    }
+
+    /// The start of the closed period that `instant` lies in, or `None` when the current one has
+    /// begun by then: where usage counts that is told of now.
+    #[must_use]
+    pub fn closed_period_at(&self, instant: Timestamp) -> Option<Timestamp> {
+        let school = self.school.as_ref()?;
+        (instant < school.period.start).then(|| school.cycle.period_at(instant).start)
     }
 
     /// The registered school.

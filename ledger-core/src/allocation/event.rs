@@ -35,6 +35,8 @@ pub enum Cause {
     Enrolment,
     /// A member's removal.
     Removal,
+    /// A period ended and the next one began.
+    PeriodRoll,
 }
 
 impl Cause {
@@ -45,6 +47,7 @@ impl Cause {
             Self::Batch => "batch",
             Self::Enrolment => "enrolment",
             Self::Removal => "removal",
+            Self::PeriodRoll => "period_roll",
         }
     }
 }

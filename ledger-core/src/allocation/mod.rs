@@ -14,4 +14,4 @@ pub use event::{
 pub use state::{Line, Pool, Priority};
 
 pub(crate) use decide::{decide, default_grant, due, returned_on_removal};
-pub(crate) use state::evolve;
+pub(crate) use state::{evolve, set_allocated};

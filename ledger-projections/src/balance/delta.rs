@@ -59,6 +59,7 @@ impl<'a> Delta<'a> {
                 Event::School(event) => delta.school(event),
                 Event::Allocation(event) => delta.allocation(event),
                 Event::Usage(event) => delta.usage(event),
+                Event::Period(_) => {}
             }
         }
         delta

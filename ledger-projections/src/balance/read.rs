@@ -226,6 +226,7 @@ async fn own_lines(
                 held: held.saturating_sub(units(row.expired, "units")?),
                 priority: word(&row.priority, "priority")?,
                 auto_renew: row.auto_renew,
+                ..Line::default()
             };
             Ok(line_balance(service(&row.service)?, &line))
         })

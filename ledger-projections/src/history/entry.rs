@@ -55,7 +55,7 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             let (before, after) = allocation(event);
             one(before, after)
         }
-        Event::Usage(_) => Ok(Vec::new()),
+        Event::Usage(_) | Event::Period(_) => Ok(Vec::new()),
     }
 }
 

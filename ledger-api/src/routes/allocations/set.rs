@@ -178,7 +178,8 @@ impl AllocationAnswer {
                 | AllocationEvent::Reactivated(_),
             )
             | Event::School(_)
-            | Event::Usage(_) => Err(unlike()),
+            | Event::Usage(_)
+            | Event::Period(_) => Err(unlike()),
         }
     }
 
