@@ -65,6 +65,8 @@ codes! {
     MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
     /// No such hold.
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
+    /// No such billing period.
+    PeriodNotFound = "period-not-found" NOT_FOUND "There is no such period";
     /// No such API key.
     ApiKeyNotFound = "api-key-not-found" NOT_FOUND "There is no such API key";
     /// The path has no such method.

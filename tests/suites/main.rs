@@ -9,6 +9,7 @@ mod durability;
 mod executable;
 mod immutability;
 mod overspend;
+mod periods;
 mod reads;
 mod row_security;
 mod writer;

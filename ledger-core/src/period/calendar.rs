@@ -93,20 +93,19 @@ impl Cycle {
         })
     }
 
-    /// The cycle that a local day lies in.
-    #[must_use]
-    pub fn period_of(&self, day: NaiveDate) -> Period {
-        self.period_at(Timestamp::new(start_of_day(self.time_zone, day)))
-    }
-
     fn start_in(&self, month: Month) -> Timestamp {
         let day = month.day_or_last(self.anchor_day);
-        Timestamp::new(start_of_day(self.time_zone, day))
+        start_of_day(self.time_zone, day)
     }
 }
 
 /// The first instant of a local day. Where the clocks skip midnight, the day begins when they land.
-fn start_of_day(time_zone: Tz, day: NaiveDate) -> DateTime<Utc> {
+#[must_use]
+pub fn start_of_day(time_zone: Tz, day: NaiveDate) -> Timestamp {
+    Timestamp::new(first_instant(time_zone, day))
+}
+
+fn first_instant(time_zone: Tz, day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     match time_zone.from_local_datetime(&midnight) {
         LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.to_utc(),

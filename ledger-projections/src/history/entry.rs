@@ -2,8 +2,9 @@
 
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
+use ledger_core::period::PeriodEvent;
 use ledger_core::school::{SchoolEvent, Standing};
-use ledger_core::{MemberId, Recorded};
+use ledger_core::{MemberId, Recorded, ServiceId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,17 +14,24 @@ pub(super) struct Entry<'a> {
     pub recorded: &'a Recorded,
     /// Whom it concerns; `None`: the school.
     pub member_id: Option<MemberId>,
+    /// Of which service.
+    pub service: Option<&'a ServiceId>,
+    /// Which of several changes that one event makes, from 0.
+    pub part: i32,
     /// `None` where there was nothing before, or the event does not say what.
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
-/// The entries that an event makes: none for usage, two for a transfer, else one.
+/// The entries that an event makes: none for usage, two for a transfer, one for each allocation of
+/// a roll, else one.
 pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json::Error> {
     let one = |before, after| {
         Ok(vec![Entry {
             recorded,
             member_id: recorded.event.member_id(),
+            service: recorded.event.service(),
+            part: 0,
             before,
             after: Some(after),
         }])
@@ -37,6 +45,8 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             Entry {
                 recorded,
                 member_id: Some(e.member_id),
+                service: Some(&e.service),
+                part: 0,
                 before: Some(json!({ "allocated": e.before })),
                 after: Some(json!({
                     "allocated": e.after, "units": e.units, "to_member_id": e.to_member_id,
@@ -45,6 +55,8 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             Entry {
                 recorded,
                 member_id: Some(e.to_member_id),
+                service: Some(&e.service),
+                part: 0,
                 before: Some(json!({ "allocated": e.to_before })),
                 after: Some(json!({
                     "allocated": e.to_after, "units": e.units, "from_member_id": e.member_id,
@@ -55,7 +67,22 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             let (before, after) = allocation(event);
             one(before, after)
         }
-        Event::Usage(_) | Event::Period(_) => Ok(Vec::new()),
+        Event::Period(PeriodEvent::Closed(e)) => {
+            let before = json!({ "period": e.closed, "pools": json(&e.pools)? });
+            one(Some(before), json!({ "period": e.opened }))
+        }
+        Event::Period(PeriodEvent::Renewed(e)) => Ok((0..)
+            .zip(&e.rows)
+            .map(|(part, row)| Entry {
+                recorded,
+                member_id: Some(row.member_id),
+                service: Some(&row.service),
+                part,
+                before: Some(json!({ "allocated": row.before })),
+                after: Some(json!({ "allocated": row.after, "priority": row.priority })),
+            })
+            .collect()),
+        Event::Usage(_) => Ok(Vec::new()),
     }
 }
 

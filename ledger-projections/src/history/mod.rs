@@ -1,7 +1,7 @@
 //! History: who changed what, why, from what to what?
 //!
-//! An entry per change and member whom it concerns: a transfer has two. Usage is no change; the
-//! rollups and the log have it.
+//! An entry per change and member whom it concerns: a transfer has two, the roll of a period one for
+//! each allocation. Usage is no change; the rollups and the log have it.
 
 mod apply;
 mod entry;
@@ -38,6 +38,8 @@ impl Projection for History {
             Kind::AllocationTermsSet,
             Kind::MemberSuspended,
             Kind::MemberReactivated,
+            Kind::PeriodClosed,
+            Kind::AllocationsRenewed,
         ])
     }
 

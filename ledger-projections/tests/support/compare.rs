@@ -1,6 +1,8 @@
 //! Compares the read models with the pure fold of the log, and the rollups with the log itself.
 
-use ledger_core::{Recorded, SchoolId, SchoolState, Seq, fold};
+use ledger_core::allocation::AllocationEvent;
+use ledger_core::period::PeriodEvent;
+use ledger_core::{Event, Recorded, SchoolId, SchoolState, Seq, fold};
 use ledger_store::feed;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
@@ -19,6 +21,7 @@ pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     let state = fold(&events);
     assert_eq!(checkpoints(admin, school_id).await, [state.head().0; 4]);
     assert_balances_equal(admin, school_id, &state).await;
+    super::closed::assert_closed_equal(admin, school_id, &events).await;
     assert_eq!(
         roster_rows(admin, school_id).await,
         roster_of(&state),
@@ -59,7 +62,11 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
           WHERE school_id = $1",
     )
     .await;
-    assert_eq!(holds, without(&expected["holds"], "placed_at"), "holds of {school_id}");
+    assert_eq!(
+        holds,
+        without(&expected["holds"], "placed_at"),
+        "holds of {school_id}"
+    );
     let lines = rows(
         admin,
         school_id,
@@ -151,7 +158,8 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
     .await
 }
 
-/// One entry per change, two per transfer, in the order of the log.
+/// One entry per change, two per transfer, one for each allocation of a roll, in the order of the
+/// log.
 async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let entries: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT seq, count(*) FROM history_entry
@@ -164,10 +172,14 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
     .unwrap();
     let expected: Vec<_> = events
         .iter()
-        .filter(|event| !matches!(event.event, ledger_core::Event::Usage(_)))
-        .map(|event| {
-            let is_transfer = event.event.kind().as_str() == "units_transferred";
-            (event.seq.0, if is_transfer { 2 } else { 1 })
+        .filter(|event| !matches!(event.event, Event::Usage(_)))
+        .map(|recorded| {
+            let count = match &recorded.event {
+                Event::Allocation(AllocationEvent::Transferred(_)) => 2,
+                Event::Period(PeriodEvent::Renewed(e)) => i64::try_from(e.rows.len()).unwrap(),
+                Event::School(_) | Event::Allocation(_) | Event::Usage(_) | Event::Period(_) => 1,
+            };
+            (recorded.seq.0, count)
         })
         .collect();
     assert_eq!(entries, expected, "history of {school_id}");

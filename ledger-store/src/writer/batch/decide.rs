@@ -106,7 +106,7 @@ impl Batch {
 
     fn append(&mut self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {
         let event_id = request.key.first_event_id();
-        let period = self.period_at(school_id, request.command.now);
+        let period = self.period_now(school_id, request);
         let start = self.events.len();
         if let Some(stream) = self.streams.get_mut(&school_id) {
             let state = &mut stream.cached.state;
@@ -161,7 +161,7 @@ impl Batch {
             event_id: request.key.first_event_id(),
             events: Vec::new(),
             replayed: false,
-            period: self.period_at(school_id, request.command.now),
+            period: self.period_now(school_id, request),
             found: self.found(school_id, request),
         })))
     }
@@ -199,6 +199,15 @@ impl Batch {
             }
             Action::School(_) | Action::Allocation(_) | Action::Usage(_) => Found::default(),
         }
+    }
+
+    /// The billing cycle that a command is decided in: the current one, however slow its clock.
+    fn period_now(&self, school_id: SchoolId, request: &Request) -> Period {
+        let now = request.command.now;
+        let now = self
+            .state(school_id)
+            .map_or(now, |state| state.not_before_last(now));
+        self.period_at(school_id, now)
     }
 
     pub(super) fn period_at(&self, school_id: SchoolId, instant: Timestamp) -> Period {
