@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::allocation::{AllocationEvent, Cause};
 use crate::ids::MemberId;
+use crate::period::PeriodEvent;
 use crate::request::RequestEvent;
 use crate::school::SchoolEvent;
 use crate::service::ServiceId;
@@ -26,6 +27,8 @@ pub enum Event {
     Request(RequestEvent),
     /// To usage.
     Usage(UsageEvent),
+    /// To the billing cycle.
+    Period(PeriodEvent),
 }
 
 macro_rules! kinds {
@@ -133,6 +136,10 @@ kinds! {
     RequestWithdrawn = "request_withdrawn" v 1 <- Request(RequestEvent::Withdrawn);
     /// Nobody decided on a request in time.
     RequestExpired = "request_expired" v 1 <- Request(RequestEvent::Expired);
+    /// A period ended and the next one began.
+    PeriodClosed = "period_closed" v 1 <- Period(PeriodEvent::Closed);
+    /// Allocations were granted again in a new period, or lapsed.
+    AllocationsRenewed = "allocations_renewed" v 1 <- Period(PeriodEvent::Renewed);
 }
 
 /// An event that no version of this program wrote, or that was damaged.
@@ -196,6 +203,7 @@ impl Event {
                 UsageEvent::HoldExpired(e) => e.member_id,
                 UsageEvent::Refused(e) => e.member_id,
             }),
+            Self::Period(_) => None,
         }
     }
 
@@ -203,7 +211,7 @@ impl Event {
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceId> {
         match self {
-            Self::School(_) | Self::Request(_) => None,
+            Self::School(_) | Self::Request(_) | Self::Period(_) => None,
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => Some(&e.service),
                 AllocationEvent::Transferred(e) => Some(&e.service),
@@ -227,6 +235,7 @@ impl Event {
         match self {
             Self::School(_) | Self::Usage(_) => None,
             Self::Request(event) => event.cause(),
+            Self::Period(_) => Some(&Cause::PeriodRoll),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.cause.as_ref(),
                 AllocationEvent::Transferred(e) => e.cause.as_ref(),
@@ -240,7 +249,7 @@ impl Event {
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
-            Self::School(_) => None,
+            Self::School(_) | Self::Period(_) => None,
             Self::Request(event) => event.reason(),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.reason,

@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Line};
 use crate::catalog::Event;
 use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
+use crate::period;
 use crate::plan::{Catalogue, Quotas};
 use crate::refusal::Refusal;
 use crate::request::{self, RequestCommand};
@@ -107,11 +108,18 @@ pub fn decide(
 }
 
 /// The first thing that nobody asks for, that has come about by `now` and is not recorded yet: a
-/// hold or a request ran out, or a hold that closed left units with a member who is gone. Of what
-/// ran out, whatever did so first comes first, a hold before a request. Time never runs
-/// backwards here either. Ask again after taking it in, until there is none.
+/// hold or a request ran out, a period ended, an allocation was renewed or lapsed with it, or a hold
+/// that closed left units with a member who is gone. Time never runs backwards here either. Ask
+/// again after taking it in, until there is none.
+///
+/// In the order of time; of what comes about at the same instant, a hold comes before a request and
+/// both before the end of a period: what runs out at its very end does so in it. What a roll leaves
+/// to be told comes before anything else.
 #[must_use]
 pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
+    if let Some((key, fact)) = period::due_renewals(state) {
+        return Some(Due { key, fact });
+    }
     if let Some(event) = allocation::due(state) {
         return Some(Due {
             key: CommandKey::Consequence(state.head),
@@ -130,8 +138,10 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
         key: CommandKey::RequestExpiry(request_id),
         fact,
     });
+    let roll = period::due_roll(state, now).map(|(key, fact)| Due { key, fact });
     hold.into_iter()
         .chain(request)
+        .chain(roll)
         .min_by_key(|due| due.fact.occurred_at)
 }
 
@@ -139,9 +149,10 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
 pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
         Event::School(event) => school::evolve(state, recorded.seq, event),
-        Event::Allocation(event) => allocation::evolve(state, event),
+        Event::Allocation(event) => allocation::evolve(state, recorded.seq, event),
         Event::Request(event) => request::evolve(state, recorded.seq, event),
-        Event::Usage(event) => usage::evolve(state, event),
+        Event::Usage(event) => usage::evolve(state, recorded.recorded_at, event),
+        Event::Period(event) => period::evolve(state, recorded.seq, event),
     }
     state.head = recorded.seq;
     state.last_at = state.last_at.max(recorded.recorded_at);
@@ -235,7 +246,8 @@ impl Action {
             Self::School(command) => match command {
                 SchoolCommand::Register(_)
                 | SchoolCommand::SetSubscription(_)
-                | SchoolCommand::ChangeSettings(_) => None,
+                | SchoolCommand::ChangeSettings(_)
+                | SchoolCommand::CatchUp => None,
                 SchoolCommand::EnrolMember(enrol) => Some(enrol.member_id),
                 SchoolCommand::SetRole { member_id, .. }
                 | SchoolCommand::RemoveMember { member_id } => Some(*member_id),

@@ -4,6 +4,8 @@ use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
+use crate::time::Timestamp;
+
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -130,6 +132,15 @@ pub enum CommandKey {
     HoldExpiry(Key),
     /// A request's id, for its expiry, which nobody asks for.
     RequestExpiry(RequestId),
+    /// The instant at which a period ends, for its end, which nobody asks for.
+    PeriodRoll(Timestamp),
+    /// What came of allocations in a new period, which nobody asks for.
+    Renewals {
+        /// When the period begins.
+        period_start: Timestamp,
+        /// Which of the events that tell of it, from 0.
+        index: u32,
+    },
     /// What the event at this position leaves to be done, which nobody asks for.
     Consequence(Seq),
     /// A command that carries no key of its own; the edge drew this id for it.
@@ -153,6 +164,17 @@ impl CommandKey {
             Self::RequestExpiry(request_id) => {
                 position = format_compact!("{request_id}");
                 ("request-expiry", position.as_str())
+            }
+            Self::PeriodRoll(end) => {
+                position = format_compact!("{end}");
+                ("period-roll", position.as_str())
+            }
+            Self::Renewals {
+                period_start,
+                index,
+            } => {
+                position = format_compact!("{period_start}/{index}");
+                ("renewals", position.as_str())
             }
             Self::Consequence(seq) => {
                 position = format_compact!("{seq}");

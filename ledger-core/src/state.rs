@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Line, Pool};
 use crate::ids::{Key, MemberId, Seq};
+use crate::period::Renewals;
 use crate::plan::Quotas;
 use crate::refusal::Refusal;
 use crate::request::Requests;
@@ -28,6 +29,7 @@ pub struct SchoolState {
     pub(crate) leavers: Leavers,
     pub(crate) holds: Holds,
     pub(crate) requests: Requests,
+    pub(crate) renewals: Renewals,
 }
 
 impl Default for SchoolState {
@@ -41,6 +43,7 @@ impl Default for SchoolState {
             leavers: Leavers::default(),
             holds: Holds::default(),
             requests: Requests::default(),
+            renewals: Renewals::default(),
         }
     }
 }
@@ -62,6 +65,14 @@ impl SchoolState {
     #[must_use]
     pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
         now.max(self.last_at)
+    }
+
+    /// The start of the closed period that `instant` lies in, or `None` when the current one has
+    /// begun by then: where usage counts that is told of now.
+    #[must_use]
+    pub fn closed_period_at(&self, instant: Timestamp) -> Option<Timestamp> {
+        let school = self.school.as_ref()?;
+        (instant < school.period.start).then(|| school.cycle.period_at(instant).start)
     }
 
     /// The registered school.

@@ -95,10 +95,16 @@ fn closed_by(action: &Action) -> Option<String> {
     }
 }
 
-/// No hold is open and no request pending at or after the instant at which it runs out, and who
+/// The period has not ended, no hold is open and no request pending at or after the instant at which
+/// it runs out, and who
 /// left holds nothing that he did not use.
 fn nothing_is_due_any_more(school: &School) {
     let now = school.state.not_before_last(school.now());
+    let period = school.state.school().expect("it is registered").period;
+    assert!(
+        period.start <= now && now < period.end,
+        "{now} is not in it"
+    );
     for (hold_id, hold) in school.state.holds().iter() {
         assert!(now < hold.expires_at, "{hold_id} is open at {now}");
     }

@@ -470,6 +470,15 @@ mod withdrawing {
 
 mod running_out {
     use super::*;
+    use ledger_core::period::Tz;
+
+    /// The same, in a school whose period lasts longer than the request.
+    fn ada_asks_for_20() -> School {
+        let school = School::k12_in(Tz::UTC, 20, start());
+        let school = school.with_member(ADA).allocated(10).by(teacher(ADA));
+        let school = school.given(file(ask(ADA, &[(CLAUDE, 20)])));
+        school.by(principal(CLEO))
+    }
 
     #[test]
     fn a_request_is_decided_a_microsecond_before_it_runs_out() {

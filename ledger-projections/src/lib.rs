@@ -6,7 +6,8 @@
 //! its write (`apply`) and its read (`read`) side by side. A [`projection::Projection`] takes pages
 //! of schools' events in; the [`worker`] reads those of schools that lag and commits what they
 //! amount to together with the checkpoints, so each event counts exactly once. A [`rebuild`] makes
-//! a read model anew beside the live one and swaps them.
+//! a read model anew beside the live one and swaps them. A [`timekeeper`] has recorded what time
+//! brings about where nobody writes.
 //!
 //! **Ordering.** A school's events are taken in by the order of its stream, without gaps; schools
 //! are independent of each other.
@@ -25,6 +26,7 @@ pub mod rebuild;
 pub mod requests;
 pub mod roster;
 pub mod tenant;
+pub mod timekeeper;
 pub mod usage;
 mod word;
 pub mod worker;

@@ -11,6 +11,7 @@ mod durability;
 mod executable;
 mod immutability;
 mod overspend;
+mod periods;
 mod reads;
 mod refusals;
 mod requests;

@@ -66,6 +66,8 @@ impl IdempotencyKey {
             | CommandKey::HoldClosing(_)
             | CommandKey::HoldExpiry(_)
             | CommandKey::RequestExpiry(_)
+            | CommandKey::PeriodRoll(_)
+            | CommandKey::Renewals { .. }
             | CommandKey::Consequence(_) => Uuid::now_v7(),
         }
     }

@@ -58,6 +58,8 @@ codes! {
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
     /// No such request for units.
     RequestNotFound = "request-not-found" NOT_FOUND "There is no such request";
+    /// No such billing period.
+    PeriodNotFound = "period-not-found" NOT_FOUND "There is no such period";
     /// No such API key.
     ApiKeyNotFound = "api-key-not-found" NOT_FOUND "There is no such API key";
     /// The path has no such method.

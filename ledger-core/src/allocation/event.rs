@@ -37,6 +37,8 @@ pub enum Cause {
     Removal,
     /// A request that was approved.
     Request(RequestId),
+    /// A period ended and the next one began.
+    PeriodRoll,
 }
 
 impl Cause {
@@ -47,6 +49,7 @@ impl Cause {
             Self::Batch => "batch",
             Self::Enrolment => "enrolment",
             Self::Removal => "removal",
+            Self::PeriodRoll => "period_roll",
             Self::Request(_) => "request",
         }
     }
@@ -56,7 +59,7 @@ impl Cause {
     pub const fn request_id(&self) -> Option<RequestId> {
         match self {
             Self::Request(request_id) => Some(*request_id),
-            Self::Batch | Self::Enrolment | Self::Removal => None,
+            Self::Batch | Self::Enrolment | Self::Removal | Self::PeriodRoll => None,
         }
     }
 }

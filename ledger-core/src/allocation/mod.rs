@@ -16,4 +16,4 @@ pub use state::{Line, Pool, Priority};
 
 pub(crate) use decide::{decide, default_grant, due, needs, returned_on_removal};
 pub(crate) use grant::Grant;
-pub(crate) use state::evolve;
+pub(crate) use state::{evolve, set_allocated};

@@ -395,7 +395,8 @@ fn plan() -> impl Strategy<Value = Act> {
 }
 
 /// Steps at the same instant, a little later, just when holds and requests run out, and with a clock that is
-/// behind; each also a microsecond before or after.
+/// behind; each also a microsecond before or after. And to the end of the period and beyond it, by
+/// days, by weeks and by more than a year.
 fn micros() -> impl Strategy<Value = i64> {
     let seconds = prop_oneof![
         6 => Just(0_i64),
@@ -404,9 +405,15 @@ fn micros() -> impl Strategy<Value = i64> {
         1 => Just(86_400),
         1 => Just(TTL_SECONDS),
         1 => -400_i64..0,
+        1 => Just(TO_THE_END),
+        1 => 0_i64..3 * 31 * 86_400,
+        1 => prop_oneof![4 => Just(31 * 86_400), 1 => Just(400 * 86_400)],
     ];
     (seconds, -1_i64..=1).prop_map(|(seconds, beside)| seconds * 1_000_000 + beside)
 }
+
+/// From the start of every test to the end of its period, in seconds.
+const TO_THE_END: i64 = 6 * 86_400 + 16 * 3_600;
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let act =

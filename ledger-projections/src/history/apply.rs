@@ -41,6 +41,7 @@ pub(super) async fn write_in_tx(
         &columns.before as &[Option<Value>],
         &columns.after as &[Option<Value>],
         &columns.request_id as &[Option<Uuid>],
+        &columns.part,
     )
     .execute(tx)
     .await
@@ -54,6 +55,7 @@ struct Columns<'a> {
     school_id: Vec<Uuid>,
     seq: Vec<i64>,
     member_id: Vec<Uuid>,
+    part: Vec<i32>,
     recorded_at: Vec<DateTime<Utc>>,
     kind: Vec<&'static str>,
     service: Vec<Option<&'a str>>,
@@ -76,7 +78,8 @@ impl<'a> Columns<'a> {
             .push(entry.member_id.map_or(Uuid::nil(), |member| member.0));
         self.recorded_at.push(recorded.recorded_at.get());
         self.kind.push(event.kind().as_str());
-        self.service.push(event.service().map(ServiceId::as_str));
+        self.part.push(entry.part);
+        self.service.push(entry.service.map(ServiceId::as_str));
         self.actor_role.push(recorded.actor.role.as_str());
         self.actor_id.push(recorded.actor.id.0);
         self.cause.push(event.cause().map(Cause::as_str));

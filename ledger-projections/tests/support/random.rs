@@ -82,10 +82,27 @@ impl Life {
                 _ => 20,
             };
             let seconds = self.dice.amount(seconds);
+            // Now and then beyond the end of the period, or just before it, with calls in flight.
+            let seconds = match self.dice.below(90) {
+                0 => self.dice.amount(70 * 24 * 3_600),
+                1 => self.to_the_end(),
+                _ => seconds,
+            };
             self.now = self.now.plus_seconds(seconds);
             let action = self.action();
             let _ = self.school.act(action, self.now).await;
         }
+    }
+
+    /// Until a minute before the end of the period; periods begin on the 15th, whatever the zone.
+    fn to_the_end(&self) -> i64 {
+        let day = 24 * 3_600;
+        let since_start = self.now.get().timestamp().rem_euclid(day);
+        let days = (0..40).find(|days| {
+            let at = self.now.plus_seconds(days * day).get();
+            at.format("%d").to_string() == "15"
+        });
+        (days.unwrap_or(0) * day - since_start - 60).max(0)
     }
 
     fn action(&mut self) -> Action {

@@ -169,6 +169,7 @@ pub(super) fn placed_by(request: &Request) -> Option<EventId> {
 
 /// Gives a closing request the hold as the log says that it was placed.
 pub(super) fn recall(placed: &Recorded, request: &mut Request) {
+    let placed_at = placed.recorded_at;
     let Event::Usage(UsageEvent::HoldPlaced(placed)) = &placed.event else {
         return;
     };
@@ -178,6 +179,7 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
         units: placed.units,
         level: placed.level,
         expires_at: placed.expires_at,
+        placed_at,
     });
     match &mut request.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,

@@ -1,9 +1,13 @@
 //! What goes to the writer and what comes back.
 
 use ledger_core::decider::{AccountView, SchoolView};
+use ledger_core::school::SchoolCommand;
 use ledger_core::{
-    Command, CommandKey, EventId, Fingerprint, MemberId, Period, Recorded, Refusal, Seq,
+    Action, Actor, Command, CommandKey, EventId, Fingerprint, MemberId, Period, Recorded, Refusal,
+    Seq, Timestamp,
 };
+
+use uuid::Uuid;
 
 use crate::error::StoreError;
 
@@ -41,6 +45,21 @@ impl Request {
             subject: None,
             beside: Beside::Nothing,
         }
+    }
+
+    /// Nobody's request: that what time has brought about by `now` is recorded.
+    #[must_use]
+    pub fn catch_up(now: Timestamp) -> Self {
+        let command = Command {
+            actor: Actor::SYSTEM,
+            now,
+            action: Action::School(SchoolCommand::CatchUp),
+        };
+        Self::new(
+            CommandKey::Fresh(Uuid::now_v7()),
+            Fingerprint::of(&[]),
+            command,
+        )
     }
 }
 

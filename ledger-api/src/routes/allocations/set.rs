@@ -179,7 +179,8 @@ impl AllocationAnswer {
             )
             | Event::School(_)
             | Event::Request(_)
-            | Event::Usage(_) => Err(unlike()),
+            | Event::Usage(_)
+            | Event::Period(_) => Err(unlike()),
         }
     }
 

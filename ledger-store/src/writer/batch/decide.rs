@@ -187,7 +187,7 @@ impl Batch {
             event_id: request.key.first_event_id(),
             events: Vec::new(),
             replayed: false,
-            period: self.period_at(school_id, request.command.now),
+            period: self.period_now(school_id, request),
             found: self.found(school_id, request),
         })))
     }
@@ -227,6 +227,15 @@ impl Batch {
                 Found::default()
             }
         }
+    }
+
+    /// The billing cycle that a command is decided in: the current one, however slow its clock.
+    fn period_now(&self, school_id: SchoolId, request: &Request) -> Period {
+        let now = request.command.now;
+        let now = self
+            .state(school_id)
+            .map_or(now, |state| state.not_before_last(now));
+        self.period_at(school_id, now)
     }
 
     pub(super) fn period_at(&self, school_id: SchoolId, instant: Timestamp) -> Period {
