@@ -17,7 +17,7 @@ use ledger_core::{
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm};
 
-use steps::{Proxy, Shape, Step};
+use steps::{Pause, Proxy, Shape, Step};
 use support::laws::a_snapshot_is_the_state;
 use support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, School, service};
 
@@ -54,11 +54,18 @@ fn open(shape: &Shape) -> School {
 fn play(shape: &Shape, steps: Vec<Step>) -> School {
     let mut school = open(shape);
     let mut proxy = Proxy::default();
-    for Step { micros, by, act } in steps {
+    for Step { pause, by, act } in steps {
         let Some(action) = proxy.command(act) else {
             continue;
         };
-        school = school.by(by).after_micros(micros);
+        school = school.by(by);
+        school = match pause {
+            Pause::For(micros) => school.after_micros(micros),
+            Pause::UntilTheEnd(micros) => {
+                let end = school.state.school().expect("it is registered").period.end;
+                school.at(end).after_micros(micros)
+            }
+        };
         school.catch_up_with_time();
         nothing_is_due_any_more(&school);
         let events_before = school.log.len();

@@ -26,12 +26,21 @@ pub struct Shape {
     pub default_grant: Quota,
 }
 
-/// Something happens, `micros` after the step before (or, with a clock that is wrong, earlier).
+/// Something happens, some time after the step before (or, with a clock that is wrong, earlier).
 #[derive(Clone, Debug)]
 pub struct Step {
-    pub micros: i64,
+    pub pause: Pause,
     pub by: Actor,
     pub act: Act,
+}
+
+/// How long, in microseconds.
+#[derive(Clone, Debug)]
+pub enum Pause {
+    /// After the step before.
+    For(i64),
+    /// After the end of the period; below zero, before it.
+    UntilTheEnd(i64),
 }
 
 #[derive(Clone, Debug)]
@@ -395,9 +404,9 @@ fn plan() -> impl Strategy<Value = Act> {
 }
 
 /// Steps at the same instant, a little later, just when holds and requests run out, and with a clock that is
-/// behind; each also a microsecond before or after. And to the end of the period and beyond it, by
-/// days, by weeks and by more than a year.
-fn micros() -> impl Strategy<Value = i64> {
+/// behind; each also a microsecond before or after. And to the end of the period, just before it, so
+/// that calls are in flight over it, and beyond it by days, by months and by more than a year.
+fn pause() -> impl Strategy<Value = Pause> {
     let seconds = prop_oneof![
         6 => Just(0_i64),
         3 => 1_i64..=90,
@@ -405,20 +414,27 @@ fn micros() -> impl Strategy<Value = i64> {
         1 => Just(86_400),
         1 => Just(TTL_SECONDS),
         1 => -400_i64..0,
-        1 => Just(TO_THE_END),
         1 => 0_i64..3 * 31 * 86_400,
         1 => prop_oneof![4 => Just(31 * 86_400), 1 => Just(400 * 86_400)],
     ];
-    (seconds, -1_i64..=1).prop_map(|(seconds, beside)| seconds * 1_000_000 + beside)
+    let beside_the_end = prop_oneof![1 => Just(0_i64), 2 => -90_i64..0];
+    let pause = prop_oneof![
+        7 => seconds.prop_map(Pause::For),
+        1 => beside_the_end.prop_map(Pause::UntilTheEnd),
+    ];
+    (pause, -1_i64..=1).prop_map(|(pause, beside)| {
+        let micros = |seconds: i64| seconds * 1_000_000 + beside;
+        match pause {
+            Pause::For(seconds) => Pause::For(micros(seconds)),
+            Pause::UntilTheEnd(seconds) => Pause::UntilTheEnd(micros(seconds)),
+        }
+    })
 }
-
-/// From the start of every test to the end of its period, in seconds.
-const TO_THE_END: i64 = 6 * 86_400 + 16 * 3_600;
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let act =
         prop_oneof![14 => usage(), 6 => allocation(), 5 => requests(), 2 => people(), 1 => plan()];
-    let step = (micros(), by(), act).prop_map(|(micros, by, act)| Step { micros, by, act });
+    let step = (pause(), by(), act).prop_map(|(pause, by, act)| Step { pause, by, act });
     proptest::collection::vec(step, 1..40)
 }
 
