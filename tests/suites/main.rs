@@ -4,8 +4,10 @@
 
 mod administration;
 mod architecture;
+mod as_of;
 mod authorisation;
 mod bad_input;
+mod compat_views;
 mod conditional_append;
 mod durability;
 mod executable;
