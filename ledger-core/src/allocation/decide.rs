@@ -25,7 +25,7 @@ pub(crate) fn decide(
     command: &AllocationCommand,
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
-    needs(catalogue, school, Management::Basic)?;
+    needs(catalogue, school, command.management())?;
     match command {
         AllocationCommand::Apply {
             rows,
@@ -37,6 +37,15 @@ pub(crate) fn decide(
                 school,
                 reason: reason.commitment(),
                 cause: as_batch.then_some(Cause::Batch),
+            };
+            batch.apply(state, rows)
+        }
+        AllocationCommand::Import { rows, reason } => {
+            let batch = Batch {
+                catalogue,
+                school,
+                reason: reason.commitment(),
+                cause: Some(Cause::Batch),
             };
             batch.apply(state, rows)
         }
