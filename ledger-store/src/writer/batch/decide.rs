@@ -188,6 +188,7 @@ impl Batch {
             .map_or_else(Found::default, |state| Found {
                 accounts: accounts(&self.catalogue, state, action),
                 school: school_view(state, action).map(Box::new),
+                row_members: lookup::row_members(request),
             })
     }
 
@@ -198,7 +199,10 @@ impl Batch {
             Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
                 self.found(school_id, request)
             }
-            Action::School(_) | Action::Allocation(_) | Action::Usage(_) => Found::default(),
+            Action::School(_) | Action::Allocation(_) | Action::Usage(_) => Found {
+                row_members: lookup::row_members(request),
+                ..Found::default()
+            },
         }
     }
 
