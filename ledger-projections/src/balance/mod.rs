@@ -6,6 +6,7 @@
 
 mod apply;
 mod delta;
+pub mod holdings;
 mod pool;
 pub mod read;
 
