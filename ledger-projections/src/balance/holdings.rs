@@ -1,5 +1,7 @@
 //! Reads what every member of a school holds, to be handed out as a table.
 
+use std::collections::BTreeMap;
+
 use ledger_core::allocation::{Line, Priority};
 use ledger_core::{MemberId, ServiceId, Timestamp};
 use uuid::Uuid;
@@ -38,19 +40,24 @@ pub async fn page(
     after: Option<MemberId>,
     now: Timestamp,
 ) -> Result<Vec<Holding>, ReadError> {
+    let school_id = read.school_id().0;
     let rows = sqlx::query_file!(
         "src/balance/queries/holdings.sql",
-        read.school_id().0,
+        school_id,
         after.map_or(Uuid::nil(), |after| after.0),
         i64::from(HOLDINGS_MEMBERS_MAX),
-        now.get(),
     )
     .fetch_all(read.connection())
     .await
     .map_err(ReadError::at("reading what members hold"))?;
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Ok(Vec::new());
+    };
+    let expired = expired(read, (first.member_id, last.member_id), now).await?;
     rows.into_iter()
         .map(|row| {
             let held = units(row.held, "held")?;
+            let gone = expired.get(&(row.member_id, row.service.clone())).copied();
             let priority: Priority = word(&row.priority, "priority")?;
             Ok(Holding {
                 member_id: MemberId(row.member_id),
@@ -60,11 +67,40 @@ pub async fn page(
                 line: Line {
                     allocated: quota(row.allocated, "allocated")?,
                     used: units(row.used, "used")?,
-                    held: held.saturating_sub(units(row.expired, "units")?),
+                    held: held.saturating_sub(units(gone.unwrap_or(0), "units")?),
                     priority,
                     auto_renew: row.auto_renew,
                 },
             })
         })
         .collect()
+}
+
+/// Units of holds that have run out by `now` and are not recorded as expired yet, by member and
+/// service, of the members from one id to another.
+async fn expired(
+    read: &mut TenantRead,
+    (first, last): (Uuid, Uuid),
+    now: Timestamp,
+) -> Result<BTreeMap<(Uuid, String), i64>, ReadError> {
+    let rows = sqlx::query!(
+        r#"SELECT h.member_id, h.service,
+                  least(sum(h.units), 9223372036854775807)::bigint AS "units!"
+             FROM balance_hold AS h
+            WHERE h.school_id = $1
+              AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+              AND h.level = 'member' AND h.expires_at <= $2 AND h.member_id BETWEEN $3 AND $4
+            GROUP BY h.member_id, h.service"#,
+        read.school_id().0,
+        now.get(),
+        first,
+        last,
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading holds that have run out"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.member_id, row.service), row.units))
+        .collect())
 }

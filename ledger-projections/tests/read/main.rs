@@ -8,6 +8,7 @@
 mod balance;
 mod freshness;
 mod history;
+mod holdings;
 mod roster;
 #[path = "../support/mod.rs"]
 mod support;
