@@ -26,34 +26,27 @@ pub(crate) fn decide(
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
     needs(catalogue, school, command.management())?;
-    match command {
+    let (rows, reason, cause) = match command {
         AllocationCommand::Apply {
             rows,
             reason,
             as_batch,
-        } => {
-            let batch = Batch {
-                catalogue,
-                school,
-                reason: reason.commitment(),
-                cause: as_batch.then_some(Cause::Batch),
-            };
-            batch.apply(state, rows)
+        } => (rows, reason, as_batch.then_some(Cause::Batch)),
+        AllocationCommand::Import { rows, reason } => (rows, reason, Some(Cause::Batch)),
+        AllocationCommand::Suspend { member_id, reason } => {
+            return suspend(state, *member_id, reason);
         }
-        AllocationCommand::Import { rows, reason } => {
-            let batch = Batch {
-                catalogue,
-                school,
-                reason: reason.commitment(),
-                cause: Some(Cause::Batch),
-            };
-            batch.apply(state, rows)
-        }
-        AllocationCommand::Suspend { member_id, reason } => suspend(state, *member_id, reason),
         AllocationCommand::Reactivate { member_id, reason } => {
-            reactivate(state, *member_id, reason)
+            return reactivate(state, *member_id, reason);
         }
-    }
+    };
+    let batch = Batch {
+        catalogue,
+        school,
+        reason: reason.commitment(),
+        cause,
+    };
+    batch.apply(state, rows)
 }
 
 /// A command that the plan does not include names the plan that would.
