@@ -6,6 +6,7 @@ mod administration;
 mod architecture;
 mod authorisation;
 mod bad_input;
+mod bulk_csv;
 mod conditional_append;
 mod durability;
 mod executable;
