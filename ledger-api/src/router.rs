@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::convention::{ProblemDocument, complete, observe};
 use crate::routes::{
     allocations, api_keys, balances, debit_batch, debits, docs, events, fallback, health, history,
-    holds, members, schools, standing, stream, usage,
+    holds, members, requests, schools, standing, stream, usage,
 };
 use crate::state::AppState;
 
@@ -32,6 +32,7 @@ use crate::state::AppState;
         (name = "schools", description = "Schools, what they bought and their own rules."),
         (name = "members", description = "The people of a school."),
         (name = "allocations", description = "What members hold."),
+        (name = "requests", description = "Members ask for units, others decide."),
         (name = "reads", description = "Balances, history and usage."),
         (name = "log", description = "The events themselves."),
         (name = "api-keys", description = "Credentials of programs."),
@@ -81,6 +82,15 @@ fn api_routes() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(standing::suspend_member))
         .routes(routes!(standing::reactivate_member))
+        // Requests.
+        .routes(routes!(
+            requests::read::list_requests,
+            requests::file_request
+        ))
+        .routes(routes!(requests::read::read_request))
+        .routes(routes!(requests::approve_request))
+        .routes(routes!(requests::reject_request))
+        .routes(routes!(requests::withdraw_request))
         // Reads.
         .routes(routes!(balances::read_school_balance))
         .routes(routes!(balances::read_member_balance))

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::allocation::{AllocationEvent, Cause};
 use crate::ids::MemberId;
+use crate::period::PeriodEvent;
+use crate::request::RequestEvent;
 use crate::school::SchoolEvent;
 use crate::service::ServiceId;
 use crate::text::Commitment;
@@ -21,8 +23,12 @@ pub enum Event {
     School(SchoolEvent),
     /// To allocations.
     Allocation(AllocationEvent),
+    /// To requests for units.
+    Request(RequestEvent),
     /// To usage.
     Usage(UsageEvent),
+    /// To the billing cycle.
+    Period(PeriodEvent),
 }
 
 macro_rules! kinds {
@@ -120,6 +126,20 @@ kinds! {
     HoldExpired = "hold_expired" v 1 <- Usage(UsageEvent::HoldExpired);
     /// Units were refused.
     UsageRefused = "usage_refused" v 1 <- Usage(UsageEvent::Refused);
+    /// Somebody asked for units.
+    RequestFiled = "request_filed" v 1 <- Request(RequestEvent::Filed);
+    /// A request was granted, in full or in part.
+    RequestApproved = "request_approved" v 1 <- Request(RequestEvent::Approved);
+    /// A request was not granted.
+    RequestRejected = "request_rejected" v 1 <- Request(RequestEvent::Rejected);
+    /// A request was taken back.
+    RequestWithdrawn = "request_withdrawn" v 1 <- Request(RequestEvent::Withdrawn);
+    /// Nobody decided on a request in time.
+    RequestExpired = "request_expired" v 1 <- Request(RequestEvent::Expired);
+    /// A period ended and the next one began.
+    PeriodClosed = "period_closed" v 1 <- Period(PeriodEvent::Closed);
+    /// Allocations were granted again in a new period, or lapsed.
+    AllocationsRenewed = "allocations_renewed" v 1 <- Period(PeriodEvent::Renewed);
 }
 
 /// An event that no version of this program wrote, or that was damaged.
@@ -174,6 +194,7 @@ impl Event {
                 AllocationEvent::Suspended(e) => e.member_id,
                 AllocationEvent::Reactivated(e) => e.member_id,
             }),
+            Self::Request(event) => Some(event.member_id()),
             Self::Usage(event) => Some(match event {
                 UsageEvent::Debited(e) => e.member_id,
                 UsageEvent::HoldPlaced(e) => e.member_id,
@@ -182,6 +203,7 @@ impl Event {
                 UsageEvent::HoldExpired(e) => e.member_id,
                 UsageEvent::Refused(e) => e.member_id,
             }),
+            Self::Period(_) => None,
         }
     }
 
@@ -189,7 +211,7 @@ impl Event {
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceId> {
         match self {
-            Self::School(_) => None,
+            Self::School(_) | Self::Request(_) | Self::Period(_) => None,
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => Some(&e.service),
                 AllocationEvent::Transferred(e) => Some(&e.service),
@@ -212,6 +234,8 @@ impl Event {
     pub const fn cause(&self) -> Option<&Cause> {
         match self {
             Self::School(_) | Self::Usage(_) => None,
+            Self::Request(event) => event.cause(),
+            Self::Period(_) => Some(&Cause::PeriodRoll),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.cause.as_ref(),
                 AllocationEvent::Transferred(e) => e.cause.as_ref(),
@@ -225,7 +249,8 @@ impl Event {
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
-            Self::School(_) => None,
+            Self::School(_) | Self::Period(_) => None,
+            Self::Request(event) => event.reason(),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.reason,
                 AllocationEvent::Transferred(e) => Some(e.reason),

@@ -4,8 +4,10 @@ use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Line};
 use crate::catalog::Event;
 use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
+use crate::period;
 use crate::plan::{Catalogue, Quotas};
 use crate::refusal::Refusal;
+use crate::request::{self, RequestCommand};
 use crate::school::{self, School, SchoolCommand};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -25,7 +27,7 @@ pub struct Command {
 
 /// What can be asked, by noun.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "the large one is the hot one: a box would cost each debit"
 )]
@@ -34,6 +36,8 @@ pub enum Action {
     School(SchoolCommand),
     /// Of allocations.
     Allocation(AllocationCommand),
+    /// Of requests for units.
+    Request(RequestCommand),
     /// Of usage.
     Usage(UsageCommand),
 }
@@ -87,9 +91,11 @@ pub fn decide(
     command: &Command,
 ) -> Result<Vec<Fact>, Refusal> {
     let now = state.not_before_last(command.now);
+    let actor = command.actor;
     let events = match &command.action {
         Action::School(command) => school::decide(catalogue, state, now, command)?,
         Action::Allocation(command) => allocation::decide(catalogue, state, command)?,
+        Action::Request(command) => request::decide(catalogue, state, actor, now, command)?,
         Action::Usage(command) => return usage::decide(catalogue, state, now, command),
     };
     Ok(events
@@ -102,10 +108,18 @@ pub fn decide(
 }
 
 /// The first thing that nobody asks for, that has come about by `now` and is not recorded yet: a
-/// hold ran out, or one that closed left units with a member who is gone. Time never runs
-/// backwards here either. Ask again after taking it in, until there is none.
+/// hold or a request ran out, a period ended, an allocation was renewed or lapsed with it, or a hold
+/// that closed left units with a member who is gone. Time never runs backwards here either. Ask
+/// again after taking it in, until there is none.
+///
+/// In the order of time; of what comes about at the same instant, a hold comes before a request and
+/// both before the end of a period: what runs out at its very end does so in it. What a roll leaves
+/// to be told comes before anything else.
 #[must_use]
 pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
+    if let Some((key, fact)) = period::due_renewals(state) {
+        return Some(Due { key, fact });
+    }
     if let Some(event) = allocation::due(state) {
         return Some(Due {
             key: CommandKey::Consequence(state.head),
@@ -116,18 +130,29 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
         });
     }
     let now = state.not_before_last(now);
-    usage::due(state, now).map(|(hold_id, fact)| Due {
+    let hold = usage::due(state, now).map(|(hold_id, fact)| Due {
         key: CommandKey::HoldExpiry(hold_id),
         fact,
-    })
+    });
+    let request = request::due(state, now).map(|(request_id, fact)| Due {
+        key: CommandKey::RequestExpiry(request_id),
+        fact,
+    });
+    let roll = period::due_roll(state, now).map(|(key, fact)| Due { key, fact });
+    hold.into_iter()
+        .chain(request)
+        .chain(roll)
+        .min_by_key(|due| due.fact.occurred_at)
 }
 
 /// Takes one recorded event into the state.
 pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
         Event::School(event) => school::evolve(state, recorded.seq, event),
-        Event::Allocation(event) => allocation::evolve(state, event),
-        Event::Usage(event) => usage::evolve(state, event),
+        Event::Allocation(event) => allocation::evolve(state, recorded.seq, event),
+        Event::Request(event) => request::evolve(state, recorded.seq, event),
+        Event::Usage(event) => usage::evolve(state, recorded.recorded_at, event),
+        Event::Period(event) => period::evolve(state, recorded.seq, event),
     }
     state.head = recorded.seq;
     state.last_at = state.last_at.max(recorded.recorded_at);
@@ -176,6 +201,18 @@ pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
     })
 }
 
+/// The event that last changed what a command is about: the request that it closes, or else what
+/// the school bought and its own rules. Nothing when there is none that the actor may know of.
+#[must_use]
+pub fn version(state: &SchoolState, command: &Command) -> Option<Seq> {
+    match &command.action {
+        Action::Request(closing) => request::version(state, command.actor, closing),
+        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => {
+            state.school().ok().map(|school| school.version)
+        }
+    }
+}
+
 /// The accounts that an action is about.
 #[must_use]
 pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> Vec<AccountView> {
@@ -189,7 +226,7 @@ pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> 
         })
     };
     match action {
-        Action::School(_) => Vec::new(),
+        Action::School(_) | Action::Request(_) => Vec::new(),
         Action::Allocation(AllocationCommand::Apply { rows, .. }) => rows
             .iter()
             .filter_map(|row| view(row.member_id, &row.service))
@@ -212,7 +249,8 @@ impl Action {
             Self::School(command) => match command {
                 SchoolCommand::Register(_)
                 | SchoolCommand::SetSubscription(_)
-                | SchoolCommand::ChangeSettings(_) => None,
+                | SchoolCommand::ChangeSettings(_)
+                | SchoolCommand::CatchUp => None,
                 SchoolCommand::EnrolMember(enrol) => Some(enrol.member_id),
                 SchoolCommand::SetRole { member_id, .. }
                 | SchoolCommand::RemoveMember { member_id } => Some(*member_id),
@@ -226,6 +264,12 @@ impl Action {
                 }
                 AllocationCommand::Suspend { member_id, .. }
                 | AllocationCommand::Reactivate { member_id, .. } => Some(*member_id),
+            },
+            Self::Request(command) => match command {
+                RequestCommand::File(file) => Some(file.member_id),
+                RequestCommand::Approve(_)
+                | RequestCommand::Reject(_)
+                | RequestCommand::Withdraw(_) => None,
             },
             Self::Usage(command) => match command {
                 UsageCommand::Debit(debit) => Some(debit.member_id),

@@ -4,6 +4,8 @@ use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
+use crate::time::Timestamp;
+
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -30,6 +32,10 @@ uuid_newtype!(
 uuid_newtype!(
     /// Who issued a command: a person's or a service's subject.
     ActorId
+);
+uuid_newtype!(
+    /// A request for units; drawn at the edge.
+    RequestId
 );
 uuid_newtype!(
     /// The identity of an event inside its school, derived from its command (see [`CommandKey`]).
@@ -124,6 +130,17 @@ pub enum CommandKey {
     HoldClosing(Key),
     /// A hold's `id`, for its expiry, which nobody asks for.
     HoldExpiry(Key),
+    /// A request's id, for its expiry, which nobody asks for.
+    RequestExpiry(RequestId),
+    /// The instant at which a period ends, for its end, which nobody asks for.
+    PeriodRoll(Timestamp),
+    /// What came of allocations in a new period, which nobody asks for.
+    Renewals {
+        /// When the period begins.
+        period_start: Timestamp,
+        /// Which of the events that tell of it, from 0.
+        index: u32,
+    },
     /// What the event at this position leaves to be done, which nobody asks for.
     Consequence(Seq),
     /// A command that carries no key of its own; the edge drew this id for it.
@@ -144,6 +161,21 @@ impl CommandKey {
             Self::Hold(key) => ("hold", key.as_str()),
             Self::HoldClosing(key) => ("hold-closing", key.as_str()),
             Self::HoldExpiry(key) => ("hold-expiry", key.as_str()),
+            Self::RequestExpiry(request_id) => {
+                position = format_compact!("{request_id}");
+                ("request-expiry", position.as_str())
+            }
+            Self::PeriodRoll(end) => {
+                position = format_compact!("{end}");
+                ("period-roll", position.as_str())
+            }
+            Self::Renewals {
+                period_start,
+                index,
+            } => {
+                position = format_compact!("{period_start}/{index}");
+                ("renewals", position.as_str())
+            }
             Self::Consequence(seq) => {
                 position = format_compact!("{seq}");
                 ("consequence", position.as_str())

@@ -6,7 +6,7 @@
 //! random number, a database or a network: the same events and commands give the same answers
 //! everywhere, which is what lets anybody check the books.
 //!
-//! One folder per noun: [`school`], [`allocation`], [`usage`], [`period`]; in each the same files.
+//! One folder per noun: [`school`], [`allocation`], [`request`], [`usage`], [`period`]; in each the same files.
 
 pub mod actor;
 pub mod allocation;
@@ -17,6 +17,7 @@ pub mod period;
 pub mod plan;
 pub mod quantity;
 pub mod refusal;
+pub mod request;
 pub mod school;
 pub mod service;
 pub mod state;
@@ -26,7 +27,7 @@ pub mod usage;
 
 pub use actor::{Actor, Role};
 pub use decider::{Action, Command, Due, Fact, Recorded, decide, due, evolve, fold};
-pub use ids::{ActorId, CommandKey, EventId, Fingerprint, Key, MemberId, SchoolId, Seq};
+pub use ids::{ActorId, CommandKey, EventId, Fingerprint, Key, MemberId, RequestId, SchoolId, Seq};
 pub use period::Period;
 pub use plan::{Catalogue, Management, OrgType, Quotas, Tier};
 pub use quantity::{MicroUsd, Quota, Units};

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::ids::{Key, MemberId};
+use crate::ids::{Key, MemberId, RequestId};
 use crate::plan::{Catalogue, Management, Tier};
 use crate::quantity::{Quota, Units};
+use crate::request::RequestStatus;
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 
@@ -114,6 +115,55 @@ pub enum Refusal {
     HoldClosed {
         /// The id.
         hold_id: Key,
+    },
+    /// The school does not let teachers ask for more themselves.
+    #[error("the school's teachers do not ask for units themselves; a principal can ask for one")]
+    SelfServiceOff,
+    /// The member has a pending request for the service.
+    #[error(
+        "a request for {service} is pending; it is decided or withdrawn before another is filed"
+    )]
+    RequestPending {
+        /// The pending request.
+        request_id: RequestId,
+        /// The service that both ask for.
+        service: ServiceId,
+    },
+    /// There is no such request.
+    #[error("there is no request {request_id}")]
+    RequestNotFound {
+        /// The id.
+        request_id: RequestId,
+    },
+    /// The request is decided, taken back or expired, for ever.
+    #[error("request {request_id} is {status} and stays so")]
+    RequestClosed {
+        /// The id.
+        request_id: RequestId,
+        /// How it ended.
+        status: RequestStatus,
+    },
+    /// Somebody would decide on his own request.
+    #[error("nobody decides on his own request; somebody else does")]
+    OwnRequest {
+        /// The id.
+        request_id: RequestId,
+    },
+    /// More would be granted than was asked for.
+    #[error("{granted} units of {service} would be granted, {asked} were asked for")]
+    GrantAboveAsked {
+        /// Of which service.
+        service: ServiceId,
+        /// What the request asks for.
+        asked: Units,
+        /// What would be granted.
+        granted: Units,
+    },
+    /// A request names a service twice, by name or alias.
+    #[error("{service} is named twice; put its units together")]
+    RepeatedService {
+        /// Which.
+        service: ServiceId,
     },
 }
 

@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Line, Pool};
 use crate::ids::{Key, MemberId, Seq};
+use crate::period::Renewals;
 use crate::plan::Quotas;
 use crate::refusal::Refusal;
+use crate::request::Requests;
 use crate::school::{Leavers, Member, School, Standing};
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 use crate::usage::Holds;
 
-/// A school as its events have made it. Its size is bound by members × services + open holds.
+/// A school as its events have made it. Its size is bound by members × services (lines and
+/// pending requests) + open holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchoolState {
     /// The position of the last event taken in.
@@ -25,6 +28,8 @@ pub struct SchoolState {
     pub(crate) members: BTreeMap<MemberId, Member>,
     pub(crate) leavers: Leavers,
     pub(crate) holds: Holds,
+    pub(crate) requests: Requests,
+    pub(crate) renewals: Renewals,
 }
 
 impl Default for SchoolState {
@@ -37,6 +42,8 @@ impl Default for SchoolState {
             members: BTreeMap::new(),
             leavers: Leavers::default(),
             holds: Holds::default(),
+            requests: Requests::default(),
+            renewals: Renewals::default(),
         }
     }
 }
@@ -58,6 +65,14 @@ impl SchoolState {
     #[must_use]
     pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
         now.max(self.last_at)
+    }
+
+    /// The start of the closed period that `instant` lies in, or `None` when the current one has
+    /// begun by then: where usage counts that is told of now.
+    #[must_use]
+    pub fn closed_period_at(&self, instant: Timestamp) -> Option<Timestamp> {
+        let school = self.school.as_ref()?;
+        (instant < school.period.start).then(|| school.cycle.period_at(instant).start)
     }
 
     /// The registered school.
@@ -122,6 +137,12 @@ impl SchoolState {
         &self.holds
     }
 
+    /// The requests that wait for a decision.
+    #[must_use]
+    pub const fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
     /// Roughly how many bytes of memory the state takes, for a cache that has a bound.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -132,6 +153,10 @@ impl SchoolState {
             .values()
             .map(|member| member.lines.capacity())
             .sum();
-        1_024 + self.members.len() * MEMBER + lines * LINE + self.holds.weight()
+        1_024
+            + self.members.len() * MEMBER
+            + lines * LINE
+            + self.holds.weight()
+            + self.requests.weight()
     }
 }

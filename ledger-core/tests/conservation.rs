@@ -17,7 +17,7 @@ use ledger_core::{
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm};
 
-use steps::{Proxy, Shape, Step};
+use steps::{Pause, Proxy, Shape, Step};
 use support::laws::a_snapshot_is_the_state;
 use support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, School, service};
 
@@ -54,11 +54,18 @@ fn open(shape: &Shape) -> School {
 fn play(shape: &Shape, steps: Vec<Step>) -> School {
     let mut school = open(shape);
     let mut proxy = Proxy::default();
-    for Step { micros, act } in steps {
+    for Step { pause, by, act } in steps {
         let Some(action) = proxy.command(act) else {
             continue;
         };
-        school = school.after_micros(micros);
+        school = school.by(by);
+        school = match pause {
+            Pause::For(micros) => school.after_micros(micros),
+            Pause::UntilTheEnd(micros) => {
+                let end = school.state.school().expect("it is registered").period.end;
+                school.at(end).after_micros(micros)
+            }
+        };
         school.catch_up_with_time();
         nothing_is_due_any_more(&school);
         let events_before = school.log.len();
@@ -90,16 +97,26 @@ fn closed_by(action: &Action) -> Option<String> {
             UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => None,
+        | Action::Allocation(_)
+        | Action::Request(_) => None,
     }
 }
 
-/// No hold is open at or after the instant at which it runs out, and who left holds nothing that
-/// he did not use.
+/// The period has not ended, no hold is open and no request pending at or after the instant at which
+/// it runs out, and who
+/// left holds nothing that he did not use.
 fn nothing_is_due_any_more(school: &School) {
     let now = school.state.not_before_last(school.now());
+    let period = school.state.school().expect("it is registered").period;
+    assert!(
+        period.start <= now && now < period.end,
+        "{now} is not in it"
+    );
     for (hold_id, hold) in school.state.holds().iter() {
         assert!(now < hold.expires_at, "{hold_id} is open at {now}");
+    }
+    for (request_id, request) in school.state.requests().iter() {
+        assert!(now < request.expires_at, "{request_id} is pending at {now}");
     }
     for (id, member) in school.state.members() {
         if member.standing == Standing::Removed {

@@ -17,7 +17,8 @@ use uuid::Uuid;
 use support::commands::{Ask, add, debit, go_to, hold, release, remove, settle};
 use support::events::short;
 use support::laws::a_snapshot_is_the_state;
-use support::{ADA, Amount, BEN, School, at, key, start, units};
+use support::requests::{ASKED, approve, ask, file};
+use support::{ADA, Amount, BEN, CLAUDE, School, at, key, start, units};
 
 mod instants {
     use super::*;
@@ -193,6 +194,17 @@ mod identities {
             CommandKey::Hold(key("1")),
             CommandKey::HoldClosing(key("1")),
             CommandKey::HoldExpiry(key("1")),
+            CommandKey::RequestExpiry(ASKED),
+            CommandKey::PeriodRoll(start()),
+            CommandKey::PeriodRoll(start().plus_seconds(1)),
+            CommandKey::Renewals {
+                period_start: start(),
+                index: 0,
+            },
+            CommandKey::Renewals {
+                period_start: start(),
+                index: 1,
+            },
             CommandKey::Consequence(Seq(1)),
             CommandKey::Consequence(Seq(2)),
             CommandKey::Fresh(Uuid::from_u128(1)),
@@ -215,6 +227,18 @@ mod identities {
         );
         let returned = CommandKey::Consequence(Seq(42)).first_event_id();
         assert_eq!(returned.to_string(), "26e0fa02-8ace-576c-a3b4-fbb1bbed5316");
+        let ran_out = CommandKey::RequestExpiry(ASKED).first_event_id();
+        assert_eq!(ran_out.to_string(), "abea3b8e-b471-5910-b70c-81baa9118ac9");
+        let roll = CommandKey::PeriodRoll(at("2026-12-01T05:00:00Z")).first_event_id();
+        assert_eq!(roll.to_string(), "c878e7f1-2d59-5619-be09-238a63fe91f6");
+        let renewals = CommandKey::Renewals {
+            period_start: at("2026-12-01T05:00:00Z"),
+            index: 2,
+        };
+        assert_eq!(
+            renewals.first_event_id().to_string(),
+            "7bc37fa8-0bb2-5353-8352-1375fb327297"
+        );
         assert_eq!(Fingerprint::of(b"{}").0, 4_905_387_166_444_775_306);
         let drawn = Uuid::from_u128(7);
         assert_eq!(CommandKey::Fresh(drawn).first_event_id(), EventId(drawn));
@@ -226,6 +250,8 @@ mod identities {
         assert_eq!(named(debit(ADA, 1).action()), Some(ADA));
         assert_eq!(named(add(ADA, 1).action()), Some(ADA));
         assert_eq!(named([add(ADA, 1), add(BEN, 1)].action()), None);
+        assert_eq!(named(file(ask(ADA, &[(CLAUDE, 1)])).action()), Some(ADA));
+        assert_eq!(named(approve(ASKED).action()), None);
         assert_eq!(named(settle("h", 1).action()), None);
         assert_eq!(named(go_to(Tier::Pro).action()), None);
     }

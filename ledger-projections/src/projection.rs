@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::error::ApplyError;
-use crate::{balance, history, roster, usage};
+use crate::{balance, history, requests, roster, usage};
 
 /// The name of a read model: the question that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,13 +21,21 @@ pub enum ProjectionName {
     Balance,
     /// Who changed what, why, from what to what?
     History,
+    /// Who asks for what, and what became of it?
+    Requests,
     /// How much, when, by whom, of what, at what cost?
     Usage,
 }
 
 impl ProjectionName {
     /// Every read model.
-    pub const ALL: [Self; 4] = [Self::Roster, Self::Balance, Self::History, Self::Usage];
+    pub const ALL: [Self; 5] = [
+        Self::Roster,
+        Self::Balance,
+        Self::History,
+        Self::Requests,
+        Self::Usage,
+    ];
 
     /// The word in columns, metrics and commands.
     #[must_use]
@@ -36,6 +44,7 @@ impl ProjectionName {
             Self::Roster => "roster",
             Self::Balance => "balance",
             Self::History => "history",
+            Self::Requests => "requests",
             Self::Usage => "usage",
         }
     }
@@ -49,7 +58,7 @@ impl std::fmt::Display for ProjectionName {
 
 /// The text names no read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such read model; there are roster, balance, history and usage")]
+#[error("there is no such read model; there are roster, balance, history, requests and usage")]
 pub struct UnknownProjection;
 
 impl std::str::FromStr for ProjectionName {
@@ -119,6 +128,7 @@ impl Registry {
             Arc::new(roster::Roster),
             Arc::new(balance::Balance),
             Arc::new(history::History),
+            Arc::new(requests::Requests),
             Arc::new(usage::Usage),
         ])
     }

@@ -61,6 +61,7 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
     sqlx::raw_sql(
         "UPDATE balance_pool SET used = used + 1; DELETE FROM balance_line;
          UPDATE usage_rollup SET requests = 7; DELETE FROM roster_member;
+         UPDATE request SET status = 'granted';
          UPDATE history_entry SET cause = 'a mistake', seq = seq + 100000",
     )
     .execute(&db.admin)
@@ -83,6 +84,7 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
         "balance_line",
         "balance_hold",
         "history_entry",
+        "request",
         "usage_calendar",
         "usage_rollup",
     ] {

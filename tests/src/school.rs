@@ -91,6 +91,12 @@ pub fn reason() -> FreeText {
 /// A debit of one call.
 #[must_use]
 pub fn debit(id: &str, member_id: MemberId, n: i64) -> Request {
+    debit_at(now(), id, member_id, n)
+}
+
+/// The same at a given instant.
+#[must_use]
+pub fn debit_at(at: Timestamp, id: &str, member_id: MemberId, n: i64) -> Request {
     let id = key(id);
     let debit = Debit {
         id: id.clone(),
@@ -100,7 +106,8 @@ pub fn debit(id: &str, member_id: MemberId, n: i64) -> Request {
         occurred_at: None,
         call: CallFacts::default(),
     };
-    request(
+    request_at(
+        at,
         CommandKey::Debit(id),
         Action::Usage(UsageCommand::Debit(debit)),
     )
@@ -161,19 +168,30 @@ pub fn release(at: Timestamp, id: &str) -> Request {
 /// Sets a member's allocation.
 #[must_use]
 pub fn allocate(member_id: MemberId, n: i64) -> Request {
+    allocate_at(now(), member_id, n, None)
+}
+
+/// The same at a given instant, with or without renewal.
+#[must_use]
+pub fn allocate_at(
+    at: Timestamp,
+    member_id: MemberId,
+    n: i64,
+    auto_renew: Option<bool>,
+) -> Request {
     let row = AllocationRow {
         member_id,
         service: CLAUDE.to_owned(),
         change: Change::Set(Quota::Finite(units(n))),
         priority: None,
-        auto_renew: None,
+        auto_renew,
     };
     let command = AllocationCommand::Apply {
         rows: vec![row],
         reason: reason(),
         as_batch: false,
     };
-    request(fresh(), Action::Allocation(command))
+    request_at(at, fresh(), Action::Allocation(command))
 }
 
 /// Registers a k12 school with `total` units.
@@ -230,6 +248,19 @@ impl School {
     /// # Panics
     /// When the writer refuses.
     pub async fn register(writer: &Writer, total: i64, members: usize, allocated: i64) -> Self {
+        Self::register_at(now(), writer, total, (members, allocated, None)).await
+    }
+
+    /// The same at a given instant, with allocations that renew or do not.
+    ///
+    /// # Panics
+    /// When the writer refuses.
+    pub async fn register_at(
+        at: Timestamp,
+        writer: &Writer,
+        total: i64,
+        (members, allocated, auto_renew): (usize, i64, Option<bool>),
+    ) -> Self {
         let id = SchoolId(Uuid::now_v7());
         let settings = ChangeSettings {
             member_cap: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
@@ -238,15 +269,18 @@ impl School {
         };
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
         let mut requests = vec![
-            register(total),
-            request(
+            request_at(at, fresh(), register(total).command.action),
+            request_at(
+                at,
                 fresh(),
                 Action::School(SchoolCommand::ChangeSettings(settings)),
             ),
         ];
         for member in &members {
-            requests.push(enrol(*member, Role::Teacher, &[]));
-            requests.push(allocate(*member, allocated));
+            let mut enrol = enrol(*member, Role::Teacher, &[]);
+            enrol.command.now = at;
+            requests.push(enrol);
+            requests.push(allocate_at(at, *member, allocated, auto_renew));
         }
         for answer in writer
             .submit_all(id, requests)

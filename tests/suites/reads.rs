@@ -129,6 +129,7 @@ async fn a_read_waits_for_what_it_must_know_and_shows_its_caller_his_own_writes(
         "/balance",
         "/members",
         "/history",
+        "/requests",
         "/usage",
         "/events",
         "/stream",

@@ -61,7 +61,11 @@ async fn a_thousand_refusals_of_a_minute_are_one_event() {
                 assert_eq!(recorded.occurred_at, refused.minute);
                 Some(told(refused))
             }
-            Event::School(_) | Event::Allocation(_) | Event::Usage(_) => None,
+            Event::School(_)
+            | Event::Allocation(_)
+            | Event::Request(_)
+            | Event::Usage(_)
+            | Event::Period(_) => None,
         })
         .collect();
     let mut expected = vec![

@@ -5,6 +5,7 @@ use ledger_store::DatabaseRole;
 use ledger_tests::books;
 use ledger_tests::postgres::{Postgres, number, role};
 use ledger_tests::server::{HttpSchool, Server};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 use uuid::Uuid;
 
@@ -104,6 +105,9 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
         for (n, member) in school.members.iter().enumerate() {
             let debit = school.debit(&format!("{id}{n}"), *member, 1);
             let _ = proxy.post(&school.path("/debits"), debit).await.ok();
+            let teacher = server.person(Role::Teacher, Some(school.id), *member);
+            let ask = json!({"units": {"claude_messages": 1}, "justification": "for the test"});
+            let _ = teacher.post(&school.path("/requests"), ask).await.ok();
         }
     }
     let superuser = postgres.superuser().await;
@@ -168,6 +172,7 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
         "balance_line",
         "balance_member",
         "history_entry",
+        "request",
         "usage_rollup",
     ] {
         let others = format!("{table} WHERE member_id IS DISTINCT FROM '{me}'");
@@ -181,6 +186,7 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
     for table in [
         "event",
         "history_entry",
+        "request",
         "usage_rollup",
         "free_text",
         "member_directory",
@@ -236,7 +242,13 @@ async fn by_http_everybody_reads_his_own_and_nothing_else() {
     }
     let proxy = server.as_role(Role::Proxy, Some(school.id));
     let _ = proxy.get(&mine).await.ok();
-    for path in ["/history", "/events", "/usage?granularity=day", "/members"] {
+    for path in [
+        "/history",
+        "/requests",
+        "/events",
+        "/usage?granularity=day",
+        "/members",
+    ] {
         assert_eq!(
             proxy.get(&school.path(path)).await.problem(),
             "forbidden",

@@ -1,6 +1,7 @@
-use ledger_core::allocation::{Line, Priority, ROWS_MAX};
+use ledger_core::allocation::{Priority, ROWS_MAX};
 use ledger_core::{MemberId, Quota, ServiceId, Units};
 use ledger_projections::balance::holdings::Holding;
+use ledger_projections::balance::read::LineBalance;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -220,18 +221,29 @@ fn how_a_table_is_laid_out_makes_no_other_request() {
     assert_ne!(by_external_id, one);
 }
 
+/// A line of which nothing is gone.
+fn line(service: &str, allocated: Quota) -> LineBalance {
+    LineBalance {
+        service: ServiceId::new(service).unwrap(),
+        allocated,
+        used: Units::ZERO,
+        held: Units::ZERO,
+        available: allocated,
+        priority: Priority::Normal,
+        auto_renew: false,
+    }
+}
+
 #[test]
 fn a_written_line_is_as_documented() {
     let holding = Holding {
         member_id: MemberId(ADA.parse().unwrap()),
         external_id: Some("+27821234".to_owned()),
         display_name: Some("=cmd|' /C calc'!A0, \"x\"".to_owned()),
-        service: ServiceId::new("claude_messages").unwrap(),
-        line: Line {
-            allocated: Quota::Unlimited,
+        line: LineBalance {
             used: Units::new(3).unwrap(),
             auto_renew: true,
-            ..Line::default()
+            ..line("claude_messages", Quota::Unlimited)
         },
     };
     let rows = write::rows(&[holding]).unwrap();
@@ -259,12 +271,10 @@ prop_compose! {
             member_id: MemberId(Uuid::from_u128(member)),
             external_id,
             display_name,
-            service: ServiceId::new(&service).unwrap(),
-            line: Line {
-                allocated: units.map_or(Quota::Unlimited, |n| Units::new(n).unwrap().into()),
+            line: LineBalance {
                 priority,
                 auto_renew,
-                ..Line::default()
+                ..line(&service, units.map_or(Quota::Unlimited, |n| Units::new(n).unwrap().into()))
             },
         }
     }
@@ -278,7 +288,7 @@ proptest! {
         prop_assert_eq!(table.rows.len(), holdings.len());
         for (row, holding) in table.rows.iter().zip(&holdings) {
             prop_assert_eq!(&row.holder, &Holder::Member(holding.member_id));
-            prop_assert_eq!(&row.service.0, holding.service.as_str());
+            prop_assert_eq!(&row.service.0, holding.line.service.as_str());
             prop_assert_eq!(row.units.0, holding.line.allocated);
             prop_assert_eq!(row.priority, Some(holding.line.priority));
             prop_assert_eq!(row.auto_renew, Some(holding.line.auto_renew));

@@ -42,7 +42,7 @@ fn write_cell(
         Column::MemberId => text(Some(&holding.member_id.to_string())),
         Column::ExternalId => text(holding.external_id.as_deref()),
         Column::DisplayName => text(holding.display_name.as_deref()),
-        Column::Service => text(Some(holding.service.as_str())),
+        Column::Service => text(Some(line.service.as_str())),
         Column::Units => writer.write_field(line.allocated.to_string()),
         Column::Priority => writer.write_field(line.priority.as_str()),
         Column::AutoRenew => writer.write_field(line.auto_renew.to_string()),

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::cache::ExpiringCache;
-use super::credential::{Credential, CredentialId};
+use super::credential::{Credential, CredentialId, Tenancy};
 use super::error::AuthError;
 
 /// How long an answer is kept: an external id that is taken away works this long.
@@ -63,6 +63,27 @@ impl MemberDirectory {
             }
         };
         member.ok_or(AuthError::MemberNotFound)
+    }
+
+    /// The member of `school` that the caller is, if he is one: who decides for others may be one.
+    ///
+    /// # Errors
+    /// [`AuthError::Database`].
+    pub async fn member_if_any(
+        &self,
+        credential: &Credential,
+        school: SchoolId,
+        now: Timestamp,
+    ) -> Result<Option<MemberId>, AuthError> {
+        // Who may enter all schools is another member in each: what is known of him is of none.
+        if credential.tenancy == Tenancy::AllSchools {
+            return self.find(school, &credential.subject).await;
+        }
+        match self.member(credential, school, now).await {
+            Ok(member) => Ok(Some(member)),
+            Err(AuthError::MemberNotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn find(&self, school: SchoolId, subject: &str) -> Result<Option<MemberId>, AuthError> {

@@ -66,7 +66,7 @@ impl<T> Written<T> {
         self
     }
 
-    /// Says which version of the school the write left.
+    /// Says which version of what it is about the write left.
     #[must_use]
     pub const fn versioned(mut self, version: Seq) -> Self {
         self.version = Some(version);

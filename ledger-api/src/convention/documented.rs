@@ -83,6 +83,13 @@ pub struct ProblemDocument {
     resets_at: Option<Value>,
     /// Which hold.
     hold_id: Option<String>,
+    /// Which request.
+    request_id: Option<String>,
+    /// How the request ended.
+    request_status: Option<String>,
+    /// What would be granted.
+    #[schema(value_type = Option<schema::Units>)]
+    granted: Option<Value>,
     /// The present version.
     #[schema(value_type = Option<schema::Seq>)]
     version: Option<Value>,

@@ -65,6 +65,9 @@ impl IdempotencyKey {
             | CommandKey::Hold(_)
             | CommandKey::HoldClosing(_)
             | CommandKey::HoldExpiry(_)
+            | CommandKey::RequestExpiry(_)
+            | CommandKey::PeriodRoll(_)
+            | CommandKey::Renewals { .. }
             | CommandKey::Consequence(_) => Uuid::now_v7(),
         }
     }

@@ -57,7 +57,7 @@ pub struct Issue {
     pub beside: Beside,
     /// Decide and answer, append nothing.
     pub dry_run: bool,
-    /// The version of the school that it was decided on.
+    /// The version, of the request or the school, that it was decided on.
     pub if_version: Option<Seq>,
 }
 

@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use ledger_core::request::Urgency;
 use ledger_core::{MemberId, Seq};
+use ledger_projections::requests::read::RequestPosition;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -97,6 +99,26 @@ cursors! {
     SeqCursor(Seq) = 11,
         |bytes: [u8; 8]| Self(Seq(i64::from_be_bytes(bytes) & i64::MAX)),
         |seq| seq.0.to_be_bytes();
+    /// Where a list of requests goes on: after this place in it.
+    RequestCursor(RequestPosition) = 12,
+        |[urgency, filed @ ..]: [u8; 9]| Self(RequestPosition {
+            urgency: match urgency {
+                0 => Urgency::High,
+                1 => Urgency::Normal,
+                2.. => Urgency::Low,
+            },
+            filed: Seq(i64::from_be_bytes(filed) & i64::MAX),
+        }),
+        |at| {
+            let mut bytes = [0; 9];
+            bytes[0] = match at.urgency {
+                Urgency::High => 0,
+                Urgency::Normal => 1,
+                Urgency::Low => 2,
+            };
+            bytes[1..].copy_from_slice(&at.filed.0.to_be_bytes());
+            bytes
+        };
 }
 
 /// A page of a list, whose `next` also stands in a `Link` header (RFC 8288).
@@ -150,6 +172,12 @@ mod tests {
             serde_json::from_str::<SeqCursor>(&seq).unwrap(),
             SeqCursor(Seq(258))
         );
+        let at = RequestCursor(RequestPosition {
+            urgency: Urgency::Normal,
+            filed: Seq(258),
+        });
+        let text = serde_json::to_string(&at).unwrap();
+        assert_eq!(serde_json::from_str::<RequestCursor>(&text).unwrap(), at);
         for any in ["-----------", "___________", "AAAAAAAAAAB"] {
             let read: SeqCursor = serde_json::from_value(any.into()).unwrap();
             assert!(read.0 >= Seq::ZERO, "{any}");

@@ -58,6 +58,16 @@ pub struct AllocationPath {
     pub service: ServiceName,
 }
 
+/// A path that names a request for units.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct RequestPath {
+    /// The school.
+    pub school: Uuid,
+    /// The request.
+    pub request: Uuid,
+}
+
 /// A path that names a hold.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

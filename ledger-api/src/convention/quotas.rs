@@ -1,7 +1,10 @@
-//! Quotas as callers write them: a number of units or `"unlimited"`, alone or by service.
+//! Quotas as callers write them: a number of units or `"unlimited"`, alone or by service; and
+//! units by service.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use ledger_core::{Catalogue, Quota, ServiceId, Units};
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
@@ -11,7 +14,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::schema;
-use super::values::ServiceName;
+use super::values::{ServiceName, SomeUnits};
 use super::whole_number::WholeNumber;
 use crate::limits::SERVICES_MAX;
 use crate::problem::Problem;
@@ -79,17 +82,54 @@ impl ToSchema for QuotaValue {
     }
 }
 
-/// Quotas by service, each service once, by name or alias.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QuotasByService(Vec<(ServiceName, QuotaValue)>);
+/// What can stand beside a service's name.
+pub trait OfService: Copy {
+    /// As a command takes it.
+    type Core;
 
-impl QuotasByService {
-    /// The quotas as a command takes them.
+    /// As a command takes it.
+    fn core(self) -> Self::Core;
+}
+
+impl OfService for QuotaValue {
+    type Core = Quota;
+
+    fn core(self) -> Quota {
+        self.0
+    }
+}
+
+impl OfService for SomeUnits {
+    type Core = Units;
+
+    fn core(self) -> Units {
+        self.0
+    }
+}
+
+/// Quotas by service, each service once, by name or alias.
+pub type QuotasByService = ByService<QuotaValue>;
+
+/// Units by service, each more than none, each service once, by name or alias.
+pub type UnitsByService = ByService<SomeUnits>;
+
+/// Something for each of some services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByService<V>(Vec<(ServiceName, V)>);
+
+impl<V> Default for ByService<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<V: OfService> ByService<V> {
+    /// The services as a command takes them.
     ///
     /// # Errors
     /// [`crate::problem::Code::InvalidRequest`] when a service stands there by its name and by an
     /// alias: nobody could say which of the two is meant.
-    pub fn into_named(self, catalogue: &Catalogue) -> Result<Vec<(String, Quota)>, Problem> {
+    pub fn into_named(self, catalogue: &Catalogue) -> Result<Vec<(String, V::Core)>, Problem> {
         let mut seen: BTreeSet<&ServiceId> = BTreeSet::new();
         for (name, _) in &self.0 {
             // A service that is not known is for the command to refuse.
@@ -99,50 +139,51 @@ impl QuotasByService {
                 return Err(Problem::invalid(format!("{service} is named twice")));
             }
         }
-        let named = self.0.into_iter().map(|(name, quota)| (name.0, quota.0));
+        let named = self.0.into_iter();
+        let named = named.map(|(name, value)| (name.0, value.core()));
         Ok(named.collect())
     }
 }
 
-impl Serialize for QuotasByService {
+impl<V: Serialize> Serialize for ByService<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // In one order, whatever order they were sent in: it is a part of the fingerprint.
         let mut sorted: Vec<_> = self.0.iter().collect();
         sorted.sort_by(|(one, _), (other, _)| one.0.cmp(&other.0));
-        serializer.collect_map(sorted.into_iter().map(|(name, quota)| (name, quota)))
+        serializer.collect_map(sorted.into_iter().map(|(name, value)| (name, value)))
     }
 }
 
-impl<'de> Deserialize<'de> for QuotasByService {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for ByService<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ByServiceVisitor)
+        deserializer.deserialize_map(ByServiceVisitor(PhantomData))
     }
 }
 
-struct ByServiceVisitor;
+struct ByServiceVisitor<V>(PhantomData<V>);
 
-impl<'de> Visitor<'de> for ByServiceVisitor {
-    type Value = QuotasByService;
+impl<'de, V: Deserialize<'de>> Visitor<'de> for ByServiceVisitor<V> {
+    type Value = ByService<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of quotas by service")
+        f.write_str("an object of amounts by service")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<QuotasByService, A::Error> {
-        let mut quotas: Vec<(ServiceName, QuotaValue)> = Vec::new();
-        while let Some((name, quota)) = map.next_entry::<ServiceName, QuotaValue>()? {
-            if quotas.len() == SERVICES_MAX {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByService<V>, A::Error> {
+        let mut values: Vec<(ServiceName, V)> = Vec::new();
+        while let Some((name, value)) = map.next_entry::<ServiceName, V>()? {
+            if values.len() == SERVICES_MAX {
                 return Err(A::Error::invalid_length(
                     SERVICES_MAX + 1,
                     &"fewer services",
                 ));
             }
-            if quotas.iter().any(|(known, _)| *known == name) {
+            if values.iter().any(|(known, _)| *known == name) {
                 return Err(A::Error::custom(format_args!("{} is named twice", name.0)));
             }
-            quotas.push((name, quota));
+            values.push((name, value));
         }
-        Ok(QuotasByService(quotas))
+        Ok(ByService(values))
     }
 }
 
@@ -163,9 +204,34 @@ impl PartialSchema for QuotasByService {
 }
 
 impl ToSchema for QuotasByService {
+    fn name() -> Cow<'static, str> {
+        "QuotasByService".into()
+    }
+
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push((schema::Quota::name().into_owned(), schema::Quota::schema()));
         schema::Quota::schemas(schemas);
+    }
+}
+
+impl PartialSchema for UnitsByService {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "Units by service, by its name or an alias, each service once.",
+            ))
+            .property_names(Some(ServiceName::schema()))
+            .additional_properties(Some(SomeUnits::schema()))
+            .min_properties(Some(1))
+            .max_properties(Some(SERVICES_MAX))
+            .into()
+    }
+}
+
+impl ToSchema for UnitsByService {
+    fn name() -> Cow<'static, str> {
+        "UnitsByService".into()
     }
 }
 

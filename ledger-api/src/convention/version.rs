@@ -1,5 +1,6 @@
-//! `ETag` and `If-Match` (RFC 9110 §8.8.3, §13.1.1) on what a school bought and its own rules: who
-//! changes them says which version he decided on, and is told when it is not the present one.
+//! `ETag` and `If-Match` (RFC 9110 §8.8.3, §13.1.1) on what is decided: requests, what a school
+//! bought and its own rules. Who decides says on which version, and is told when it is not the
+//! present one.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -42,8 +43,8 @@ impl IntoParams for IfMatch {
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(
-                "The ETag of the school that the change was decided on; 412 when another change \
-                 came in between.",
+                "The ETag of what is decided on (the request; the school, for what it bought and its \
+                 rules); 412 when it was changed in between.",
             ))
             .schema(Some(tag));
         vec![parameter.build()]

@@ -2,6 +2,7 @@
 
 use ledger_core::allocation::Priority as CorePriority;
 use ledger_core::catalog::Kind;
+use ledger_core::request::{RequestStatus as CoreRequestStatus, Urgency as CoreUrgency};
 use ledger_core::school::Standing as CoreStanding;
 use ledger_core::{
     Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole, Tier as CoreTier,
@@ -54,6 +55,10 @@ documented! {
     Priority = words(
         [CorePriority::Low, CorePriority::Normal, CorePriority::High].map(CorePriority::as_str)
     );
+    /// How soon units are needed.
+    Urgency = words([CoreUrgency::Low, CoreUrgency::Normal, CoreUrgency::High].map(CoreUrgency::as_str));
+    /// How it stands with a request; all but `pending` are final.
+    RequestStatus = words(CoreRequestStatus::ALL.map(CoreRequestStatus::as_str));
     /// Whether a member may use what he holds, or left.
     Standing = words(
         [CoreStanding::Active, CoreStanding::Suspended, CoreStanding::Removed]
@@ -77,6 +82,26 @@ documented! {
     MicroUsd = schema::whole(0, i64::MAX);
     /// Any value: what it is depends on the event's type.
     AnyValue = ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue);
+}
+
+/// Units of some services, each more than none.
+#[derive(Debug)]
+pub struct UnitsOfServices;
+
+impl PartialSchema for UnitsOfServices {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("Units by service."))
+            .additional_properties(Some(Ref::from_schema_name(schema::Units::name())))
+            .into()
+    }
+}
+
+impl ToSchema for UnitsOfServices {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((schema::Units::name().into_owned(), schema::Units::schema()));
+    }
 }
 
 /// Units by service.

@@ -44,6 +44,10 @@ codes! {
     MemberSuspended = "member-suspended" FORBIDDEN "The member is suspended";
     /// The plan does not include this.
     PlanRequired = "plan-required" FORBIDDEN "The school's plan does not include this";
+    /// Teachers of this school do not ask for units themselves.
+    SelfServiceOff = "self-service-off" FORBIDDEN "Teachers do not ask for units themselves";
+    /// Somebody would decide on his own request.
+    OwnRequest = "own-request" FORBIDDEN "Nobody decides on his own request";
     /// No such path.
     NotFound = "not-found" NOT_FOUND "There is nothing here";
     /// No such school, or not for this credential.
@@ -52,6 +56,10 @@ codes! {
     MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
     /// No such hold.
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
+    /// No such request for units.
+    RequestNotFound = "request-not-found" NOT_FOUND "There is no such request";
+    /// No such billing period.
+    PeriodNotFound = "period-not-found" NOT_FOUND "There is no such period";
     /// No such API key.
     ApiKeyNotFound = "api-key-not-found" NOT_FOUND "There is no such API key";
     /// The path has no such method.
@@ -68,6 +76,10 @@ codes! {
     IndividualIsOneMember = "individual-is-one-member" CONFLICT "An individual school has one member";
     /// The hold is closed.
     HoldClosed = "hold-closed" CONFLICT "The hold is closed already";
+    /// The member has a pending request for the service.
+    RequestPending = "request-pending" CONFLICT "A request for the service is pending";
+    /// The request was approved, rejected or withdrawn, or expired.
+    RequestClosed = "request-closed" CONFLICT "The request is closed already";
     /// Members hold allocations.
     AllocationsOutstanding = "allocations-outstanding" CONFLICT "Members still hold allocations";
     /// There are as many API keys as there may be.
@@ -88,6 +100,8 @@ codes! {
     PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "The pool does not reach";
     /// More than one member may hold.
     MemberCapExceeded = "member-cap-exceeded" UNPROCESSABLE_ENTITY "A member may not hold as much";
+    /// More than the request asks for.
+    GrantAboveAsked = "grant-above-asked" UNPROCESSABLE_ENTITY "Less was asked for";
     /// Less than is used and held.
     AllocationBelowUsage = "allocation-below-usage" UNPROCESSABLE_ENTITY "More is used and held";
     /// A total below what is used and held.

@@ -56,6 +56,9 @@ impl From<Refusal> for Problem {
             Refusal::NothingAsked | Refusal::TransferToSelf | Refusal::RepeatedRow => {
                 plain(Code::InvalidRequest)
             }
+            Refusal::RepeatedService { service } => {
+                plain(Code::InvalidRequest).with("service", service.as_str())
+            }
             Refusal::Rows(rows) => {
                 let errors: Vec<Value> = rows
                     .into_iter()
@@ -77,6 +80,30 @@ impl From<Refusal> for Problem {
             Refusal::HoldClosed { hold_id } => {
                 plain(Code::HoldClosed).with("hold_id", Key::as_str(&hold_id))
             }
+            Refusal::SelfServiceOff => plain(Code::SelfServiceOff),
+            Refusal::RequestPending {
+                request_id,
+                service,
+            } => plain(Code::RequestPending)
+                .with("request_id", request_id.to_string())
+                .with("service", service.as_str()),
+            Refusal::RequestNotFound { request_id } => {
+                plain(Code::RequestNotFound).with("request_id", request_id.to_string())
+            }
+            Refusal::RequestClosed { request_id, status } => plain(Code::RequestClosed)
+                .with("request_id", request_id.to_string())
+                .with("request_status", status.as_str()),
+            Refusal::OwnRequest { request_id } => {
+                plain(Code::OwnRequest).with("request_id", request_id.to_string())
+            }
+            Refusal::GrantAboveAsked {
+                service,
+                asked,
+                granted,
+            } => plain(Code::GrantAboveAsked)
+                .with("service", service.as_str())
+                .with("asked", asked.get())
+                .with("granted", granted.get()),
         }
     }
 }

@@ -3,13 +3,15 @@
 use axum::extract::State;
 use ledger_core::Refusal;
 use ledger_core::school::Standing;
+use ledger_projections::balance::closed::{self, KnownPeriod};
 use ledger_projections::balance::read::{MemberBalance, SchoolBalance};
-use ledger_projections::{ProjectionName, balance};
+use ledger_projections::{ProjectionName, TenantRead, balance};
 use utoipa::ToSchema;
 
 use crate::auth::{Allowed, AllowedMember, ReadBalance, ReadMemberBalance};
 use crate::convention::{
-    MemberPath, Now, PeriodAnswer, Query, SchoolPath, begin_read, problems, query, schema, words,
+    Day, MemberPath, Now, PeriodAnswer, Query, SchoolPath, begin_balance_read, no_period_of,
+    problems, query, require_known, schema, words,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -115,10 +117,15 @@ pub struct LineDocument {
 
 query! {
     /// How a balance is read.
-    BalanceQuery {}
+    BalanceQuery {
+        /// The balance of the billing period that this day of the school's time zone lies in; that
+        /// of now when not given. What was held as the period closed settles into it later.
+        period: Day,
+    }
 }
 
-problems!(MemberBalanceProblems: MemberNotFound);
+problems!(SchoolBalanceProblems: PeriodNotFound);
+problems!(MemberBalanceProblems: MemberNotFound, PeriodNotFound);
 
 /// Reads what the school has, has given and has used in its period.
 #[utoipa::path(
@@ -126,7 +133,10 @@ problems!(MemberBalanceProblems: MemberNotFound);
     path = "/v1/schools/{school}/balance",
     tag = "reads",
     params(SchoolPath, BalanceQuery),
-    responses((status = 200, description = "The balance.", body = SchoolBalanceDocument)),
+    responses(
+        (status = 200, description = "The balance.", body = SchoolBalanceDocument),
+        SchoolBalanceProblems,
+    ),
 )]
 pub async fn read_school_balance(
     allowed: Allowed<ReadBalance>,
@@ -135,9 +145,11 @@ pub async fn read_school_balance(
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<SchoolBalance>, Problem> {
     let (caller, viewer) = (&allowed.credential, allowed.viewer());
-    let name = ProjectionName::Balance;
-    let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
-    let balance = balance::read::school(&mut read, now).await?;
+    let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
+    let balance = match period(&mut read, query.period).await? {
+        KnownPeriod::Current => balance::read::school(&mut read, now).await?,
+        KnownPeriod::Closed(period) => closed::school(&mut read, period, now).await?,
+    };
     read.finish().await?;
     Ok(axum::Json(balance.ok_or(Refusal::SchoolNotFound)?))
 }
@@ -160,13 +172,27 @@ pub async fn read_member_balance(
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<MemberBalance>, Problem> {
     let (caller, viewer) = (&allowed.credential, allowed.viewer);
-    let name = ProjectionName::Balance;
-    let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
-    let balance = balance::read::member(&mut read, allowed.member, now).await?;
+    let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
+    let (member, period) = (allowed.member, period(&mut read, query.period).await?);
+    let balance = match period {
+        KnownPeriod::Current => balance::read::member(&mut read, member, now).await?,
+        KnownPeriod::Closed(period) => closed::member(&mut read, member, period, now).await?,
+    };
     read.finish().await?;
     let present = balance.filter(|balance| balance.status != Standing::Removed);
     let member_id = Some(allowed.member);
     Ok(axum::Json(
         present.ok_or(Refusal::MemberNotFound { member_id })?,
     ))
+}
+
+/// The period that is asked for.
+async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, Problem> {
+    let Some(day) = day else {
+        return Ok(KnownPeriod::Current);
+    };
+    let seq = read.seq_of(ProjectionName::Balance).await?;
+    require_known(read, seq).await?;
+    let period = closed::find(read, day.0).await?;
+    period.ok_or_else(|| no_period_of(day))
 }

@@ -104,6 +104,9 @@ pub struct EntryDocument {
     /// What it came out of, when it was not asked for by itself.
     #[schema(required)]
     cause: Option<String>,
+    /// The request that it is about, or came out of.
+    #[schema(required)]
+    request_id: Option<Uuid>,
     /// Why, as it was written; none when nobody said, it was erased, or is not for the reader.
     #[schema(required)]
     reason: Option<String>,

@@ -14,6 +14,7 @@ pub mod history;
 pub mod holds;
 mod log_reader;
 pub mod members;
+pub mod requests;
 pub mod schools;
 pub mod standing;
 pub mod stream;

@@ -16,6 +16,7 @@ mod connections;
 mod database;
 mod error;
 mod stop;
+mod timekeeping;
 
 use std::io;
 use std::net::SocketAddr;
@@ -43,6 +44,7 @@ pub use catalogue::read_catalogue;
 pub use database::{STARTUP_PATIENCE, open_database};
 pub use error::ServerError;
 pub use stop::stop_on_signal;
+pub use timekeeping::{Timekeeping, start_writer};
 
 /// How long the writer may take for what it had accepted: as long as it tries a batch, and the
 /// batch itself.
@@ -61,6 +63,7 @@ pub struct Server {
     writer: Writer,
     shards: WriterTasks,
     read_models: ReadModels,
+    timekeeping: Timekeeping,
     database: Database,
     upkeep: JoinHandle<()>,
     stop: CancellationToken,
@@ -112,12 +115,11 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(ServerError::Address)?;
         let tokens = JwtVerifier::new(&settings.jwt.settings()).map_err(ServerError::Tokens)?;
-        let catalogue = catalogue::follow(settings.catalogue.as_deref(), &stop)?;
         let database = open_database(settings, STARTUP_PATIENCE, &stop).await?;
         let wakes = Wakes::default();
-        let (writer, shards) =
-            Writer::start(&database, &catalogue, &wakes, settings.writer.settings());
+        let (writer, shards, catalogue) = start_writer(&database, &wakes, settings, &stop)?;
         let read_models = ReadModels::start(&database, &wakes, settings);
+        let timekeeping = Timekeeping::start(&database, &writer, settings);
         let credentials = database.pool(DatabaseRole::Authenticator);
         let authenticator = Authenticator::new(
             tokens,
@@ -146,6 +148,7 @@ impl Server {
             writer,
             shards,
             read_models,
+            timekeeping,
             database,
             upkeep,
             stop,
@@ -173,13 +176,7 @@ impl Server {
     /// Answers requests until the token of [`start`](Self::start) is cancelled, then stops.
     pub async fn run(self) {
         connections::serve(self.listener, self.app, &self.stop, self.grace).await;
-        drop(self.writer);
-        within(
-            WRITER_LIMIT,
-            "commands that were not written yet",
-            self.shards.finish(),
-        )
-        .await;
+        self.timekeeping.stop(self.writer, self.shards).await;
         self.read_models.stop().await;
         self.upkeep.abort();
         within(

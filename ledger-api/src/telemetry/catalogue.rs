@@ -21,6 +21,11 @@ pub(super) fn describe() {
             "Commands refused by a rule",
         ),
         (
+            "ledger_caught_up_total",
+            Unit::Count,
+            "Idle schools in which a worker had recorded what was due",
+        ),
+        (
             "ledger_writer_retries_total",
             Unit::Count,
             "Batches that were tried again",

@@ -50,7 +50,11 @@ pub(crate) fn decide(
 }
 
 /// A command that the plan does not include names the plan that would.
-fn needs(catalogue: &Catalogue, school: &School, needs: Management) -> Result<(), Refusal> {
+pub(crate) fn needs(
+    catalogue: &Catalogue,
+    school: &School,
+    needs: Management,
+) -> Result<(), Refusal> {
     if school.management >= needs {
         return Ok(());
     }
@@ -284,7 +288,7 @@ fn above_zero(units: Units) -> Result<Units, Refusal> {
     }
 }
 
-fn plus(allocated: Quota, units: Units) -> Result<Quota, Refusal> {
+pub(super) fn plus(allocated: Quota, units: Units) -> Result<Quota, Refusal> {
     match allocated {
         Quota::Unlimited => Ok(Quota::Unlimited),
         Quota::Finite(have) => have

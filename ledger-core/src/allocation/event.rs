@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::Priority;
-use crate::ids::MemberId;
+use crate::ids::{MemberId, RequestId};
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 use crate::text::Commitment;
@@ -35,6 +35,10 @@ pub enum Cause {
     Enrolment,
     /// A member's removal.
     Removal,
+    /// A request that was approved.
+    Request(RequestId),
+    /// A period ended and the next one began.
+    PeriodRoll,
 }
 
 impl Cause {
@@ -45,6 +49,17 @@ impl Cause {
             Self::Batch => "batch",
             Self::Enrolment => "enrolment",
             Self::Removal => "removal",
+            Self::PeriodRoll => "period_roll",
+            Self::Request(_) => "request",
+        }
+    }
+
+    /// The request that it was, if it was one.
+    #[must_use]
+    pub const fn request_id(&self) -> Option<RequestId> {
+        match self {
+            Self::Request(request_id) => Some(*request_id),
+            Self::Batch | Self::Enrolment | Self::Removal | Self::PeriodRoll => None,
         }
     }
 }

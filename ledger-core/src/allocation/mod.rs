@@ -4,6 +4,7 @@ mod command;
 mod decide;
 mod draft;
 mod event;
+mod grant;
 mod state;
 
 pub use command::{AllocationCommand, AllocationRow, Change, ROWS_MAX};
@@ -13,5 +14,6 @@ pub use event::{
 };
 pub use state::{Line, Pool, Priority};
 
-pub(crate) use decide::{decide, default_grant, due, returned_on_removal};
-pub(crate) use state::evolve;
+pub(crate) use decide::{decide, default_grant, due, needs, returned_on_removal};
+pub(crate) use grant::Grant;
+pub(crate) use state::{evolve, set_allocated};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::AllocationEvent;
-use crate::ids::MemberId;
+use crate::ids::{MemberId, Seq};
 use crate::quantity::{Quota, Units};
 use crate::school::Standing;
 use crate::service::ServiceId;
@@ -49,6 +49,9 @@ pub struct Line {
     pub priority: Priority,
     /// Whether it is granted again in the next period.
     pub auto_renew: bool,
+    /// The event since which the member holds some of it, through all changes of the amount and
+    /// all periods; zero when he holds none.
+    pub since: Seq,
 }
 
 impl Line {
@@ -68,6 +71,12 @@ impl Line {
     #[must_use]
     pub fn least(&self) -> Quota {
         Quota::Finite(self.spent()).min(self.allocated)
+    }
+
+    /// A new period begins.
+    pub(crate) const fn start_over(&mut self) {
+        self.used = Units::ZERO;
+        self.held = Units::ZERO;
     }
 
     pub(crate) fn tally(&mut self) -> Tally<'_> {
@@ -198,6 +207,14 @@ impl Pool {
         }
     }
 
+    /// A new period begins.
+    pub(crate) const fn start_over(&mut self) {
+        self.used = Units::ZERO;
+        self.held = Units::ZERO;
+        self.direct_used = Units::ZERO;
+        self.direct_held = Units::ZERO;
+    }
+
     pub(crate) fn tally(&mut self) -> Tally<'_> {
         Tally {
             used: &mut self.used,
@@ -227,15 +244,15 @@ impl Tally<'_> {
     }
 }
 
-pub(crate) fn evolve(state: &mut SchoolState, event: &AllocationEvent) {
+pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &AllocationEvent) {
     match event {
         AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
-            set_allocated(state, e.member_id, &e.service, e.after);
+            set_allocated(state, seq, e.member_id, &e.service, e.after);
             set_terms(state, e.member_id, &e.service, e.priority, e.auto_renew);
         }
         AllocationEvent::Transferred(e) => {
-            set_allocated(state, e.member_id, &e.service, e.after);
-            set_allocated(state, e.to_member_id, &e.service, e.to_after);
+            set_allocated(state, seq, e.member_id, &e.service, e.after);
+            set_allocated(state, seq, e.to_member_id, &e.service, e.to_after);
         }
         AllocationEvent::TermsSet(e) => {
             set_terms(state, e.member_id, &e.service, e.priority, e.auto_renew);
@@ -245,7 +262,14 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &AllocationEvent) {
     }
 }
 
-fn set_allocated(state: &mut SchoolState, member_id: MemberId, service: &ServiceId, after: Quota) {
+/// The event at `seq` makes a member hold `after`.
+pub(crate) fn set_allocated(
+    state: &mut SchoolState,
+    seq: Seq,
+    member_id: MemberId,
+    service: &ServiceId,
+    after: Quota,
+) {
     let Some(member) = state.members.get_mut(&member_id) else {
         return;
     };
@@ -255,6 +279,11 @@ fn set_allocated(state: &mut SchoolState, member_id: MemberId, service: &Service
         .entry(service.clone())
         .or_default()
         .replace(line.allocated, after);
+    if after == Quota::ZERO {
+        line.since = Seq::ZERO;
+    } else if line.allocated == Quota::ZERO {
+        line.since = seq;
+    }
     line.allocated = after;
     state.leavers.note(member_id, member);
 }

@@ -29,6 +29,8 @@ pub enum SchoolCommand {
         /// Who goes.
         member_id: MemberId,
     },
+    /// Take in what time has brought about by now, and nothing else.
+    CatchUp,
 }
 
 /// Make a school exist. Its name is kept beside the log: of an individual it is a person's.

@@ -15,6 +15,7 @@ use crate::ids::MemberId;
 use crate::plan::{Catalogue, Management, OrgType, Tier};
 use crate::quantity::Quota;
 use crate::refusal::{Level, Refusal, Rule, Shortfall};
+use crate::request;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
@@ -36,6 +37,8 @@ pub(crate) fn decide(
         SchoolCommand::EnrolMember(command) => enrol(state, school, command),
         SchoolCommand::SetRole { member_id, role } => set_role(state, *member_id, *role),
         SchoolCommand::RemoveMember { member_id } => remove(state, *member_id),
+        // What is due is taken in before any command is decided.
+        SchoolCommand::CatchUp => Ok(Vec::new()),
     }
 }
 
@@ -259,7 +262,9 @@ fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusa
     if member.standing == Standing::Removed {
         return Ok(Vec::new());
     }
-    let mut events: Vec<_> = allocation::returned_on_removal(state, member_id, member).collect();
+    let mut events: Vec<_> = request::withdrawn_on_removal(state, member_id)
+        .chain(allocation::returned_on_removal(state, member_id, member))
+        .collect();
     events.push(Event::School(SchoolEvent::MemberRemoved(MemberRemoved {
         member_id,
     })));

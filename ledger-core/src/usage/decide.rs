@@ -110,8 +110,14 @@ fn settle(
     let freed_units = if late { Units::ZERO } else { hold.units };
     let account = Account::of(state, hold.member_id, &hold.service, hold.level);
     let beyond_hold = units.saturating_sub(freed_units);
-    let overage = !account.line.available().covers(beyond_hold);
-    let balance = account.after(freed_units, units, Units::ZERO)?;
+    let period_start = state.closed_period_at(hold.placed_at);
+    let (overage, balance) = if period_start.is_some() {
+        // Of a closed period nothing can be had but what was held.
+        (!beyond_hold.is_zero(), account.balance())
+    } else {
+        let overage = !account.line.available().covers(beyond_hold);
+        (overage, account.after(freed_units, units, Units::ZERO)?)
+    };
     let event = UsageEvent::HoldSettled(HoldSettled {
         hold_id: command.hold_id.clone(),
         member_id: hold.member_id,
@@ -122,7 +128,7 @@ fn settle(
         late,
         level: hold.level,
         balance,
-        period_start: None,
+        period_start,
         call: command.call.clone(),
     });
     Ok(Fact {
@@ -143,14 +149,15 @@ fn release(
         return Ok(None);
     }
     let account = Account::of(state, hold.member_id, &hold.service, hold.level);
+    let period_start = state.closed_period_at(hold.placed_at);
     let event = UsageEvent::HoldReleased(HoldReleased {
         hold_id: command.hold_id.clone(),
         member_id: hold.member_id,
         service: hold.service.clone(),
         units: hold.units,
         level: hold.level,
-        balance: account.after(hold.units, Units::ZERO, Units::ZERO)?,
-        period_start: None,
+        balance: account.without(hold, period_start),
+        period_start,
         reason: command
             .reason
             .as_ref()
@@ -169,14 +176,15 @@ pub(crate) fn due(state: &SchoolState, now: Timestamp) -> Option<(Key, Fact)> {
         return None;
     }
     let account = Account::of(state, hold.member_id, &hold.service, hold.level);
+    let period_start = state.closed_period_at(hold.placed_at);
     let event = UsageEvent::HoldExpired(HoldExpired {
         hold_id: hold_id.clone(),
         member_id: hold.member_id,
         service: hold.service.clone(),
         units: hold.units,
         level: hold.level,
-        balance: account.freed(hold.units),
-        period_start: None,
+        balance: account.without(hold, period_start),
+        period_start,
     });
     Some((
         hold_id.clone(),
@@ -300,11 +308,23 @@ impl Account {
             .ok_or(Refusal::AmountOutOfRange)
     }
 
-    fn freed(&self, units: Units) -> Balance {
+    const fn balance(&self) -> Balance {
         Balance {
             allocated: self.line.allocated,
             used: self.line.used,
-            held: self.line.held.saturating_sub(units),
+            held: self.line.held,
+        }
+    }
+
+    /// The account when a hold is gone: as it is, when the hold counts in a closed period.
+    fn without(&self, hold: &Hold, period_start: Option<Timestamp>) -> Balance {
+        let balance = self.balance();
+        match period_start {
+            Some(_) => balance,
+            None => Balance {
+                held: balance.held.saturating_sub(hold.units),
+                ..balance
+            },
         }
     }
 }

@@ -29,7 +29,8 @@ pub fn refused(
             UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => return None,
+        | Action::Allocation(_)
+        | Action::Request(_) => return None,
     };
     let is_short = |refusal: &Refusal| matches!(refusal, Refusal::Shortfall(shortfall) if shortfall.rule == Rule::QuotaExceeded);
     let reason = if is_short(refusal) {

@@ -25,6 +25,8 @@ pub struct Hold {
     pub level: Level,
     /// When it runs out.
     pub expires_at: Timestamp,
+    /// When it was placed: the period that this lies in is the one that it settles into.
+    pub placed_at: Timestamp,
 }
 
 /// The open holds of a school, found by id and by the instant at which they run out.
@@ -100,7 +102,7 @@ impl From<Holds> for BTreeMap<Key, Hold> {
     }
 }
 
-pub(crate) fn evolve(state: &mut SchoolState, event: &UsageEvent) {
+pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &UsageEvent) {
     const NONE: Units = Units::ZERO;
     match event {
         UsageEvent::Debited(e) => {
@@ -126,37 +128,30 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &UsageEvent) {
                 units: e.units,
                 level: e.level,
                 expires_at: e.expires_at,
+                placed_at: recorded_at,
             };
             state.holds.insert(e.hold_id.clone(), hold);
         }
         UsageEvent::HoldSettled(e) => {
-            shift(
-                state,
-                e.member_id,
-                &e.service,
-                e.level,
-                (e.freed_units, e.units, NONE),
-            );
+            // The counters of a closed period do not stand here any more.
+            if e.period_start.is_none() {
+                let moved = (e.freed_units, e.units, NONE);
+                shift(state, e.member_id, &e.service, e.level, moved);
+            }
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::HoldReleased(e) => {
-            shift(
-                state,
-                e.member_id,
-                &e.service,
-                e.level,
-                (e.units, NONE, NONE),
-            );
+            if e.period_start.is_none() {
+                let moved = (e.units, NONE, NONE);
+                shift(state, e.member_id, &e.service, e.level, moved);
+            }
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::HoldExpired(e) => {
-            shift(
-                state,
-                e.member_id,
-                &e.service,
-                e.level,
-                (e.units, NONE, NONE),
-            );
+            if e.period_start.is_none() {
+                let moved = (e.units, NONE, NONE);
+                shift(state, e.member_id, &e.service, e.level, moved);
+            }
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::Refused(_) => {} // nothing moved

@@ -2,15 +2,18 @@
 //! plain data that shrinks; what they refer to (the third hold, a member) is looked up when played.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
 use ledger_core::school::{ChangeSettings, EnrolMember, SetSubscription};
 use ledger_core::usage::{Debit, PlaceHold, ReleaseHold, SettleHold};
-use ledger_core::{Action, MemberId, OrgType, Quota, Role, Tier, Units};
+use ledger_core::{Action, Actor, MemberId, OrgType, Quota, RequestId, Role, Tier, Units};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use uuid::Uuid;
 
 use crate::support::commands::{
     Ask, apply, debit, enrol, hold, reactivate, release, remove, row, set_role, settle, suspend,
 };
+use crate::support::requests::{approve, approve_part, ask, file, reject, teacher, withdraw};
 use crate::support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, key, units};
 
 /// A school as it is before the first step.
@@ -23,11 +26,21 @@ pub struct Shape {
     pub default_grant: Quota,
 }
 
-/// Something happens, `micros` after the step before (or, with a clock that is wrong, earlier).
+/// Something happens, some time after the step before (or, with a clock that is wrong, earlier).
 #[derive(Clone, Debug)]
 pub struct Step {
-    pub micros: i64,
+    pub pause: Pause,
+    pub by: Actor,
     pub act: Act,
+}
+
+/// How long, in microseconds.
+#[derive(Clone, Debug)]
+pub enum Pause {
+    /// After the step before.
+    For(i64),
+    /// After the end of the period; below zero, before it.
+    UntilTheEnd(i64),
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +68,14 @@ pub enum Act {
         rows: Vec<AllocationRow>,
         as_batch: bool,
     },
+    File {
+        who: MemberId,
+        asked: Vec<(&'static str, i64)>,
+    },
+    Decide {
+        which: Index,
+        decision: Decision,
+    },
     Standing {
         who: MemberId,
         suspended: bool,
@@ -81,10 +102,21 @@ pub enum Act {
     },
 }
 
-/// What the proxy remembers: the holds that it placed, and which of them it closed.
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    Approve,
+    ApprovePart(Vec<(&'static str, i64)>),
+    Reject,
+    Withdraw,
+}
+
+/// What the proxy remembers: the holds that it placed, and which of them it closed. And the
+/// desk beside it: the requests that were filed.
 #[derive(Default)]
 pub struct Proxy {
     calls: usize,
+    requests: Vec<RequestId>,
     holds: Vec<String>,
     closed: Vec<String>,
 }
@@ -135,6 +167,17 @@ impl Proxy {
             }
             .action(),
             Act::Apply { rows, as_batch } => apply(rows, as_batch).action(),
+            Act::File { who, asked } => self.filed(who, &asked).action(),
+            Act::Decide { which, decision } => {
+                let request_id = self.request(which)?;
+                match decision {
+                    Decision::Approve => approve(request_id),
+                    Decision::ApprovePart(part) => approve_part(request_id, &part),
+                    Decision::Reject => reject(request_id),
+                    Decision::Withdraw => withdraw(request_id),
+                }
+                .action()
+            }
             Act::Standing {
                 who,
                 suspended: true,
@@ -167,6 +210,20 @@ impl Proxy {
     /// Takes down that a closing command left an event, so that its hold is closed for ever.
     pub fn note_closed(&mut self, hold_id: &str) {
         self.closed.push(hold_id.to_owned());
+    }
+
+    fn filed(&mut self, who: MemberId, asked: &[(&str, i64)]) -> RequestCommand {
+        let request_id = RequestId(Uuid::from_u128(self.requests.len() as u128));
+        self.requests.push(request_id);
+        file(FileRequest {
+            request_id,
+            urgency: Urgency::High,
+            ..ask(who, asked)
+        })
+    }
+
+    fn request(&self, which: Index) -> Option<RequestId> {
+        (!self.requests.is_empty()).then(|| *which.get(&self.requests))
     }
 
     fn new_call(&mut self, kind: &str) -> String {
@@ -296,6 +353,32 @@ fn usage() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// Small amounts most of the time, of known services most of the time.
+fn asked() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
+    let n = prop_oneof![9 => 1_i64..=12, 2 => 0_i64..=130, 1 => Just(i64::MAX)];
+    proptest::collection::vec((service(), n), 0..3)
+}
+
+fn requests() -> impl Strategy<Value = Act> {
+    let decision = prop_oneof![
+        5 => Just(Decision::Approve),
+        3 => asked().prop_map(Decision::ApprovePart),
+        1 => Just(Decision::Reject),
+        1 => Just(Decision::Withdraw),
+    ];
+    prop_oneof![
+        3 => (member(), asked()).prop_map(|(who, asked)| Act::File { who, asked }),
+        3 => (any::<Index>(), decision)
+            .prop_map(|(which, decision)| Act::Decide { which, decision }),
+    ]
+}
+
+/// Somebody for the school, most of the time; else a teacher, who can do for himself only. Only
+/// requests look at who asks.
+fn by() -> impl Strategy<Value = Actor> {
+    prop_oneof![4 => Just(Actor::SYSTEM), 1 => member().prop_map(teacher)]
+}
+
 fn tier() -> impl Strategy<Value = Option<Tier>> {
     prop_oneof![2 => Just(None), 1 => select(Tier::ALL.to_vec()).prop_map(Some)]
 }
@@ -320,22 +403,38 @@ fn plan() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Steps at the same instant, a little later, just when holds run out, and with a clock that is
-/// behind; each also a microsecond before or after.
-fn micros() -> impl Strategy<Value = i64> {
+/// Steps at the same instant, a little later, just when holds and requests run out, and with a clock that is
+/// behind; each also a microsecond before or after. And to the end of the period, just before it, so
+/// that calls are in flight over it, and beyond it by days, by months and by more than a year.
+fn pause() -> impl Strategy<Value = Pause> {
     let seconds = prop_oneof![
         6 => Just(0_i64),
         3 => 1_i64..=90,
         2 => Just(300),
         1 => Just(86_400),
+        1 => Just(TTL_SECONDS),
         1 => -400_i64..0,
+        1 => 0_i64..3 * 31 * 86_400,
+        1 => prop_oneof![4 => Just(31 * 86_400), 1 => Just(400 * 86_400)],
     ];
-    (seconds, -1_i64..=1).prop_map(|(seconds, beside)| seconds * 1_000_000 + beside)
+    let beside_the_end = prop_oneof![1 => Just(0_i64), 2 => -90_i64..0];
+    let pause = prop_oneof![
+        7 => seconds.prop_map(Pause::For),
+        1 => beside_the_end.prop_map(Pause::UntilTheEnd),
+    ];
+    (pause, -1_i64..=1).prop_map(|(pause, beside)| {
+        let micros = |seconds: i64| seconds * 1_000_000 + beside;
+        match pause {
+            Pause::For(seconds) => Pause::For(micros(seconds)),
+            Pause::UntilTheEnd(seconds) => Pause::UntilTheEnd(micros(seconds)),
+        }
+    })
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let act = prop_oneof![14 => usage(), 6 => allocation(), 2 => people(), 1 => plan()];
-    let step = (micros(), act).prop_map(|(micros, act)| Step { micros, act });
+    let act =
+        prop_oneof![14 => usage(), 6 => allocation(), 5 => requests(), 2 => people(), 1 => plan()];
+    let step = (pause(), by(), act).prop_map(|(pause, by, act)| Step { pause, by, act });
     proptest::collection::vec(step, 1..40)
 }
 

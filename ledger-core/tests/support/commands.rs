@@ -1,6 +1,7 @@
 //! Commands in a word. Of Claude messages, unless [`of`] says otherwise.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::request::RequestCommand;
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
 use ledger_core::usage::{
     CallFacts, DEFAULT_TTL_SECONDS, Debit, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
@@ -34,6 +35,7 @@ asks! {
     AllocationCommand: |command| Action::Allocation(command);
     AllocationRow: |row| apply(vec![row], false).action();
     Vec<AllocationRow>: |rows| apply(rows, true).action();
+    RequestCommand: |command| Action::Request(command);
     Debit: |command| Action::Usage(UsageCommand::Debit(command));
     PlaceHold: |command| Action::Usage(UsageCommand::PlaceHold(command));
     SettleHold: |command| Action::Usage(UsageCommand::Settle(command));

@@ -5,6 +5,9 @@ use ledger_core::allocation::{
     TermsSet, UnitsTransferred,
 };
 use ledger_core::catalog::Event;
+use ledger_core::period::{
+    AllocationsRenewed, Period, PeriodClosed, PeriodEvent, PoolClosed, Renewal,
+};
 use ledger_core::school::{MemberEnrolled, MemberRemoved, SchoolEvent};
 use ledger_core::usage::{
     Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
@@ -13,11 +16,83 @@ use ledger_core::usage::{
 use ledger_core::{Level, MemberId, Quota, Refusal, Role, Rule, Shortfall, Timestamp, Units};
 
 use super::commands::{CALL, reason};
-use super::{Amount, CLAUDE, at, key, service, units};
+use super::{ASSESSMENT, Amount, CLAUDE, CONTENT, at, key, service, units};
 
 /// When the period of every test ends.
 pub fn resets_at() -> Timestamp {
     at("2026-12-01T00:00:00Z")
+}
+
+/// The period of every test.
+fn period() -> Period {
+    Period {
+        start: at("2026-11-01T00:00:00Z"),
+        end: resets_at(),
+    }
+}
+
+/// The period after it.
+fn next_period() -> Period {
+    Period {
+        start: resets_at(),
+        end: at("2027-01-01T00:00:00Z"),
+    }
+}
+
+/// The period of every test ended, with a k12 school's other pools untouched and that of Claude
+/// messages as (total, allocated, used, held).
+pub fn rolled(claude: &[(i64, i64, i64, i64)]) -> Event {
+    let pool = |name, (total, allocated, used, held): (i64, i64, i64, i64)| PoolClosed {
+        service: service(name),
+        total: total.quota(),
+        allocated: allocated.quota(),
+        used: units(used),
+        held: units(held),
+    };
+    let mut pools = vec![pool(ASSESSMENT, (25, 0, 0, 0))];
+    pools.extend(claude.iter().map(|numbers| pool(CLAUDE, *numbers)));
+    pools.push(pool(CONTENT, (50, 0, 0, 0)));
+    let (closed, opened) = (period(), next_period());
+    Event::Period(PeriodEvent::Closed(PeriodClosed {
+        closed,
+        opened,
+        pools,
+    }))
+}
+
+/// What came of allocations in the period after that of every test.
+pub fn renewed<const N: usize>(rows: [Renewal; N]) -> Event {
+    Event::Period(PeriodEvent::Renewed(AllocationsRenewed {
+        period: next_period(),
+        rows: rows.to_vec(),
+    }))
+}
+
+/// Somebody of normal priority.
+pub fn row_of(member_id: MemberId, before: impl Amount, after: impl Amount) -> Renewal {
+    Renewal {
+        member_id,
+        service: service(CLAUDE),
+        before: before.quota(),
+        after: after.quota(),
+        priority: Priority::Normal,
+    }
+}
+
+/// The end of a hold as it counts in a closed period.
+pub fn of_period(start: Timestamp, event: Event) -> Event {
+    let period_start = Some(start);
+    let Event::Usage(event) = event else {
+        panic!("only usage counts in a period");
+    };
+    Event::Usage(match event {
+        UsageEvent::HoldSettled(e) => UsageEvent::HoldSettled(HoldSettled { period_start, ..e }),
+        UsageEvent::HoldReleased(e) => UsageEvent::HoldReleased(HoldReleased { period_start, ..e }),
+        UsageEvent::HoldExpired(e) => UsageEvent::HoldExpired(HoldExpired { period_start, ..e }),
+        UsageEvent::Debited(_) | UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) => {
+            panic!("it counts in the period in which it is recorded")
+        }
+    })
 }
 
 pub fn enrolled(member_id: MemberId) -> Event {

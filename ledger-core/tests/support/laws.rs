@@ -1,9 +1,11 @@
 //! The laws of the books: what holds after every single event, whatever was asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ledger_core::allocation::{AllocationEvent, Line};
+use ledger_core::allocation::{AllocationEvent, Cause, Line};
 use ledger_core::catalog::Event;
+use ledger_core::period::PeriodEvent;
+use ledger_core::request::TTL_SECONDS;
 use ledger_core::usage::{Balance, UsageEvent};
 use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units};
 
@@ -11,6 +13,7 @@ use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Time
 #[derive(Default)]
 pub struct Laws {
     pub checked: usize,
+    closed: ClosedBooks,
 }
 
 impl Laws {
@@ -26,8 +29,11 @@ impl Laws {
         match event {
             Event::Usage(event) => the_stated_balance_is_the_account(event, after),
             Event::Allocation(event) => the_stated_amounts_are_the_lines(before, event, after),
-            Event::School(_) => {}
+            Event::Period(event) => a_roll_begins_anew(before, event, after),
+            Event::School(_) | Event::Request(_) => {}
         }
+        pending_requests_wait_for_a_decision(recorded, after);
+        self.closed.check(recorded, after);
         let read = Event::read(
             event.kind().as_str(),
             event.kind().version(),
@@ -47,6 +53,30 @@ pub fn a_snapshot_is_the_state(state: &SchoolState) {
 
 fn services(state: &SchoolState) -> impl Iterator<Item = &ServiceId> {
     state.pools().map(|(service, _)| service)
+}
+
+/// One pending request per member and service, of somebody who is there, for seven days at most;
+/// and what an approval grants names it as its cause.
+fn pending_requests_wait_for_a_decision(recorded: &Recorded, after: &SchoolState) {
+    let mut asked = BTreeSet::new();
+    for (request_id, request) in after.requests().iter() {
+        assert!(!request.units.is_empty());
+        for (service, units) in &request.units {
+            assert!(!units.is_zero());
+            assert!(asked.insert((request.member_id, service)), "asked twice");
+            let found = after.requests().of_line(request.member_id, service);
+            assert_eq!(found, Some(request_id));
+        }
+        assert!(after.present_member(request.member_id).is_ok());
+        let ends = recorded.recorded_at.plus_seconds(TTL_SECONDS);
+        assert!(request.expires_at <= ends, "{request_id} waits too long");
+    }
+    if let Some(request_id) = recorded.event.cause().and_then(Cause::request_id) {
+        assert!(
+            after.requests().get(request_id).is_none(),
+            "granted, pending"
+        );
+    }
 }
 
 fn places_are_numbered_and_time_goes_forward(
@@ -93,6 +123,7 @@ fn the_pool_is_the_sum_of_its_accounts(state: &SchoolState, service: &ServiceId)
         .holds()
         .iter()
         .filter(|(_, hold)| hold.service == *service)
+        .filter(|(_, hold)| state.closed_period_at(hold.placed_at).is_none())
     {
         let account = match hold.level {
             Level::Member => Some(hold.member_id),
@@ -125,7 +156,11 @@ fn only_an_overage_exceeds_an_account(
         Event::Usage(UsageEvent::HoldSettled(e)) if e.overage && e.service == *service => {
             Some((e.level == Level::Member).then_some(e.member_id))
         }
-        Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+        Event::Usage(_)
+        | Event::School(_)
+        | Event::Allocation(_)
+        | Event::Request(_)
+        | Event::Period(_) => None,
     };
     for (id, member) in after.members() {
         let was = before
@@ -225,4 +260,108 @@ fn line(state: &SchoolState, member_id: MemberId, service: &ServiceId) -> Line {
         .member(member_id)
         .map(|member| member.line(service))
         .unwrap_or_default()
+}
+
+/// A period closes with the books as they were and the next one begins at zero; what is allocated
+/// changes by what the events say, and never by a rise.
+fn a_roll_begins_anew(before: &SchoolState, event: &PeriodEvent, after: &SchoolState) {
+    let period = |state: &SchoolState| state.school().expect("it is registered").period;
+    match event {
+        PeriodEvent::Closed(e) => {
+            assert_eq!((e.closed, e.opened), (period(before), period(after)));
+            assert_eq!(e.closed.end, e.opened.start);
+            assert!(e.opened.start < e.opened.end);
+            assert_eq!(e.pools.len(), before.pools().count());
+            for closed in &e.pools {
+                let (was, is) = (before.pool(&closed.service), after.pool(&closed.service));
+                let stated = (closed.total, closed.allocated, closed.used, closed.held);
+                assert_eq!(stated, (was.total, was.allocated(), was.used, was.held));
+                assert_eq!((is.total, is.allocated()), (was.total, was.allocated()));
+                assert_eq!((is.used, is.held), (Units::ZERO, Units::ZERO));
+            }
+        }
+        PeriodEvent::Renewed(e) => {
+            assert_eq!((e.period, period(before)), (period(after), period(after)));
+            assert!((1..=ledger_core::period::RENEWALS_MAX).contains(&e.rows.len()));
+            for row in &e.rows {
+                let of = |state| line(state, row.member_id, &row.service).allocated;
+                assert_eq!((of(before), of(after)), (row.before, row.after));
+                assert!(row.after.fits_in(row.before), "a renewal is a rise");
+                let settings = &before.school().expect("it is registered").settings;
+                let cap = settings.member_cap.get(&row.service);
+                assert!(cap.is_none_or(|cap| row.after.fits_in(*cap)));
+            }
+        }
+    }
+}
+
+/// The counters of closed periods, as their pools closed and as later events moved them: nothing
+/// is lost, and what is still held there is what open holds of that period hold.
+#[derive(Default)]
+struct ClosedBooks {
+    pools: BTreeMap<(Timestamp, ServiceId), (i128, i128)>,
+    /// Units of each period and service by the events alone.
+    used: BTreeMap<(Timestamp, ServiceId), i128>,
+}
+
+impl ClosedBooks {
+    fn check(&mut self, recorded: &Recorded, after: &SchoolState) {
+        let current = after.school().map(|school| school.period.start);
+        match &recorded.event {
+            Event::Period(PeriodEvent::Closed(e)) => {
+                for pool in &e.pools {
+                    let key = (e.closed.start, pool.service.clone());
+                    let counted = self.used.get(&key).copied().unwrap_or_default();
+                    assert_eq!(counted, i128::from(pool.used.get()), "usage is lost");
+                    let counters = (counted, i128::from(pool.held.get()));
+                    assert!(self.pools.insert(key, counters).is_none(), "closed twice");
+                }
+            }
+            Event::Usage(UsageEvent::Refused(_)) => {}
+            Event::Usage(event) => {
+                let (service, period_start, used, freed) = moved(event);
+                let start = period_start.or(current.ok()).expect("it is registered");
+                let key = (start, service.clone());
+                *self.used.entry(key.clone()).or_default() += used;
+                if period_start.is_some() {
+                    let (closed_used, closed_held) =
+                        self.pools.get_mut(&key).expect("the period is closed");
+                    *closed_used += used;
+                    *closed_held -= freed;
+                    assert!(*closed_held >= 0, "more is freed than was held");
+                }
+            }
+            Event::School(_)
+            | Event::Allocation(_)
+            | Event::Request(_)
+            | Event::Period(PeriodEvent::Renewed(_)) => {}
+        }
+        let mut open: BTreeMap<(Timestamp, ServiceId), i128> = BTreeMap::new();
+        for (_, hold) in after.holds().iter() {
+            if let Some(start) = after.closed_period_at(hold.placed_at) {
+                *open.entry((start, hold.service.clone())).or_default() +=
+                    i128::from(hold.units.get());
+            }
+        }
+        for (key, (_, held)) in &self.pools {
+            assert_eq!(open.remove(key).unwrap_or_default(), *held, "{key:?}");
+        }
+        assert!(open.is_empty(), "a hold counts in no period");
+    }
+}
+
+/// Of which service and closed period an event is, what it adds to used, and what it frees.
+fn moved(event: &UsageEvent) -> (&ServiceId, Option<Timestamp>, i128, i128) {
+    let wide = |units: Units| i128::from(units.get());
+    match event {
+        UsageEvent::Debited(e) => (&e.service, None, wide(e.units), 0),
+        UsageEvent::HoldPlaced(e) => (&e.service, None, 0, 0),
+        UsageEvent::Refused(e) => (&e.service, None, 0, 0),
+        UsageEvent::HoldSettled(e) => {
+            let (used, freed) = (wide(e.units), wide(e.freed_units));
+            (&e.service, e.period_start, used, freed)
+        }
+        UsageEvent::HoldReleased(e) => (&e.service, e.period_start, 0, wide(e.units)),
+        UsageEvent::HoldExpired(e) => (&e.service, e.period_start, 0, wide(e.units)),
+    }
 }

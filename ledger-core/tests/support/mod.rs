@@ -10,6 +10,7 @@
 pub mod commands;
 pub mod events;
 pub mod laws;
+pub mod requests;
 
 use std::sync::LazyLock;
 
@@ -17,12 +18,13 @@ use chrono::TimeDelta;
 use ledger_core::allocation::{Line, Pool};
 use ledger_core::catalog::Event;
 use ledger_core::period::{AnchorDay, Cycle, Tz};
+use ledger_core::request::ClosedRequest;
 use ledger_core::school::{RegisterSchool, SchoolCommand};
 use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
 use ledger_core::{
     Action, Actor, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId, OrgType,
-    Quota, Recorded, Refusal, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units, decide,
-    due, evolve,
+    Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units,
+    decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -85,8 +87,9 @@ pub struct School {
     pub state: SchoolState,
     pub log: Vec<Recorded>,
     now: Timestamp,
+    actor: Actor,
     newest: MemberId,
-    laws: Laws,
+    laws: Option<Laws>,
 }
 
 impl School {
@@ -97,8 +100,9 @@ impl School {
             state: SchoolState::default(),
             log: Vec::new(),
             now: start(),
+            actor: Actor::SYSTEM,
             newest: NOBODY,
-            laws: Laws::default(),
+            laws: Some(Laws::default()),
         }
     }
 
@@ -122,6 +126,34 @@ impl School {
     /// A k12 school whose members draw straight on a pool of 20 / 10 / 5 units.
     pub fn k12_without_management() -> Self {
         Self::registered(OrgType::K12, Tier::Free)
+    }
+
+    /// The school of [`School::k12`], in a zone and with an anchor of its own, registered at
+    /// `instant`.
+    pub fn k12_in(zone: Tz, anchor_day: u8, instant: Timestamp) -> Self {
+        let cycle = Cycle {
+            time_zone: zone,
+            anchor_day: AnchorDay::new(anchor_day).expect("a day of a month"),
+        };
+        let no_grant = [CLAUDE, CONTENT, ASSESSMENT].map(|name| (name.to_owned(), Quota::ZERO));
+        Self::unregistered()
+            .at(instant)
+            .given(SchoolCommand::Register(RegisterSchool {
+                org_type: OrgType::K12,
+                tier: Tier::Enterprise,
+                cycle,
+                totals: Vec::new(),
+            }))
+            .given(ledger_core::school::ChangeSettings {
+                default_grant: no_grant.to_vec(),
+                ..Default::default()
+            })
+    }
+
+    /// The school, with the laws checked no more: they look at every member after each event.
+    pub fn unchecked(mut self) -> Self {
+        self.laws = None;
+        self
     }
 
     /// The school with another plan catalogue from here on.
@@ -156,6 +188,12 @@ impl School {
     pub fn used(self, n: i64) -> Self {
         let member_id = self.newest;
         self.given(commands::debit(member_id, n))
+    }
+
+    /// Who asks for whatever is asked from here on.
+    pub const fn by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
     }
 
     /// The clock stands at `instant`.
@@ -198,7 +236,7 @@ impl School {
         let due = self.catch_up_with_time();
         self.recall(&mut action);
         let command = Command {
-            actor: Actor::SYSTEM,
+            actor: self.actor,
             now: self.now,
             action,
         };
@@ -228,6 +266,11 @@ impl School {
         facts
     }
 
+    /// Takes in one thing that is due.
+    pub fn take_in(&mut self, due: Due) {
+        self.record(due.key.first_event_id(), due.fact);
+    }
+
     fn record(&mut self, event_id: EventId, fact: Fact) {
         let recorded = Recorded {
             school_id: SchoolId(Uuid::from_u128(1)),
@@ -238,15 +281,25 @@ impl School {
             recorded_at: self.state.not_before_last(self.now),
             event: fact.event,
         };
-        let before = self.state.clone();
-        evolve(&mut self.state, &recorded);
-        self.laws.check(&before, &recorded, &self.state);
+        if let Some(laws) = &mut self.laws {
+            let before = self.state.clone();
+            evolve(&mut self.state, &recorded);
+            laws.check(&before, &recorded, &self.state);
+        } else {
+            evolve(&mut self.state, &recorded);
+        }
         self.log.push(recorded);
     }
 
-    /// Gives a closing command the hold as the log says that it was placed.
+    /// Gives a closing command what the log says: how the hold was placed, how the request ended.
     fn recall(&self, action: &mut Action) {
         let (hold_id, recalled) = match action {
+            Action::Request(command) => {
+                if let Some(closing) = command.closing_mut() {
+                    closing.recalled = self.closed_request(closing.request_id);
+                }
+                return;
+            }
             Action::Usage(UsageCommand::Settle(settle)) => (&settle.hold_id, &mut settle.recalled),
             Action::Usage(UsageCommand::Release(release)) => {
                 (&release.hold_id, &mut release.recalled)
@@ -261,10 +314,28 @@ impl School {
                     units: placed.units,
                     level: placed.level,
                     expires_at: placed.expires_at,
+                    placed_at: recorded.recorded_at,
                 })
             }
-            Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
+            Event::Usage(_)
+            | Event::School(_)
+            | Event::Allocation(_)
+            | Event::Request(_)
+            | Event::Period(_) => None,
         });
+    }
+
+    fn closed_request(&self, request_id: RequestId) -> Option<ClosedRequest> {
+        self.log.iter().find_map(|recorded| match &recorded.event {
+            Event::Request(event) if event.request_id() == request_id => {
+                ClosedRequest::by(event, recorded.seq)
+            }
+            Event::Request(_)
+            | Event::Usage(_)
+            | Event::School(_)
+            | Event::Allocation(_)
+            | Event::Period(_) => None,
+        })
     }
 
     pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {
@@ -310,9 +381,10 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
         Action::Usage(UsageCommand::Release(release)) => {
             CommandKey::HoldClosing(release.hold_id.clone())
         }
-        Action::Usage(UsageCommand::NoteRefused(_)) | Action::School(_) | Action::Allocation(_) => {
-            CommandKey::Request(key(&format!("at {}", state.head())))
-        }
+        Action::Usage(UsageCommand::NoteRefused(_))
+        | Action::School(_)
+        | Action::Allocation(_)
+        | Action::Request(_) => CommandKey::Request(key(&format!("at {}", state.head()))),
     }
 }
 

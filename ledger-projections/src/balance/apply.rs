@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::delta::{Delta, LineDelta, MemberDelta, PoolDelta, narrow};
+use super::roll;
 use crate::error::ApplyError;
 use crate::projection::Build;
 use crate::word::quota_column;
@@ -29,7 +30,9 @@ pub(super) async fn write_in_tx(
     write_members(tx, build, deltas).await?;
     write_lines(tx, build, deltas).await?;
     close_holds(tx, build, deltas).await?;
-    place_holds(tx, build, deltas).await
+    place_holds(tx, build, deltas).await?;
+    roll::move_closed_in_tx(tx, build, deltas).await?;
+    roll::close_in_tx(tx, build, deltas).await
 }
 
 async fn write_school(

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use ledger_core::allocation::{AllocationEvent, Priority};
 use ledger_core::catalog::Event;
+use ledger_core::period::{PeriodClosed, PeriodEvent};
 use ledger_core::school::{SchoolEvent, Standing};
 use ledger_core::usage::{HoldPlaced, UsageEvent};
 use ledger_core::{
-    Key, Level, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Units,
+    Key, Level, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Timestamp, Units,
 };
 
 /// What a page changes. Sums are kept in 128 bits: a page cannot overflow them.
@@ -21,6 +22,16 @@ pub(super) struct Delta<'a> {
     pub lines: BTreeMap<(MemberId, &'a ServiceId), LineDelta>,
     /// The last word on each hold: placed, or gone.
     pub holds: BTreeMap<&'a Key, Option<&'a HoldPlaced>>,
+    /// What counts in periods that were closed before, by the start of each.
+    pub closed_pools: BTreeMap<(Timestamp, &'a ServiceId), PoolDelta>,
+    pub closed_lines: BTreeMap<(Timestamp, MemberId, &'a ServiceId), LineDelta>,
+    /// The period that ends with these events.
+    pub closed: Option<&'a PeriodClosed>,
+}
+
+/// Whether a period ends with this event: what comes after it begins anew.
+pub(super) const fn ends_period(recorded: &Recorded) -> bool {
+    matches!(recorded.event, Event::Period(PeriodEvent::Closed(_)))
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +62,7 @@ pub(super) struct LineDelta {
 }
 
 impl<'a> Delta<'a> {
-    /// What `events` change.
+    /// What `events` change, of which none but the last ends a period.
     pub(super) fn of(events: &'a [Recorded]) -> Self {
         let mut delta = Self::default();
         for recorded in events {
@@ -59,9 +70,22 @@ impl<'a> Delta<'a> {
                 Event::School(event) => delta.school(event),
                 Event::Allocation(event) => delta.allocation(event),
                 Event::Usage(event) => delta.usage(event),
+                Event::Request(_) => {}
+                Event::Period(event) => delta.period(event),
             }
         }
         delta
+    }
+
+    fn period(&mut self, event: &'a PeriodEvent) {
+        match event {
+            PeriodEvent::Closed(e) => self.closed = Some(e),
+            PeriodEvent::Renewed(e) => {
+                for row in &e.rows {
+                    self.allocated(row.member_id, &row.service, row.before, row.after);
+                }
+            }
+        }
     }
 
     fn school(&mut self, event: &'a SchoolEvent) {
@@ -154,39 +178,45 @@ impl<'a> Delta<'a> {
     fn usage(&mut self, event: &'a UsageEvent) {
         match event {
             UsageEvent::Debited(e) => {
-                self.shift(e.member_id, &e.service, e.level, wide(e.units), 0);
+                let account = (None, e.member_id, &e.service, e.level);
+                self.shift(account, wide(e.units), 0);
             }
             UsageEvent::HoldPlaced(e) => {
-                self.shift(e.member_id, &e.service, e.level, 0, wide(e.units));
+                let account = (None, e.member_id, &e.service, e.level);
+                self.shift(account, 0, wide(e.units));
                 self.holds.insert(&e.hold_id, Some(e));
             }
             UsageEvent::HoldSettled(e) => {
-                let freed = -wide(e.freed_units);
-                self.shift(e.member_id, &e.service, e.level, wide(e.units), freed);
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.shift(account, wide(e.units), -wide(e.freed_units));
                 self.holds.insert(&e.hold_id, None);
             }
             UsageEvent::HoldReleased(e) => {
-                self.shift(e.member_id, &e.service, e.level, 0, -wide(e.units));
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.shift(account, 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
             UsageEvent::HoldExpired(e) => {
-                self.shift(e.member_id, &e.service, e.level, 0, -wide(e.units));
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.shift(account, 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
             UsageEvent::Refused(_) => {} // nothing moved
         }
     }
 
-    /// Moves the account drawn on, and the pool, which counts all.
+    /// Moves the account drawn on, and the pool, which counts all: those of the current period, or
+    /// of the closed one that begins at the instant.
     fn shift(
         &mut self,
-        member_id: MemberId,
-        service: &'a ServiceId,
-        level: Level,
+        (closed, member_id, service, level): (Option<Timestamp>, MemberId, &'a ServiceId, Level),
         used: i128,
         held: i128,
     ) {
-        let pool = self.pools.entry(service).or_default();
+        let pool = match closed {
+            Some(start) => self.closed_pools.entry((start, service)).or_default(),
+            None => self.pools.entry(service).or_default(),
+        };
         pool.used += used;
         pool.held += held;
         match level {
@@ -195,7 +225,13 @@ impl<'a> Delta<'a> {
                 pool.direct_held += held;
             }
             Level::Member => {
-                let line = self.line(member_id, service);
+                let line = match closed {
+                    Some(start) => {
+                        let line = (start, member_id, service);
+                        self.closed_lines.entry(line).or_default()
+                    }
+                    None => self.line(member_id, service),
+                };
                 line.used += used;
                 line.held += held;
             }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ledger_core::allocation::{Line, Priority};
-use ledger_core::{MemberId, ServiceId, Timestamp};
+use ledger_core::allocation::Line;
+use ledger_core::{MemberId, Timestamp};
 use uuid::Uuid;
 
+use super::read::{LineBalance, line_balance};
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
 use crate::word::{quota, service, units, word};
@@ -22,10 +23,8 @@ pub struct Holding {
     pub external_id: Option<String>,
     /// His name.
     pub display_name: Option<String>,
-    /// Of which service.
-    pub service: ServiceId,
-    /// What he holds, and what is gone from it.
-    pub line: Line,
+    /// What he holds of it, and what is gone from that.
+    pub line: LineBalance,
 }
 
 /// What the next members after `after` hold as of `now`, at most [`HOLDINGS_MEMBERS_MAX`] of them,
@@ -58,19 +57,19 @@ pub async fn page(
         .map(|row| {
             let held = units(row.held, "held")?;
             let gone = expired.get(&(row.member_id, row.service.clone())).copied();
-            let priority: Priority = word(&row.priority, "priority")?;
+            let line = Line {
+                allocated: quota(row.allocated, "allocated")?,
+                used: units(row.used, "used")?,
+                held: held.saturating_sub(units(gone.unwrap_or(0), "units")?),
+                priority: word(&row.priority, "priority")?,
+                auto_renew: row.auto_renew,
+                ..Line::default()
+            };
             Ok(Holding {
                 member_id: MemberId(row.member_id),
                 external_id: row.external_id,
                 display_name: row.display_name,
-                service: service(&row.service)?,
-                line: Line {
-                    allocated: quota(row.allocated, "allocated")?,
-                    used: units(row.used, "used")?,
-                    held: held.saturating_sub(units(gone.unwrap_or(0), "units")?),
-                    priority,
-                    auto_renew: row.auto_renew,
-                },
+                line: line_balance(service(&row.service)?, &line),
             })
         })
         .collect()
@@ -90,6 +89,7 @@ async fn expired(
             WHERE h.school_id = $1
               AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
               AND h.level = 'member' AND h.expires_at <= $2 AND h.member_id BETWEEN $3 AND $4
+              AND h.period_start IS NULL
             GROUP BY h.member_id, h.service"#,
         read.school_id().0,
         now.get(),

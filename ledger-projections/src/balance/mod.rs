@@ -1,14 +1,16 @@
 //! Balance: what is there, what is gone, what is left?
 //!
 //! Rows of pools, members' lines and open holds, equal to the pure fold of the log after each
-//! checkpoint. A read takes its own clock and gives back what was held for longer than allowed, so
+//! checkpoint, and the books of periods that ended, which late settles of their holds still move. A read takes its own clock and gives back what was held for longer than allowed, so
 //! that an expiry is exact whether or not anybody has recorded it.
 
 mod apply;
+pub mod closed;
 mod delta;
 pub mod holdings;
 mod pool;
 pub mod read;
+mod roll;
 
 use async_trait::async_trait;
 use ledger_core::catalog::Kind;
@@ -39,6 +41,9 @@ impl Projection for Balance {
             "balance_member",
             "balance_line",
             "balance_hold",
+            "balance_closed_period",
+            "balance_closed_pool",
+            "balance_closed_line",
         ]
     }
 
@@ -48,10 +53,25 @@ impl Projection for Balance {
         build: Build,
         page: &[SchoolEvents<'_>],
     ) -> Result<(), ApplyError> {
-        let deltas: Vec<_> = page
+        // Up to the end of a period all changes are sums; there they start over.
+        let mut schools: Vec<_> = page
             .iter()
-            .map(|school| (school.school_id, delta::Delta::of(school.events)))
+            .map(|school| {
+                let periods = school.events.split_inclusive(delta::ends_period);
+                (school.school_id, periods)
+            })
             .collect();
-        apply::write_in_tx(tx, build, &deltas).await
+        loop {
+            let deltas: Vec<_> = schools
+                .iter_mut()
+                .filter_map(|(school_id, periods)| {
+                    Some((*school_id, delta::Delta::of(periods.next()?)))
+                })
+                .collect();
+            if deltas.is_empty() {
+                return Ok(());
+            }
+            apply::write_in_tx(tx, build, &deltas).await?;
+        }
     }
 }

@@ -73,6 +73,26 @@ pub struct LineBalance {
     pub auto_renew: bool,
 }
 
+/// Whether the period that the read model stands in has ended by `now`: then there is something to
+/// be recorded before a balance is one of `now`.
+///
+/// # Errors
+/// [`ReadError`] when the database fails.
+pub async fn period_has_ended(read: &mut TenantRead, now: Timestamp) -> Result<bool, ReadError> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM balance_school
+                WHERE school_id = $1 AND period_end <= $2
+                  AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+           ) AS "has_ended!""#,
+        read.school_id().0,
+        now.get(),
+    )
+    .fetch_one(read.connection())
+    .await
+    .map_err(ReadError::at("reading when a period ends"))
+}
+
 /// The balance of the viewer's school as of `now`: holds that have run out by then are free.
 /// `None` when there is no such school, or none that the viewer may see.
 ///
@@ -117,7 +137,7 @@ pub async fn school(
     }))
 }
 
-fn pool_balance(row: &PoolRow) -> Result<PoolBalance, ReadError> {
+pub(super) fn pool_balance(row: &PoolRow) -> Result<PoolBalance, ReadError> {
     let pool = row.numbers()?;
     Ok(PoolBalance {
         service: service(&row.service)?,
@@ -188,6 +208,10 @@ async fn direct_lines(
     .fetch_all(read.connection())
     .await
     .map_err(ReadError::at("reading pools"))?;
+    direct_lines_of(&rows)
+}
+
+pub(super) fn direct_lines_of(rows: &[PoolRow]) -> Result<Vec<LineBalance>, ReadError> {
     rows.iter()
         .map(|row| {
             let pool = row.numbers()?;
@@ -208,7 +232,8 @@ async fn own_lines(
     member_id: MemberId,
     now: Timestamp,
 ) -> Result<Vec<LineBalance>, ReadError> {
-    let rows = sqlx::query_file!(
+    let rows = sqlx::query_file_as!(
+        LineRow,
         "src/balance/queries/lines.sql",
         read.school_id().0,
         member_id.0,
@@ -217,6 +242,22 @@ async fn own_lines(
     .fetch_all(read.connection())
     .await
     .map_err(ReadError::at("reading a member's lines"))?;
+    line_balances(&rows)
+}
+
+/// A member's line of a service, with what ran out of its holds by the reader's clock.
+#[derive(Debug)]
+pub(super) struct LineRow {
+    pub service: String,
+    pub allocated: Option<i64>,
+    pub used: i64,
+    pub held: i64,
+    pub expired: i64,
+    pub priority: String,
+    pub auto_renew: bool,
+}
+
+pub(super) fn line_balances(rows: &[LineRow]) -> Result<Vec<LineBalance>, ReadError> {
     rows.iter()
         .map(|row| {
             let held = units(row.held, "held")?;
@@ -226,13 +267,14 @@ async fn own_lines(
                 held: held.saturating_sub(units(row.expired, "units")?),
                 priority: word(&row.priority, "priority")?,
                 auto_renew: row.auto_renew,
+                ..Line::default()
             };
             Ok(line_balance(service(&row.service)?, &line))
         })
         .collect()
 }
 
-fn line_balance(service: ServiceId, line: &Line) -> LineBalance {
+pub(super) fn line_balance(service: ServiceId, line: &Line) -> LineBalance {
     LineBalance {
         service,
         allocated: line.allocated,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::entry::{Entry, entries};
+use super::entry::{Entry, entries, request_id};
 use crate::error::ApplyError;
 use crate::projection::{Build, SchoolEvents};
 
@@ -40,6 +40,8 @@ pub(super) async fn write_in_tx(
         &columns.reason as &[Option<Vec<u8>>],
         &columns.before as &[Option<Value>],
         &columns.after as &[Option<Value>],
+        &columns.request_id as &[Option<Uuid>],
+        &columns.part,
     )
     .execute(tx)
     .await
@@ -53,6 +55,7 @@ struct Columns<'a> {
     school_id: Vec<Uuid>,
     seq: Vec<i64>,
     member_id: Vec<Uuid>,
+    part: Vec<i32>,
     recorded_at: Vec<DateTime<Utc>>,
     kind: Vec<&'static str>,
     service: Vec<Option<&'a str>>,
@@ -62,6 +65,7 @@ struct Columns<'a> {
     reason: Vec<Option<Vec<u8>>>,
     before: Vec<Option<Value>>,
     after: Vec<Option<Value>>,
+    request_id: Vec<Option<Uuid>>,
 }
 
 impl<'a> Columns<'a> {
@@ -74,7 +78,8 @@ impl<'a> Columns<'a> {
             .push(entry.member_id.map_or(Uuid::nil(), |member| member.0));
         self.recorded_at.push(recorded.recorded_at.get());
         self.kind.push(event.kind().as_str());
-        self.service.push(event.service().map(ServiceId::as_str));
+        self.part.push(entry.part);
+        self.service.push(entry.service.map(ServiceId::as_str));
         self.actor_role.push(recorded.actor.role.as_str());
         self.actor_id.push(recorded.actor.id.0);
         self.cause.push(event.cause().map(Cause::as_str));
@@ -82,5 +87,6 @@ impl<'a> Columns<'a> {
             .push(event.reason().map(|commitment| commitment.0.to_vec()));
         self.before.push(entry.before);
         self.after.push(entry.after);
+        self.request_id.push(request_id(event).map(|id| id.0));
     }
 }

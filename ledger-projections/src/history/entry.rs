@@ -1,10 +1,12 @@
 //! From an event to what its history shows: whom it concerns, and how it was before and after.
 
-use ledger_core::allocation::AllocationEvent;
+use ledger_core::allocation::{AllocationEvent, Cause};
 use ledger_core::catalog::Event;
+use ledger_core::period::PeriodEvent;
+use ledger_core::request::{RequestEvent, RequestStatus};
 use ledger_core::school::{SchoolEvent, Standing};
 use ledger_core::usage::UsageEvent;
-use ledger_core::{MemberId, Recorded};
+use ledger_core::{MemberId, Recorded, RequestId, ServiceId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,17 +16,24 @@ pub(super) struct Entry<'a> {
     pub recorded: &'a Recorded,
     /// Whom it concerns; `None`: the school.
     pub member_id: Option<MemberId>,
+    /// Of which service.
+    pub service: Option<&'a ServiceId>,
+    /// Which of several changes that one event makes, from 0.
+    pub part: i32,
     /// `None` where there was nothing before, or the event does not say what.
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
-/// The entries that an event makes: none for usage that was had, two for a transfer, else one.
+/// The entries that an event makes: none for usage that was had, two for a transfer, one for each
+/// allocation of a roll, else one.
 pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json::Error> {
     let one = |before, after| {
         Ok(vec![Entry {
             recorded,
             member_id: recorded.event.member_id(),
+            service: recorded.event.service(),
+            part: 0,
             before,
             after: Some(after),
         }])
@@ -38,6 +47,8 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             Entry {
                 recorded,
                 member_id: Some(e.member_id),
+                service: Some(&e.service),
+                part: 0,
                 before: Some(json!({ "allocated": e.before })),
                 after: Some(json!({
                     "allocated": e.after, "units": e.units, "to_member_id": e.to_member_id,
@@ -46,6 +57,8 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             Entry {
                 recorded,
                 member_id: Some(e.to_member_id),
+                service: Some(&e.service),
+                part: 0,
                 before: Some(json!({ "allocated": e.to_before })),
                 after: Some(json!({
                     "allocated": e.to_after, "units": e.units, "from_member_id": e.member_id,
@@ -60,6 +73,25 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             None,
             json!({ "reason": e.reason, "times": e.times, "units": e.units }),
         ),
+        Event::Request(event) => {
+            let (before, after) = request(event);
+            one(before, after)
+        }
+        Event::Period(PeriodEvent::Closed(e)) => {
+            let before = json!({ "period": e.closed, "pools": json(&e.pools)? });
+            one(Some(before), json!({ "period": e.opened }))
+        }
+        Event::Period(PeriodEvent::Renewed(e)) => Ok((0..)
+            .zip(&e.rows)
+            .map(|(part, row)| Entry {
+                recorded,
+                member_id: Some(row.member_id),
+                service: Some(&row.service),
+                part,
+                before: Some(json!({ "allocated": row.before })),
+                after: Some(json!({ "allocated": row.after, "priority": row.priority })),
+            })
+            .collect()),
         Event::Usage(_) => Ok(Vec::new()),
     }
 }
@@ -108,6 +140,34 @@ fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
         ),
         AllocationEvent::Suspended(_) => standing(Standing::Active, Standing::Suspended),
         AllocationEvent::Reactivated(_) => standing(Standing::Suspended, Standing::Active),
+    }
+}
+
+fn request(event: &RequestEvent) -> (Option<Value>, Value) {
+    let status = event.status();
+    let pending = Some(json!({ "status": RequestStatus::Pending }));
+    match event {
+        RequestEvent::Filed(e) => (
+            None,
+            json!({
+                "status": status, "units": e.units, "urgency": e.urgency,
+                "expires_at": e.expires_at,
+            }),
+        ),
+        RequestEvent::Approved(e) => (pending, json!({ "status": status, "units": e.units })),
+        RequestEvent::Rejected(_) | RequestEvent::Withdrawn(_) | RequestEvent::Expired(_) => {
+            (pending, json!({ "status": status }))
+        }
+    }
+}
+
+/// The request that an event is about, or came out of.
+pub(super) fn request_id(event: &Event) -> Option<RequestId> {
+    match event {
+        Event::Request(event) => Some(event.request_id()),
+        Event::School(_) | Event::Allocation(_) | Event::Usage(_) | Event::Period(_) => {
+            event.cause().and_then(Cause::request_id)
+        }
     }
 }
 

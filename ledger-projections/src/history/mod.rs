@@ -1,7 +1,8 @@
 //! History: who changed what, why, from what to what?
 //!
-//! An entry per change and member whom it concerns: a transfer has two. Usage is no change; the
-//! rollups and the log have it. That it was refused is shown, once a minute.
+//! An entry per change and member whom it concerns: a transfer has two, the roll of a period one for
+//! each allocation. Usage is no change; the rollups and the log have it. That it was refused is
+//! shown, once a minute.
 
 mod apply;
 mod entry;
@@ -39,6 +40,13 @@ impl Projection for History {
             Kind::MemberSuspended,
             Kind::MemberReactivated,
             Kind::UsageRefused,
+            Kind::RequestFiled,
+            Kind::RequestApproved,
+            Kind::RequestRejected,
+            Kind::RequestWithdrawn,
+            Kind::RequestExpired,
+            Kind::PeriodClosed,
+            Kind::AllocationsRenewed,
         ])
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Kind;
-use ledger_core::{Actor, ActorId, Commitment, MemberId, Seq, ServiceId, Timestamp};
+use ledger_core::{Actor, ActorId, Commitment, MemberId, RequestId, Seq, ServiceId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -35,7 +35,8 @@ pub struct HistoryFilter {
 pub struct HistoryPage {
     /// The event up to which the history counts.
     pub seq: Seq,
-    /// The entries. Both entries of a transfer are on one page, which may have one more for it.
+    /// The entries. All entries of one event are on one page, which may have more for it: one for a
+    /// transfer, as many as an event tells of for the roll of a period.
     pub entries: Vec<HistoryEntry>,
     /// Go on before this event; `None` when there are no more.
     pub next_before: Option<Seq>,
@@ -59,6 +60,8 @@ pub struct HistoryEntry {
     pub actor: Actor,
     /// What it came out of, when it was not asked for by itself.
     pub cause: Option<String>,
+    /// The request that it is about, or came out of.
+    pub request_id: Option<RequestId>,
     /// Why, as it was written; `None` when nobody said, it was erased, or it is not for the viewer.
     pub reason: Option<String>,
     /// The commitment to why, as the event holds it.
@@ -78,6 +81,7 @@ struct Row {
     actor_role: String,
     actor_id: Uuid,
     cause: Option<String>,
+    request_id: Option<Uuid>,
     reason: Option<Vec<u8>>,
     reason_text: Option<String>,
     before: Option<Value>,
@@ -85,7 +89,7 @@ struct Row {
 }
 
 /// The newest entries of the viewer's school that he may see and the filter lets through, at most
-/// `limit` and at most [`HISTORY_PAGE_MAX`], and one more when a transfer would be cut in two.
+/// `limit` and at most [`HISTORY_PAGE_MAX`], and more when an event would be cut in two.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -116,7 +120,8 @@ pub async fn page(
 fn cut(entries: &mut Vec<HistoryEntry>, limit: usize) -> Option<Seq> {
     let last = entries.get(limit.checked_sub(1)?)?.seq;
     let end = entries.iter().rposition(|entry| entry.seq == last)? + 1;
-    let has_more = entries.len() > end;
+    // Of a long event what was read is the end: whether there is more the next page tells.
+    let has_more = entries.len() > end || end > limit + 1;
     entries.truncate(end);
     has_more.then_some(last)
 }
@@ -181,6 +186,7 @@ impl Row {
                 id: ActorId(self.actor_id),
             },
             cause: self.cause,
+            request_id: self.request_id.map(RequestId),
             reason: self.reason_text,
             reason_commitment: commitment.map(Commitment),
             before: self.before,
@@ -203,6 +209,7 @@ mod tests {
                 service: None,
                 actor: Actor::SYSTEM,
                 cause: None,
+                request_id: None,
                 reason: None,
                 reason_commitment: None,
                 before: None,
@@ -219,6 +226,7 @@ mod tests {
             (&[9, 8, 8], 2, 3, None),
             (&[9, 8, 8, 7], 2, 3, Some(8)),
             (&[9, 9], 1, 2, None),
+            (&[9, 9, 9, 9], 2, 4, Some(9)),
             (&[], 2, 0, None),
         ] {
             let mut entries = entries(read);

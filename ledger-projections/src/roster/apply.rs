@@ -45,7 +45,7 @@ pub(super) async fn write_in_tx(
             }
             Event::School(event) => note(&mut members, school_id, recorded.occurred_at, event),
             Event::Allocation(event) => note_standing(&mut members, school_id, event),
-            Event::Usage(_) => {}
+            Event::Request(_) | Event::Usage(_) | Event::Period(_) => {}
         }
     }
     write_members(tx, build, &members).await

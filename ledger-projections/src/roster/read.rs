@@ -99,11 +99,14 @@ pub struct MembersFilter {
     pub with_removed: bool,
 }
 
-/// The viewer's school; `None` when there is none, or the viewer may not see it.
+/// The viewer's school, with the billing cycle of `now`; `None` when there is none, or the viewer may not see it.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
-pub async fn school(read: &mut TenantRead) -> Result<Option<SchoolView>, ReadError> {
+pub async fn school(
+    read: &mut TenantRead,
+    now: Timestamp,
+) -> Result<Option<SchoolView>, ReadError> {
     let school_id = read.school_id();
     let row = sqlx::query_file!("src/roster/queries/school.sql", school_id.0)
         .fetch_optional(read.connection())
@@ -118,17 +121,23 @@ pub async fn school(read: &mut TenantRead) -> Result<Option<SchoolView>, ReadErr
         .and_then(|day| AnchorDay::new(day).ok())
         .ok_or(ReadError::Unreadable("period_anchor_day"))?;
     let registered_at = Timestamp::new(row.registered_at);
-    let period = match (row.period_start, row.period_end) {
+    let cycle = Cycle {
+        time_zone,
+        anchor_day: period_anchor_day,
+    };
+    let known = match (row.period_start, row.period_end) {
         (Some(start), Some(end)) => Period {
             start: Timestamp::new(start),
             end: Timestamp::new(end),
         },
         // The balances are behind the roster: this was the school's first cycle.
-        _ => Cycle {
-            time_zone,
-            anchor_day: period_anchor_day,
-        }
-        .period_at(registered_at),
+        _ => cycle.period_at(registered_at),
+    };
+    // It ends by the clock, whether or not anybody has recorded that.
+    let period = if now < known.end {
+        known
+    } else {
+        cycle.period_at(now)
     };
     Ok(Some(SchoolView {
         seq: Seq(row.seq),

@@ -27,13 +27,19 @@ async fn what_members_hold_is_the_fold_s_at_any_clock() {
         let mut reader = as_principal(&db, &school).await;
         let page = holdings::page(&mut reader, None, now).await.unwrap();
         assert_eq!(page.len(), 2 * 3);
-        assert!(page.is_sorted_by_key(|h| (h.member_id, h.service.clone())));
+        assert!(page.is_sorted_by_key(|h| (h.member_id, h.line.service.clone())));
         for holding in &page {
-            let line = state
-                .member(holding.member_id)
-                .unwrap()
-                .line(&holding.service);
-            assert_eq!(holding.line, line, "{now}");
+            let seen = &holding.line;
+            let line = state.member(holding.member_id).unwrap().line(&seen.service);
+            assert_eq!(
+                (seen.allocated, seen.used, seen.held, seen.available),
+                (line.allocated, line.used, line.held, line.available()),
+                "{now}"
+            );
+            assert_eq!(
+                (seen.priority, seen.auto_renew),
+                (line.priority, line.auto_renew)
+            );
         }
         let rest = holdings::page(&mut reader, Some(member(1)), now)
             .await

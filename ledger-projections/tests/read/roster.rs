@@ -25,7 +25,10 @@ async fn the_roster_knows_the_school_and_its_members() {
     fold_all(&db).await;
 
     let mut reader = as_principal(&db, &school).await;
-    let seen = roster::read::school(&mut reader).await.unwrap().unwrap();
+    let seen = roster::read::school(&mut reader, start())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(seen.name.as_deref(), Some("Rivonia Primary"));
     assert_eq!((seen.tier, seen.version), (Tier::Enterprise, Seq(1)));
     let seen = serde_json::to_value(seen).unwrap();

@@ -73,7 +73,12 @@ async fn a_proxy_sees_balances_and_nothing_else() {
             .unwrap()
             .is_some()
     );
-    assert!(roster::read::school(&mut proxy).await.unwrap().is_none());
+    assert!(
+        roster::read::school(&mut proxy, start())
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(
         history::read::page(&mut proxy, &all, 99)
             .await

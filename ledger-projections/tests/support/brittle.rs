@@ -9,6 +9,7 @@ use ledger_core::{SchoolId, Seq};
 use ledger_projections::balance::Balance;
 use ledger_projections::history::History;
 use ledger_projections::projection::SchoolEvents;
+use ledger_projections::requests::Requests;
 use ledger_projections::roster::Roster;
 use ledger_projections::usage::Usage;
 use ledger_projections::{ApplyError, Build, Projection, ProjectionName, Registry};
@@ -83,6 +84,7 @@ pub fn broken_usage(school_id: SchoolId, seq: Seq, build: Option<Build>) -> Brok
             Arc::new(Roster),
             Arc::new(Balance),
             Arc::new(History),
+            Arc::new(Requests),
             Arc::new(usage),
         ]),
         is_broken,

@@ -8,6 +8,7 @@
 )]
 
 pub mod brittle;
+pub mod closed;
 pub mod compare;
 pub mod database;
 pub mod random;

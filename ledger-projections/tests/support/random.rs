@@ -1,12 +1,16 @@
 //! Random lives of schools: every kind of command, in an order that a seed fixes.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::request::{
+    ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
+};
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
 use ledger_core::usage::{
     CallFacts, Debit, Outcome, PlaceHold, RefusedFor, ReleaseHold, SettleHold, UsageCommand,
     UsageRefused,
 };
-use ledger_core::{Action, MemberId, MicroUsd, Quota, Role, ServiceId, Tier, Timestamp};
+use ledger_core::{Action, MemberId, MicroUsd, Quota, RequestId, Role, ServiceId, Tier, Timestamp};
+use uuid::Uuid;
 
 use super::school::{SERVICES, School, key, member, reason, start, units};
 
@@ -45,6 +49,7 @@ pub struct Life {
     pub dice: Dice,
     now: Timestamp,
     holds: Vec<String>,
+    requests: Vec<RequestId>,
     steps: u64,
 }
 
@@ -57,6 +62,7 @@ impl Life {
             dice: Dice::new(seed),
             now: start(),
             holds: Vec::new(),
+            requests: Vec::new(),
             steps: 0,
         }
     }
@@ -69,23 +75,46 @@ impl Life {
     pub async fn live(&mut self, count: usize) {
         for _ in 0..count {
             self.steps += 1;
-            let seconds = if self.dice.one_in(12) { 900 } else { 20 };
+            // Holds last minutes, requests a week.
+            let seconds = match self.dice.below(60) {
+                0 => 9 * 24 * 3_600,
+                1..6 => 900,
+                _ => 20,
+            };
             let seconds = self.dice.amount(seconds);
+            // Now and then beyond the end of the period, or just before it, with calls in flight.
+            let seconds = match self.dice.below(90) {
+                0 => self.dice.amount(70 * 24 * 3_600),
+                1 => self.to_the_end(),
+                _ => seconds,
+            };
             self.now = self.now.plus_seconds(seconds);
             let action = self.action();
             let _ = self.school.act(action, self.now).await;
         }
     }
 
+    /// Until a minute before the end of the period; periods begin on the 15th, whatever the zone.
+    fn to_the_end(&self) -> i64 {
+        let day = 24 * 3_600;
+        let since_start = self.now.get().timestamp().rem_euclid(day);
+        let days = (0..40).find(|days| {
+            let at = self.now.plus_seconds(days * day).get();
+            at.format("%d").to_string() == "15"
+        });
+        (days.unwrap_or(0) * day - since_start - 60).max(0)
+    }
+
     fn action(&mut self) -> Action {
-        match self.dice.below(21) {
+        match self.dice.below(25) {
             0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
             6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
             9..12 => Action::Usage(self.close()),
             12..16 => Action::Allocation(self.allocate()),
             16 => Action::Allocation(self.suspend()),
-            17 | 18 => Action::School(self.people()),
-            19 => Action::Usage(UsageCommand::NoteRefused(self.refused())),
+            17..21 => Action::Request(self.ask()),
+            21 | 22 => Action::School(self.people()),
+            23 => Action::Usage(UsageCommand::NoteRefused(self.refused())),
             _ => Action::School(self.school()),
         }
     }
@@ -225,6 +254,43 @@ impl Life {
                 units: units(1 + self.dice.amount(4)),
                 to: self.member(),
             },
+        }
+    }
+
+    /// Asks, or closes one of the last requests, often one that is closed or has run out.
+    fn ask(&mut self) -> RequestCommand {
+        let last = self.requests.len() as u64;
+        if last == 0 || self.dice.one_in(2) {
+            let request_id = RequestId(Uuid::from_u128(self.steps.into()));
+            self.requests.push(request_id);
+            return RequestCommand::File(FileRequest {
+                request_id,
+                member_id: self.member(),
+                actor_member_id: None,
+                units: vec![(self.service(), units(1 + self.dice.amount(9)))],
+                justification: reason("the science fair"),
+                urgency: self
+                    .dice
+                    .pick(&[Urgency::Low, Urgency::Normal, Urgency::High]),
+            });
+        }
+        let at = usize::try_from(last - 1 - self.dice.below(last.min(4))).unwrap();
+        let closing = Closing {
+            request_id: self.requests[at],
+            actor_member_id: None,
+            recalled: None,
+        };
+        match self.dice.below(8) {
+            0 => RequestCommand::Withdraw(closing),
+            1 | 2 => RequestCommand::Reject(RejectRequest {
+                closing,
+                reason: reason("not this month"),
+            }),
+            _ => RequestCommand::Approve(ApproveRequest {
+                closing,
+                units: None,
+                reason: self.dice.one_in(2).then(|| reason("well earned")),
+            }),
         }
     }
 

@@ -133,7 +133,8 @@ impl School {
             }
             Action::Usage(UsageCommand::NoteRefused(_))
             | Action::School(_)
-            | Action::Allocation(_) => fresh(),
+            | Action::Allocation(_)
+            | Action::Request(_) => fresh(),
         };
         let actor = Actor {
             role: Role::Principal,

@@ -3,7 +3,7 @@
 use ledger_core::allocation::AllocationCommand;
 use ledger_core::school::SchoolCommand;
 use ledger_core::usage::UsageCommand;
-use ledger_core::{Action, FreeText, MemberId, SchoolId};
+use ledger_core::{Action, Event, FreeText, MemberId, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -32,10 +32,10 @@ struct Texts {
 }
 
 impl Kept {
-    /// Takes down what a command that brought something about keeps beside the log.
-    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request) {
+    /// Takes down what a command keeps beside the log that brought about `first`, and perhaps more.
+    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request, first: &Event) {
         let action = &request.command.action;
-        if let Some((text, about)) = text(action) {
+        if let Some((text, about)) = text(action, first) {
             self.texts.school_id.push(school_id.0);
             self.texts.commitment.push(text.commitment().0.to_vec());
             self.texts.salt.push(text.salt().to_vec());
@@ -76,7 +76,7 @@ impl Kept {
 }
 
 /// The free text of a command, and the one member whom it is about.
-fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
+fn text<'a>(action: &'a Action, first: &Event) -> Option<(&'a FreeText, Option<MemberId>)> {
     match action {
         Action::School(_) => None,
         Action::Allocation(command) => match command {
@@ -90,6 +90,8 @@ fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
                 Some((reason, Some(*member_id)))
             }
         },
+        // Who asked is who may read it; a decision does not name him, what came of it does.
+        Action::Request(command) => command.text().map(|text| (text, first.member_id())),
         Action::Usage(UsageCommand::Release(release)) => {
             release.reason.as_ref().map(|reason| (reason, None))
         }
@@ -105,7 +107,7 @@ fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
 fn removed(action: &Action) -> Option<MemberId> {
     match action {
         Action::School(SchoolCommand::RemoveMember { member_id }) => Some(*member_id),
-        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => None,
+        Action::School(_) | Action::Allocation(_) | Action::Request(_) | Action::Usage(_) => None,
     }
 }
 

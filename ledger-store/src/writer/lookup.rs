@@ -1,13 +1,14 @@
-//! What a command needs to know from beside the state: whose an external id is, and how a hold
-//! was placed that the state does not keep any more. Looked up under the stream's lock.
+//! What a command needs to know from beside the state: whose an external id is, how a hold
+//! was placed that the state does not keep any more, and how a request ended. Looked up under the stream's lock.
 
 use std::collections::BTreeMap;
 
 use ledger_core::catalog::Event;
+use ledger_core::request::{ClosedRequest, Closing};
 use ledger_core::school::{ClaimedExternalId, SchoolCommand};
 use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, SchoolId,
+    Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, RequestId, SchoolId,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -107,7 +108,8 @@ pub(super) fn resolve_subject(
             UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => {}
+        | Action::Allocation(_)
+        | Action::Request(_) => {}
     }
     Ok(())
 }
@@ -133,7 +135,9 @@ pub(super) fn row_members(request: &Request) -> Vec<MemberId> {
         Action::Allocation(command) if !request.row_subjects.is_empty() => {
             command.rows().iter().map(|row| row.member_id).collect()
         }
-        Action::Allocation(_) | Action::School(_) | Action::Usage(_) => Vec::new(),
+        Action::Allocation(_) | Action::School(_) | Action::Request(_) | Action::Usage(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -181,7 +185,8 @@ fn closes(request: &Request) -> Option<&Key> {
             UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => None,
+        | Action::Allocation(_)
+        | Action::Request(_) => None,
     }
 }
 
@@ -192,6 +197,7 @@ pub(super) fn placed_by(request: &Request) -> Option<EventId> {
 
 /// Gives a closing request the hold as the log says that it was placed.
 pub(super) fn recall(placed: &Recorded, request: &mut Request) {
+    let placed_at = placed.recorded_at;
     let Event::Usage(UsageEvent::HoldPlaced(placed)) = &placed.event else {
         return;
     };
@@ -201,6 +207,7 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
         units: placed.units,
         level: placed.level,
         expires_at: placed.expires_at,
+        placed_at,
     });
     match &mut request.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
@@ -209,6 +216,59 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
             UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => {}
+        | Action::Allocation(_)
+        | Action::Request(_) => {}
+    }
+}
+
+/// How requests ended, by school and id.
+pub(super) type ClosedRequests = BTreeMap<(SchoolId, RequestId), ClosedRequest>;
+
+/// How the requests of these ids, each given with its school, ended, as far as they have.
+pub(super) async fn find_closed_requests(
+    conn: &mut PgConnection,
+    schools: &[Uuid],
+    ids: &[String],
+) -> Result<ClosedRequests, StoreError> {
+    if ids.is_empty() {
+        return Ok(ClosedRequests::new());
+    }
+    let rows = sqlx::query_file_as!(EventRow, "src/row/find_closed_requests.sql", schools, ids)
+        .fetch_all(conn)
+        .await
+        .map_err(StoreError::at("looking for closed requests"))?;
+    let mut closed = ClosedRequests::new();
+    for row in rows {
+        let recorded = row.into_recorded()?;
+        if let Some((request_id, how)) = closes_request(&recorded) {
+            closed.insert((recorded.school_id, request_id), how);
+        }
+    }
+    Ok(closed)
+}
+
+/// The request that an event closes, and how.
+pub(super) fn closes_request(recorded: &Recorded) -> Option<(RequestId, ClosedRequest)> {
+    let Event::Request(event) = &recorded.event else {
+        return None;
+    };
+    let closed = ClosedRequest::by(event, recorded.seq)?;
+    Some((event.request_id(), closed))
+}
+
+/// What a command that closes a request names.
+pub(super) const fn request_closing(request: &Request) -> Option<&Closing> {
+    match &request.command.action {
+        Action::Request(command) => command.closing(),
+        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => None,
+    }
+}
+
+/// Tells a command that closes a request how that ended before.
+pub(super) const fn recall_request(request: &mut Request, closed: Option<ClosedRequest>) {
+    if let Action::Request(command) = &mut request.command.action
+        && let Some(closing) = command.closing_mut()
+    {
+        closing.recalled = closed;
     }
 }

@@ -43,7 +43,8 @@ fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
             UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
         )
         | Action::School(_)
-        | Action::Allocation(_) => return None,
+        | Action::Allocation(_)
+        | Action::Request(_) => return None,
     };
     (!same).then(|| Refusal::HoldClosed {
         hold_id: hold_id.clone(),

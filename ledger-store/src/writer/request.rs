@@ -1,9 +1,13 @@
 //! What goes to the writer and what comes back.
 
 use ledger_core::decider::{AccountView, SchoolView};
+use ledger_core::school::SchoolCommand;
 use ledger_core::{
-    Command, CommandKey, EventId, Fingerprint, MemberId, Period, Recorded, Refusal, Seq,
+    Action, Actor, Command, CommandKey, EventId, Fingerprint, MemberId, Period, Recorded, Refusal,
+    Seq, Timestamp,
 };
+
+use uuid::Uuid;
 
 use crate::error::StoreError;
 
@@ -18,7 +22,8 @@ pub struct Request {
     pub command: Command,
     /// Decide and answer, append nothing.
     pub dry_run: bool,
-    /// Refuse, unless the event that last changed what the school bought or its own rules is this.
+    /// Refuse, unless this is the event that last changed what the command is about: a request, or
+    /// what the school bought and its own rules.
     pub if_version: Option<Seq>,
     /// The member of a usage command by external id; looked up under the stream's lock and set in
     /// the command.
@@ -45,6 +50,21 @@ impl Request {
             row_subjects: Vec::new(),
             beside: Beside::Nothing,
         }
+    }
+
+    /// Nobody's request: that what time has brought about by `now` is recorded.
+    #[must_use]
+    pub fn catch_up(now: Timestamp) -> Self {
+        let command = Command {
+            actor: Actor::SYSTEM,
+            now,
+            action: Action::School(SchoolCommand::CatchUp),
+        };
+        Self::new(
+            CommandKey::Fresh(Uuid::now_v7()),
+            Fingerprint::of(&[]),
+            command,
+        )
     }
 }
 
@@ -143,7 +163,7 @@ pub enum RefusedBy {
     Rule(Box<Refusal>),
     /// The key was used for another body.
     KeyReused,
-    /// What the school bought or its own rules were changed in between.
+    /// What the command is about was changed in between.
     VersionMoved {
         /// The event that last did.
         version: Seq,

@@ -131,6 +131,12 @@ impl House {
         self.school.debit(&format!("hold-{n}"), self.teacher, 1)
     }
 
+    /// The body of a request for units of the teacher's.
+    pub fn request(&self) -> Value {
+        let units = json!({SERVICE: 1});
+        json!({"member_id": self.teacher, "units": units, "justification": "a test"})
+    }
+
     /// A good request for a row's operation, about this member where it is about one. Everything
     /// that it uses up is made anew.
     pub async fn call(&self, row: &Row, operation: &Operation, member: Uuid) -> Call {
@@ -183,6 +189,12 @@ impl House {
                 let member = self.platform.post(&path, json!({"role": "teacher"}));
                 text(&member.await.ok(), "member_id")
             }
+            Thing::PendingRequest => self.only_request().await,
+            Thing::NoRequest => {
+                let id = self.only_request().await;
+                self.withdraw(&id).await;
+                String::new()
+            }
             Thing::SchoolApiKey => {
                 let path = self.school.path("/api-keys");
                 text(&self.platform.post(&path, label).await.ok(), "key_id")
@@ -192,6 +204,28 @@ impl House {
                 text(&key.ok(), "key_id")
             }
         }
+    }
+
+    /// Files a request; one that is pending still makes room for it.
+    async fn only_request(&self) -> String {
+        loop {
+            let path = self.school.path("/requests");
+            let filed = self.platform.post(&path, self.request()).await;
+            let id = filed.body["request_id"].as_str().unwrap().to_owned();
+            if filed.status.is_success() {
+                // Who reads it need not wait.
+                let read = format!("/requests/{id}?min_seq={}", filed.seq());
+                let _ = self.platform.get(&self.school.path(&read)).await.ok();
+                return id;
+            }
+            assert_eq!(filed.problem(), "request-pending");
+            self.withdraw(&id).await;
+        }
+    }
+
+    async fn withdraw(&self, request: &str) {
+        let path = self.school.path(&format!("/requests/{request}/withdraw"));
+        let _ = self.platform.post(&path, json!({})).await.ok();
     }
 
     fn next(&self) -> usize {

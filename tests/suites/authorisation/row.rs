@@ -41,6 +41,10 @@ pub enum Thing {
     OpenHold,
     /// A member who is not needed any more.
     NewMember,
+    /// The id of a pending request of the teacher's, his only one.
+    PendingRequest,
+    /// No id, and no pending request of the teacher's.
+    NoRequest,
     /// The id of an API key of the school.
     SchoolApiKey,
     /// The id of an API key for all schools.

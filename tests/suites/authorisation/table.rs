@@ -67,6 +67,21 @@ pub const TABLE: &[Row] = &[
     Row::of("reactivate_member", MANAGERS)
         .with(&[("member", Thing::NewMember)])
         .json(|_, _| json!({"reason": "back again"})),
+    // Requests for units.
+    Row::shared("file_request", MANAGERS, TEACHERS)
+        .with(&[("nothing", Thing::NoRequest)])
+        .json(|house, _| house.request()),
+    Row::of("approve_request", MANAGERS)
+        .with(&[("request", Thing::PendingRequest)])
+        .json(|_, _| json!({"reason": "a test"})),
+    Row::of("reject_request", MANAGERS)
+        .with(&[("request", Thing::PendingRequest)])
+        .json(|_, _| json!({"reason": "a test"})),
+    Row::shared("withdraw_request", MANAGERS, TEACHERS)
+        .with(&[("request", Thing::PendingRequest)]),
+    Row::shared("list_requests", READERS, TEACHERS),
+    Row::shared("read_request", READERS, TEACHERS)
+        .with(&[("request", Thing::PendingRequest)]),
     // Reads.
     Row::of("read_school_balance", BALANCE_READERS),
     Row::shared("read_member_balance", BALANCE_READERS, TEACHERS),

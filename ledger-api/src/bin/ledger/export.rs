@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -10,17 +11,20 @@ use clap::ValueEnum;
 use ledger_api::allocation_csv::AllocationPages;
 use ledger_api::config::Settings;
 use ledger_api::limits::FRESHNESS_LIMIT;
-use ledger_api::server::{open_database, stop_on_signal};
+use ledger_api::server::{open_database, read_catalogue, stop_on_signal};
 use ledger_api::telemetry;
 use ledger_core::{Role, SchoolId, Seq, Timestamp};
+use ledger_projections::balance::read::period_has_ended;
 use ledger_projections::log::read::{EVENTS_PAGE_MAX, head, page};
 use ledger_projections::{Progress, ProjectionName, TenantRead, Viewer, wait_for};
 use ledger_store::Database;
+use ledger_store::writer::Request;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use crate::database_args::DatabaseArgs;
 use crate::failure::Failure;
+use crate::submit::submit;
 
 /// Write a school's allocations as a CSV table, or its whole log as NDJSON
 ///
@@ -89,16 +93,17 @@ impl Export {
             .await
             .map_err(Failure::no)?;
         let written = tokio::select! {
-            written = self.write(&database) => written,
+            written = self.write(&database, &settings) => written,
             () = stop.cancelled() => Err(Failure::no("interrupted")),
         };
         database.close().await;
         written
     }
 
-    async fn write(&self, database: &Database) -> Result<(), Failure> {
+    async fn write(&self, database: &Database, settings: &Settings) -> Result<(), Failure> {
         let source = Source {
             database,
+            settings,
             viewer: Viewer {
                 school_id: SchoolId(self.school),
                 role: Role::PlatformAdmin,
@@ -117,6 +122,7 @@ impl Export {
 /// Where an export comes from.
 struct Source<'a> {
     database: &'a Database,
+    settings: &'a Settings,
     viewer: Viewer,
 }
 
@@ -139,25 +145,46 @@ impl Source<'_> {
     }
 
     async fn allocations(&self, output: &mut Output) -> Result<(), Failure> {
-        let head = self.head().await?;
-        // The workers are other processes' here. A table without the last changes would undo them
-        // when it is imported again.
+        let now = Timestamp::new(Utc::now());
+        let mut read = self.as_fresh_as(self.head().await?).await?;
+        if period_has_ended(&mut read, now)
+            .await
+            .map_err(Failure::no)?
+        {
+            read.finish().await.map_err(Failure::no)?;
+            read = self.as_fresh_as(self.catch_up(now).await?).await?;
+        }
+        let mut pages = AllocationPages::new(read, now);
+        while let Some(page) = pages.next().await.map_err(Failure::no)? {
+            output.write(&page).map_err(Failure::no)?;
+        }
+        Ok(())
+    }
+
+    /// A read once the workers, which are other processes' here, have taken in the log up to `seq`:
+    /// a table without the last changes would undo them when it is imported again.
+    async fn as_fresh_as(&self, seq: Seq) -> Result<TenantRead, Failure> {
         wait_for(
             self.database,
             &Progress::default(),
             self.viewer.school_id,
             ProjectionName::Balance,
-            head,
+            seq,
             FRESHNESS_LIMIT,
         )
         .await
         .map_err(Failure::no)?;
-        let now = Timestamp::new(Utc::now());
-        let mut pages = AllocationPages::new(self.read().await?, now);
-        while let Some(page) = pages.next().await.map_err(Failure::no)? {
-            output.write(&page).map_err(Failure::no)?;
-        }
-        Ok(())
+        self.read().await
+    }
+
+    /// Has the end of a period recorded that nobody has recorded yet, as a read of the API does.
+    async fn catch_up(&self, now: Timestamp) -> Result<Seq, Failure> {
+        let catalogue = read_catalogue(self.settings.catalogue.as_deref()).map_err(Failure::no)?;
+        let (school, request) = (self.viewer.school_id, Request::catch_up(now));
+        let (database, settings) = (self.database, self.settings);
+        let answer = submit(database, settings, Arc::new(catalogue), school, request).await?;
+        let refused = |_| Failure::no("the end of the period could not be recorded");
+        answer.map(|receipt| receipt.seq).map_err(refused)
     }
 
     /// The log up to where it ends now. What stands there does not change, so that each page can be

@@ -6,20 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use ledger_api::allocation_csv::{Import as Asked, ImportAnswer, ImportRefused, Table};
+use ledger_api::allocation_csv::{Import as Asked, ImportRefused, Table};
 use ledger_api::config::Settings;
 use ledger_api::limits::TABLE_BYTES_MAX;
 use ledger_api::server::{open_database, read_catalogue, stop_on_signal};
 use ledger_api::telemetry;
-use ledger_core::{Actor, ActorId, Catalogue, CommandKey, Role, SchoolId, Timestamp};
-use ledger_store::writer::Writer;
-use ledger_store::{Database, Wakes};
-use tokio::sync::watch;
+use ledger_core::{Actor, ActorId, CommandKey, Role, SchoolId, Timestamp};
 use uuid::Uuid;
 
 use crate::database_args::DatabaseArgs;
 use crate::failure::Failure;
 use crate::output::print_json;
+use crate::submit::submit;
 use crate::token::stand_in;
 
 /// Set what many members hold, from a CSV table in the form of `ledger export`
@@ -61,16 +59,18 @@ impl Import {
         let database = open_database(&settings, Duration::ZERO, &stop)
             .await
             .map_err(Failure::no)?;
-        let answer = submit(
-            &database,
-            Arc::new(catalogue),
-            &settings,
-            SchoolId(self.school),
-            &asked,
-        )
-        .await;
+        let catalogue = Arc::new(catalogue);
+        let school = SchoolId(self.school);
+        let request = asked.request(key(), actor(), Timestamp::new(Utc::now()));
+        let answer = match request {
+            Ok(request) => submit(&database, &settings, catalogue.clone(), school, request).await,
+            Err(problem) => Err(Failure::usage(problem.detail().to_owned())),
+        };
         database.close().await;
-        print_json(&answer?)
+        match answer? {
+            Ok(receipt) => print_json(&asked.answer(&receipt, &catalogue)),
+            Err(refused) => Err(failure(asked.refused(refused))),
+        }
     }
 
     /// The table, or a beginning that is too long to be one.
@@ -94,37 +94,16 @@ impl Import {
     }
 }
 
-/// Sends the command through a writer of this process, which takes turns with those of servers.
-async fn submit(
-    database: &Database,
-    catalogue: Arc<Catalogue>,
-    settings: &Settings,
-    school_id: SchoolId,
-    asked: &Asked,
-) -> Result<ImportAnswer, Failure> {
+/// Who imports, as the log has it.
+fn actor() -> Actor {
     let role = Role::PlatformAdmin;
-    let actor = Actor {
-        role,
-        id: ActorId(stand_in(role)),
-    };
-    let key = CommandKey::Fresh(Uuid::now_v7());
-    let request = asked
-        .request(key, actor, Timestamp::new(Utc::now()))
-        .map_err(|problem| Failure::usage(problem.detail().to_owned()))?;
-    let (_, followed) = watch::channel(Arc::clone(&catalogue));
-    let (writer, shards) = Writer::start(
-        database,
-        &followed,
-        &Wakes::default(),
-        settings.writer.settings(),
-    );
-    let answer = writer.submit(school_id, request).await;
-    drop(writer);
-    shards.finish().await;
-    match answer.map_err(Failure::no)? {
-        Ok(receipt) => Ok(asked.answer(&receipt, &catalogue)),
-        Err(refused) => Err(failure(asked.refused(refused))),
-    }
+    let id = ActorId(stand_in(role));
+    Actor { role, id }
+}
+
+/// Each import is another one: what it finds done already, it leaves.
+fn key() -> CommandKey {
+    CommandKey::Fresh(Uuid::now_v7())
 }
 
 /// Says on a line each which rows are refused.

@@ -17,6 +17,7 @@ mod rebuild;
 mod replay;
 mod serve;
 mod span;
+mod submit;
 mod token;
 mod worker;
 

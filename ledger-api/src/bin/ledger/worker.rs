@@ -2,14 +2,15 @@
 
 use ledger_api::config::Settings;
 use ledger_api::server::{
-    ReadModels, STARTUP_PATIENCE, ServerError, listen, open_database, serve_probes, stop_on_signal,
+    ReadModels, STARTUP_PATIENCE, ServerError, Timekeeping, listen, open_database, serve_probes,
+    start_writer, stop_on_signal,
 };
 use ledger_api::telemetry;
 use ledger_store::Wakes;
 
 use crate::failure::Failure;
 
-/// Keep the read models up to date, and nothing else
+/// Keep the read models up to date and idle schools on time, and nothing else
 ///
 /// Any number may run on one database; they share the work. SIGINT or SIGTERM stops it.
 #[derive(Debug, clap::Args)]
@@ -42,12 +43,17 @@ impl Worker {
             result => result.map_err(Failure::no)?,
         };
         // Other processes' appends are found by looking: nobody in this one wakes the worker.
-        let read_models = ReadModels::start(&database, &Wakes::default(), &settings);
+        let wakes = Wakes::default();
+        let (writer, shards, _) =
+            start_writer(&database, &wakes, &settings, &stop).map_err(Failure::no)?;
+        let read_models = ReadModels::start(&database, &wakes, &settings);
+        let timekeeping = Timekeeping::start(&database, &writer, &settings);
         tracing::info!("working");
         match probes {
             Some((listener, metrics)) => serve_probes(listener, metrics, &stop).await,
             None => stop.cancelled().await,
         }
+        timekeeping.stop(writer, shards).await;
         read_models.stop().await;
         database.close().await;
         tracing::info!("stopped");

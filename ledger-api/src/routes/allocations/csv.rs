@@ -12,8 +12,8 @@ use super::csv_body::{AllocationTable, CSV, TableBody};
 use crate::allocation_csv::{AllocationPages, Import, ImportAnswer, Table};
 use crate::auth::{Allocate, Allowed, ReadSchool};
 use crate::convention::{
-    IdempotencyKey, LEDGER_SEQ, Now, Query, SchoolPath, Stamp, Written, begin_read, problems,
-    query, require_known, schema,
+    IdempotencyKey, LEDGER_SEQ, Now, Query, SchoolPath, Stamp, Written, begin_balance_read,
+    problems, query, require_known, schema,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -46,10 +46,9 @@ pub async fn export_allocations(
     Now(now): Now,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, Problem> {
-    let balance = ProjectionName::Balance;
     let (caller, viewer) = (&allowed.credential, allowed.viewer());
-    let mut read = begin_read(&state, caller, viewer, balance, query.min_seq).await?;
-    let seq = read.seq_of(balance).await?;
+    let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
+    let seq = read.seq_of(ProjectionName::Balance).await?;
     require_known(&mut read, seq).await?;
     let file = format!(
         "attachment; filename=\"allocations-{}.csv\"",

@@ -178,7 +178,9 @@ impl AllocationAnswer {
                 | AllocationEvent::Reactivated(_),
             )
             | Event::School(_)
-            | Event::Usage(_) => Err(unlike()),
+            | Event::Request(_)
+            | Event::Usage(_)
+            | Event::Period(_) => Err(unlike()),
         }
     }
 

@@ -235,7 +235,7 @@ fn version(receipt: &Receipt) -> Seq {
 fn school(event: &Event) -> Option<&SchoolEvent> {
     match event {
         Event::School(event) => Some(event),
-        Event::Allocation(_) | Event::Usage(_) => None,
+        Event::Allocation(_) | Event::Request(_) | Event::Usage(_) | Event::Period(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ use ledger_projections::{ProjectionName, roster};
 
 use crate::auth::{Allowed, AllowedOnPlatform, ReadSchool, RegisterSchool};
 use crate::convention::{
-    IdempotencyKey, Json, Query, SchoolPath, Stamp, Written, begin_read, etag, problems, query,
+    IdempotencyKey, Json, Now, Query, SchoolPath, Stamp, Written, begin_read, etag, problems, query,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -71,12 +71,13 @@ query! {
 pub async fn read_school(
     allowed: Allowed<ReadSchool>,
     State(state): State<AppState>,
+    Now(now): Now,
     Query(query): Query<SchoolQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let (caller, viewer) = (&allowed.credential, allowed.viewer());
     let roster = ProjectionName::Roster;
     let mut read = begin_read(&state, caller, viewer, roster, query.min_seq).await?;
-    let school = roster::read::school(&mut read).await?;
+    let school = roster::read::school(&mut read, now).await?;
     read.finish().await?;
     let school = school.ok_or(Refusal::SchoolNotFound)?;
     Ok(([(header::ETAG, etag(school.version))], JsonAnswer(school)))

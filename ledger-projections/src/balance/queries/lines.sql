@@ -12,7 +12,7 @@ SELECT s.service AS "service!",
         FROM balance_hold AS h
        WHERE h.school_id = $1
          AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
-         AND h.member_id = $2 AND h.level = 'member' AND h.expires_at <= $3
+         AND h.member_id = $2 AND h.level = 'member' AND h.expires_at <= $3 AND h.period_start IS NULL
        GROUP BY h.service
   ) AS e ON e.service = s.service
  ORDER BY s.service COLLATE "C"

@@ -9,7 +9,7 @@ SELECT p.service, p.total, p.allocated, p.unlimited_holders, p.used, p.held, p.d
         FROM balance_hold AS h
        WHERE h.school_id = $1
          AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
-         AND h.expires_at <= $2
+         AND h.expires_at <= $2 AND h.period_start IS NULL
        GROUP BY h.service
   ) AS e ON e.service = p.service
  WHERE p.school_id = $1 AND p.build = (SELECT live_build FROM projection WHERE name = 'balance')

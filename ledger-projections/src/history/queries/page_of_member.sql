@@ -1,7 +1,7 @@
--- WITH TIES: both entries of a transfer, which have one seq, or none.
+-- WITH TIES: all entries of an event, which have one seq, or none.
 SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.recorded_at AS "recorded_at!",
        h.kind AS "kind!", h.service, h.actor_role AS "actor_role!", h.actor_id AS "actor_id!",
-       h.cause, h.reason, t.body AS "reason_text?", h.before, h.after
+       h.cause, h.request_id, h.reason, t.body AS "reason_text?", h.before, h.after
   FROM (
       SELECT h.*
         FROM history_entry AS h
@@ -14,4 +14,4 @@ SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.recorded_at AS "recorded_
        FETCH FIRST $6 ROWS WITH TIES
   ) AS h
   LEFT JOIN free_text AS t ON t.school_id = $1 AND t.commitment = h.reason
- ORDER BY h.seq DESC, h.member_id
+ ORDER BY h.seq DESC, h.part, h.member_id

@@ -50,7 +50,8 @@ fn needs_only_the_state(state: &SchoolState, request: &Request) -> bool {
             }
             Action::Usage(UsageCommand::NoteRefused(_))
             | Action::School(_)
-            | Action::Allocation(_) => false,
+            | Action::Allocation(_)
+            | Action::Request(_) => false,
         }
 }
 

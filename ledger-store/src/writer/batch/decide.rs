@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use ledger_core::allocation::AllocationCommand;
-use ledger_core::decider::{accounts, decide, due, school_view};
+use ledger_core::decider::{accounts, decide, due, school_view, version};
 use ledger_core::{
-    Action, Actor, EventId, Fact, Period, Recorded, Refusal, SchoolId, SchoolState, Timestamp,
-    evolve,
+    Action, Actor, EventId, Fact, Period, Recorded, Refusal, RequestId, SchoolId, SchoolState,
+    Timestamp, evolve,
 };
 
 use super::Batch;
@@ -19,6 +19,7 @@ impl Batch {
     /// Decides a command that was not done before.
     pub(super) fn decide_new(&mut self, school_id: SchoolId, request: &mut Request) -> Outcome {
         self.catch_up_with_time(school_id, request.command.now);
+        self.recall_request(school_id, request);
         if let Some(moved) = self.version_moved(school_id, request) {
             return self.refuse(school_id, request, moved);
         }
@@ -68,10 +69,34 @@ impl Batch {
         }
     }
 
-    /// Whether the school is not any more what the caller took it for.
+    /// Tells a command that closes a request how that ended, when it is not pending any more:
+    /// before this batch, or in it.
+    fn recall_request(&self, school_id: SchoolId, request: &mut Request) {
+        let Some(request_id) = lookup::request_closing(request).map(|c| c.request_id) else {
+            return;
+        };
+        let in_batch = || {
+            let events = self.events.iter().rev().map(|new| &new.recorded);
+            let mut closed = events
+                .filter(|recorded| recorded.school_id == school_id)
+                .filter_map(lookup::closes_request);
+            closed.find_map(|(id, how)| (id == request_id).then_some(how))
+        };
+        let before = self.closed_requests.get(&(school_id, request_id)).copied();
+        let is_pending = self.is_pending(school_id, request_id);
+        let closed = (!is_pending).then(|| before.or_else(in_batch)).flatten();
+        lookup::recall_request(request, closed);
+    }
+
+    pub(super) fn is_pending(&self, school_id: SchoolId, request_id: RequestId) -> bool {
+        self.state(school_id)
+            .is_some_and(|state| state.requests().get(request_id).is_some())
+    }
+
+    /// Whether what the command is about is not any more what the caller took it for.
     fn version_moved(&self, school_id: SchoolId, request: &Request) -> Option<RefusedBy> {
         let expected = request.if_version?;
-        let version = self.state(school_id)?.school().ok()?.version;
+        let version = version(self.state(school_id)?, &request.command)?;
         (version != expected).then_some(RefusedBy::VersionMoved { version })
     }
 
@@ -162,7 +187,7 @@ impl Batch {
             event_id: request.key.first_event_id(),
             events: Vec::new(),
             replayed: false,
-            period: self.period_at(school_id, request.command.now),
+            period: self.period_now(school_id, request),
             found: self.found(school_id, request),
         })))
     }
@@ -199,11 +224,22 @@ impl Batch {
             Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
                 self.found(school_id, request)
             }
-            Action::School(_) | Action::Allocation(_) | Action::Usage(_) => Found {
-                row_members: lookup::row_members(request),
-                ..Found::default()
-            },
+            Action::School(_) | Action::Allocation(_) | Action::Request(_) | Action::Usage(_) => {
+                Found {
+                    row_members: lookup::row_members(request),
+                    ..Found::default()
+                }
+            }
         }
+    }
+
+    /// The billing cycle that a command is decided in: the current one, however slow its clock.
+    fn period_now(&self, school_id: SchoolId, request: &Request) -> Period {
+        let now = request.command.now;
+        let now = self
+            .state(school_id)
+            .map_or(now, |state| state.not_before_last(now));
+        self.period_at(school_id, now)
     }
 
     pub(super) fn period_at(&self, school_id: SchoolId, instant: Timestamp) -> Period {

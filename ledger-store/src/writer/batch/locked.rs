@@ -50,7 +50,8 @@ pub(in crate::writer) async fn write(
         if append(&mut tx, &batch.events, &heads).await?.len() < heads.len() {
             return Err(StoreError::HeadMoved); // the lock was not held
         }
-        kept(submissions, &outcomes).write_in_tx(&mut tx).await?;
+        let kept = batch.kept(submissions, &outcomes);
+        kept.write_in_tx(&mut tx).await?;
         tx.commit()
             .await
             .map_err(StoreError::at("committing a batch"))?;
@@ -63,21 +64,22 @@ pub(in crate::writer) async fn write(
     Ok(batch.finish(outcomes))
 }
 
-/// What the commands that brought something about keep beside the log.
-fn kept(submissions: &[Submission], outcomes: &[Outcomes]) -> Kept {
-    let mut kept = Kept::default();
-    for (submission, outcomes) in submissions.iter().zip(outcomes) {
-        let Ok(outcomes) = outcomes else { continue };
-        for (request, outcome) in submission.requests.iter().zip(outcomes) {
-            if matches!(outcome, Outcome::Appended { .. }) {
-                kept.note(submission.school_id, request);
+impl Batch {
+    /// What the commands that brought something about keep beside the log.
+    fn kept(&self, submissions: &[Submission], outcomes: &[Outcomes]) -> Kept {
+        let mut kept = Kept::default();
+        for (submission, outcomes) in submissions.iter().zip(outcomes) {
+            let Ok(outcomes) = outcomes else { continue };
+            for (request, outcome) in submission.requests.iter().zip(outcomes) {
+                if let Outcome::Appended { range, .. } = outcome {
+                    let first = &self.events[range.start].recorded.event;
+                    kept.note(submission.school_id, request, first);
+                }
             }
         }
+        kept
     }
-    kept
-}
 
-impl Batch {
     /// A registration makes its stream, so that there is a row to lock.
     async fn open_streams(
         &self,
@@ -151,6 +153,7 @@ impl Batch {
     ) -> Result<(), StoreError> {
         let mut events: (Vec<Uuid>, Vec<Uuid>) = Default::default();
         let mut named: (Vec<Uuid>, Vec<String>) = Default::default();
+        let mut requests: (Vec<Uuid>, Vec<String>) = Default::default();
         for submission in submissions {
             let school_id = submission.school_id.0;
             for request in &submission.requests {
@@ -158,6 +161,12 @@ impl Batch {
                 for event_id in own.into_iter().chain(lookup::placed_by(request)) {
                     events.0.push(school_id);
                     events.1.push(event_id.0);
+                }
+                if let Some(request_id) = lookup::request_closing(request).map(|c| c.request_id)
+                    && !self.is_pending(submission.school_id, request_id)
+                {
+                    requests.0.push(school_id);
+                    requests.1.push(request_id.to_string());
                 }
                 for external_id in lookup::external_ids(request) {
                     named.0.push(school_id);
@@ -172,6 +181,7 @@ impl Batch {
             }
         }
         self.owners = lookup::find_owners(tx, &named.0, &named.1).await?;
+        self.closed_requests = lookup::find_closed_requests(tx, &requests.0, &requests.1).await?;
         Ok(())
     }
 

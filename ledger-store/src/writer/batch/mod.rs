@@ -19,7 +19,7 @@ use ledger_core::{Catalogue, EventId, SchoolId, SchoolState, Seq};
 use sqlx::PgPool;
 
 use super::load::load;
-use super::lookup::{Known, Owners};
+use super::lookup::{ClosedRequests, Known, Owners};
 use super::shard::{Shard, Submission};
 use super::state_cache::Cached;
 use crate::error::StoreError;
@@ -40,6 +40,8 @@ struct Batch {
     broken: BTreeMap<SchoolId, Arc<StoreError>>,
     known: Known,
     owners: Owners,
+    /// How requests ended that are not pending any more, as the log says.
+    closed_requests: ClosedRequests,
     events: Vec<NewEvent>,
     /// Where the first event of each command of this batch stands.
     appended: BTreeMap<(SchoolId, EventId), Range<usize>>,
@@ -53,6 +55,7 @@ impl Batch {
             broken: BTreeMap::new(),
             known: Known::new(),
             owners: Owners::new(),
+            closed_requests: ClosedRequests::new(),
             events: Vec::new(),
             appended: BTreeMap::new(),
         }

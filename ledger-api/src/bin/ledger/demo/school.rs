@@ -4,11 +4,12 @@
 use chrono::{DateTime, Utc};
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
 use ledger_core::period::{AnchorDay, Cycle, Tz};
+use ledger_core::request::{FileRequest, RequestCommand, Urgency};
 use ledger_core::school::{EnrolMember, RegisterSchool, SchoolCommand};
 use ledger_core::usage::UsageCommand;
 use ledger_core::{
     Action, Actor, ActorId, Command, CommandKey, Fingerprint, FreeText, MemberId, OrgType, Quota,
-    Role, SchoolId, Tier, Timestamp, Units,
+    RequestId, Role, SchoolId, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{Beside, DirectoryEntry, ExternalId, Request, Writer};
 use ledger_store::{Database, DatabaseRole};
@@ -44,9 +45,12 @@ pub struct Teacher {
     /// Calls of each service in the last days.
     pub(super) calls: [usize; 3],
     suspended: Option<&'static str>,
+    /// What he asks for: units of the first service, how urgently and why.
+    asks: Option<(i64, Urgency, &'static str)>,
 }
 
-/// Everybody who teaches there. The first has little left, the last is suspended.
+/// Everybody who teaches there. The first has little left and asks for more, the last is
+/// suspended.
 pub const TEACHERS: [Teacher; 4] = [
     Teacher {
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0011),
@@ -56,6 +60,7 @@ pub const TEACHERS: [Teacher; 4] = [
         priority: Priority::High,
         calls: [71, 22, 9],
         suspended: None,
+        asks: Some((20, Urgency::High, "exam weeks in all four classes")),
     },
     Teacher {
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0012),
@@ -65,6 +70,7 @@ pub const TEACHERS: [Teacher; 4] = [
         priority: Priority::Normal,
         calls: [33, 18, 4],
         suspended: None,
+        asks: None,
     },
     Teacher {
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0013),
@@ -74,6 +80,7 @@ pub const TEACHERS: [Teacher; 4] = [
         priority: Priority::Normal,
         calls: [12, 3, 14],
         suspended: None,
+        asks: Some((10, Urgency::Normal, "a reading project with grade 5")),
     },
     Teacher {
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0014),
@@ -83,6 +90,7 @@ pub const TEACHERS: [Teacher; 4] = [
         priority: Priority::Low,
         calls: [5, 0, 1],
         suspended: Some("on leave until the next term"),
+        asks: None,
     },
 ];
 
@@ -140,6 +148,7 @@ fn commands(now: DateTime<Utc>) -> Vec<Request> {
     commands.push(clerk.allocate());
     commands.extend(clerk.debits(now));
     commands.extend(TEACHERS.iter().filter_map(|teacher| clerk.suspend(teacher)));
+    commands.extend(TEACHERS.iter().filter_map(|teacher| clerk.ask(teacher)));
     commands
 }
 
@@ -222,6 +231,23 @@ impl Clerk {
         Some(self.request(Role::Principal, Action::Allocation(suspend)))
     }
 
+    fn ask(&self, teacher: &Teacher) -> Option<Request> {
+        let (number, urgency, why) = teacher.asks?;
+        let member_id = MemberId(teacher.id);
+        let file = FileRequest {
+            request_id: RequestId(Uuid::now_v7()),
+            member_id,
+            actor_member_id: Some(member_id),
+            units: vec![(SERVICES[0].to_owned(), units(number))],
+            justification: text(why),
+            urgency,
+        };
+        let action = Action::Request(RequestCommand::File(file));
+        let mut request = self.request(Role::Teacher, action);
+        request.command.actor.id = ActorId(teacher.id);
+        Some(request)
+    }
+
     fn debits(&self, now: DateTime<Utc>) -> impl Iterator<Item = Request> {
         usage::debits(now).map(|debit| Request {
             key: CommandKey::Debit(debit.id.clone()),
@@ -292,6 +318,7 @@ mod tests {
                     evolve(&mut state, &recorded);
                 }
             }
+            assert_eq!(state.requests().len(), 2, "somebody waits for an answer");
             assert!(state.head() > Seq(200), "{}", state.head());
             for teacher in &TEACHERS {
                 let member = state.member(MemberId(teacher.id)).unwrap();

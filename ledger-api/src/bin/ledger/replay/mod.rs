@@ -1,6 +1,6 @@
 //! `ledger replay`: the log folded by the pure core alone.
 
-mod expiry;
+mod now;
 
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ use uuid::Uuid;
 use crate::database_args::DatabaseArgs;
 use crate::failure::Failure;
 use crate::output::print_json;
-use expiry::Expired;
 
 /// Events read at a time: about 3 MB of rows in memory.
 const PAGE: i64 = 5_000;
@@ -30,7 +29,7 @@ const PAGE: i64 = 5_000;
 ///
 /// Uses the pure rules and the log and nothing else: no snapshot, no read model. The numbers have
 /// the form of the API's balances, so that the two can be compared. Without --as-of-seq they are
-/// as of now: holds that have run out are free.
+/// as of now: a period that has ended has begun anew, and holds that have run out are free.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
     /// Whose log
@@ -60,7 +59,7 @@ impl Replay {
         database.close().await;
         let state = state?;
         let now = upto.is_none().then(|| Timestamp::new(Utc::now()));
-        print_json(&Balances::of(SchoolId(self.school), &state, now)?)
+        print_json(&Balances::of(SchoolId(self.school), state, now)?)
     }
 }
 
@@ -122,14 +121,18 @@ struct Member {
 impl Balances {
     fn of(
         school_id: SchoolId,
-        state: &SchoolState,
+        state: SchoolState,
         now: Option<Timestamp>,
     ) -> Result<Self, Failure> {
+        let seq = state.head();
+        let state = match now {
+            Some(now) => now::at(state, school_id, now),
+            None => state,
+        };
         let school = state.school().map_err(Failure::no)?;
-        let expired = now.map(|now| Expired::at(state, now)).unwrap_or_default();
         let services = state
             .pools()
-            .map(|(id, pool)| pool_balance(id, pool, &expired))
+            .map(|(id, pool)| pool_balance(id, pool))
             .collect();
         let members = state
             .members()
@@ -140,17 +143,15 @@ impl Balances {
                     .pools()
                     .map(|(service, pool)| {
                         let line = match school.management {
-                            Management::None => expired.direct(pool.direct(), service),
-                            Management::Basic | Management::Advanced => {
-                                expired.own(member.line(service), member_id, service)
-                            }
+                            Management::None => pool.direct(),
+                            Management::Basic | Management::Advanced => member.line(service),
                         };
                         line_balance(service, &line)
                     })
                     .collect(),
             })
             .collect();
-        let (seq, period) = (state.head(), school.period);
+        let period = school.period;
         Ok(Self {
             school_id,
             seq,
@@ -161,17 +162,16 @@ impl Balances {
     }
 }
 
-fn pool_balance(service: &ServiceId, pool: &Pool, expired: &Expired) -> PoolBalance {
-    let held = pool.held.saturating_sub(expired.of_all(service));
+fn pool_balance(service: &ServiceId, pool: &Pool) -> PoolBalance {
     PoolBalance {
         service: service.clone(),
         total: pool.total,
         allocated: pool.allocated(),
         // What could be drawn straight on the pool is what nobody was given.
-        unallocated: expired.direct(pool.direct(), service).available(),
+        unallocated: pool.direct().available(),
         used: pool.used,
-        held,
-        available: pool.total.minus(pool.used.saturating_add(held)),
+        held: pool.held,
+        available: pool.available(),
     }
 }
 

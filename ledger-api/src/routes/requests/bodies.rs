@@ -1,0 +1,157 @@
+//! What is asked of requests.
+
+use ledger_core::request::{
+    ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
+};
+use ledger_core::{Action, Actor, Catalogue, Fingerprint, MemberId, RequestId, SchoolId, Seq};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::convention::{Issue, Stamp, UnitsByService, fingerprint, free_text, schema, words};
+use crate::problem::Problem;
+
+/// Units that somebody asks for.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "units": { "claude_messages": 20 }, "justification": "exam weeks in all four classes",
+    "urgency": "high"
+}))]
+pub struct RequestBody {
+    /// Who is to have them; who asks, when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    member_id: Option<MemberId>,
+    /// How many of each service.
+    units: UnitsByService,
+    /// What for. It is kept beside the log, which holds a commitment to it.
+    #[schema(value_type = schema::Reason)]
+    justification: String,
+    /// How soon they are needed; `normal` when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<words::Urgency>)]
+    urgency: Option<Urgency>,
+}
+
+impl RequestBody {
+    pub(super) const fn member_id(&self) -> Option<MemberId> {
+        self.member_id
+    }
+
+    /// `filing` says who is to have the units, and which member the caller is.
+    pub(super) fn into_issue(
+        self,
+        school_id: SchoolId,
+        (member_id, actor_member_id): (Option<MemberId>, Option<MemberId>),
+        actor: Actor,
+        stamp: Stamp,
+        catalogue: &Catalogue,
+    ) -> Result<Issue, Problem> {
+        let member_id = member_id.ok_or_else(|| {
+            Problem::invalid("who is no member says for whom he asks").with("at", "member_id")
+        })?;
+        // Without a member in the body two callers send the same one, and mean different members.
+        let fingerprint = fingerprint("file-request", &[&member_id], &self)?;
+        let file = FileRequest {
+            request_id: RequestId(stamp.key.id_for("request", school_id.0)),
+            member_id,
+            actor_member_id,
+            units: self.units.into_named(catalogue)?,
+            justification: free_text("justification", &self.justification)?,
+            urgency: self.urgency.unwrap_or_default(),
+        };
+        let action = Action::Request(RequestCommand::File(file));
+        Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+    }
+}
+
+/// Who decides on which request, and on which version of it.
+#[derive(Debug)]
+pub(super) struct Deciding {
+    pub school_id: SchoolId,
+    pub request_id: RequestId,
+    pub actor: Actor,
+    pub actor_member_id: Option<MemberId>,
+    pub stamp: Stamp,
+    pub if_version: Option<Seq>,
+}
+
+impl Deciding {
+    const fn closing(&self) -> Closing {
+        Closing {
+            request_id: self.request_id,
+            actor_member_id: self.actor_member_id,
+            recalled: None,
+        }
+    }
+
+    fn issue(self, fingerprint: Fingerprint, command: RequestCommand) -> Issue {
+        let action = Action::Request(command);
+        Issue {
+            if_version: self.if_version,
+            ..Issue::new(self.school_id, self.actor, self.stamp, fingerprint, action)
+        }
+    }
+}
+
+/// What is granted of a request.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "units": { "claude_messages": 15 }, "reason": "the rest when the pool is full again"
+}))]
+pub struct ApproveBody {
+    /// How many of each service, at most what was asked for; all of it when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<UnitsByService>,
+    /// Why, if there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Reason>)]
+    reason: Option<String>,
+}
+
+impl ApproveBody {
+    pub(super) fn into_issue(
+        self,
+        deciding: Deciding,
+        catalogue: &Catalogue,
+    ) -> Result<Issue, Problem> {
+        let fingerprint = fingerprint("approve-request", &[&deciding.request_id], &self)?;
+        let units = self.units.map(|units| units.into_named(catalogue));
+        let reason = self.reason.map(|reason| free_text("reason", &reason));
+        let command = RequestCommand::Approve(ApproveRequest {
+            closing: deciding.closing(),
+            units: units.transpose()?,
+            reason: reason.transpose()?,
+        });
+        Ok(deciding.issue(fingerprint, command))
+    }
+}
+
+/// Why a request is not granted.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "the pool is for the exam classes this month" }))]
+pub struct RejectBody {
+    /// Why.
+    #[schema(value_type = schema::Reason)]
+    reason: String,
+}
+
+impl RejectBody {
+    pub(super) fn into_issue(self, deciding: Deciding) -> Result<Issue, Problem> {
+        let fingerprint = fingerprint("reject-request", &[&deciding.request_id], &self)?;
+        let command = RequestCommand::Reject(RejectRequest {
+            closing: deciding.closing(),
+            reason: free_text("reason", &self.reason)?,
+        });
+        Ok(deciding.issue(fingerprint, command))
+    }
+}
+
+/// A request's being taken back.
+pub(super) fn withdraw(deciding: Deciding) -> Result<Issue, Problem> {
+    let fingerprint = fingerprint("withdraw-request", &[&deciding.request_id], &())?;
+    let command = RequestCommand::Withdraw(deciding.closing());
+    Ok(deciding.issue(fingerprint, command))
+}

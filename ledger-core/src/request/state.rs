@@ -1,0 +1,146 @@
+//! What requests amount to: those that wait for a decision. A closed one is in the log alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{RequestEvent, UnitsByService};
+use crate::ids::{MemberId, RequestId, Seq};
+use crate::service::ServiceId;
+use crate::state::SchoolState;
+use crate::time::Timestamp;
+
+/// A request that waits for a decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingRequest {
+    /// Who asks.
+    pub member_id: MemberId,
+    /// How many units of each service.
+    pub units: UnitsByService,
+    /// From when on nobody can decide any more.
+    pub expires_at: Timestamp,
+    /// The event that last changed it.
+    pub version: Seq,
+}
+
+/// The pending requests of a school, found by id, by what they ask for and by the instant at which
+/// they run out. A member has one per service at most, which bounds them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(
+    from = "BTreeMap<RequestId, PendingRequest>",
+    into = "BTreeMap<RequestId, PendingRequest>"
+)]
+pub struct Requests {
+    by_id: BTreeMap<RequestId, PendingRequest>,
+    by_line: BTreeMap<(MemberId, ServiceId), RequestId>,
+    by_expiry: BTreeSet<(Timestamp, RequestId)>,
+}
+
+impl Requests {
+    /// The pending request of this id.
+    #[must_use]
+    pub fn get(&self, request_id: RequestId) -> Option<&PendingRequest> {
+        self.by_id.get(&request_id)
+    }
+
+    /// The member's pending request that asks for units of `service`.
+    #[must_use]
+    pub fn of_line(&self, member_id: MemberId, service: &ServiceId) -> Option<RequestId> {
+        self.by_line.get(&(member_id, service.clone())).copied()
+    }
+
+    /// The member's pending requests, in the order of their ids.
+    pub fn of_member(&self, member_id: MemberId) -> impl Iterator<Item = RequestId> {
+        self.by_id
+            .iter()
+            .filter(move |(_, request)| request.member_id == member_id)
+            .map(|(request_id, _)| *request_id)
+    }
+
+    /// How many are pending.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether none is pending.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Every pending request, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (RequestId, &PendingRequest)> {
+        self.by_id.iter().map(|(id, request)| (*id, request))
+    }
+
+    /// The pending request that runs out first.
+    #[must_use]
+    pub fn first_to_expire(&self) -> Option<(RequestId, &PendingRequest)> {
+        let (_, request_id) = self.by_expiry.first()?;
+        self.by_id
+            .get(request_id)
+            .map(|request| (*request_id, request))
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        const REQUEST: usize =
+            size_of::<(RequestId, PendingRequest)>() + size_of::<(Timestamp, RequestId)>() + 96;
+        // The service stands in the request and in the index of lines.
+        const LINE: usize = 2 * size_of::<(MemberId, ServiceId)>() + 32;
+        self.by_id.len() * REQUEST + self.by_line.len() * LINE
+    }
+
+    fn insert(&mut self, request_id: RequestId, request: PendingRequest) {
+        self.remove(request_id);
+        self.by_expiry.insert((request.expires_at, request_id));
+        for service in request.units.keys() {
+            let line = (request.member_id, service.clone());
+            self.by_line.insert(line, request_id);
+        }
+        self.by_id.insert(request_id, request);
+    }
+
+    fn remove(&mut self, request_id: RequestId) {
+        if let Some(request) = self.by_id.remove(&request_id) {
+            self.by_expiry.remove(&(request.expires_at, request_id));
+            for service in request.units.into_keys() {
+                self.by_line.remove(&(request.member_id, service));
+            }
+        }
+    }
+}
+
+impl From<BTreeMap<RequestId, PendingRequest>> for Requests {
+    fn from(by_id: BTreeMap<RequestId, PendingRequest>) -> Self {
+        let mut requests = Self::default();
+        for (request_id, request) in by_id {
+            requests.insert(request_id, request);
+        }
+        requests
+    }
+}
+
+impl From<Requests> for BTreeMap<RequestId, PendingRequest> {
+    fn from(requests: Requests) -> Self {
+        requests.by_id
+    }
+}
+
+pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &RequestEvent) {
+    match event {
+        RequestEvent::Filed(e) => {
+            let request = PendingRequest {
+                member_id: e.member_id,
+                units: e.units.clone(),
+                expires_at: e.expires_at,
+                version: seq,
+            };
+            state.requests.insert(e.request_id, request);
+        }
+        RequestEvent::Approved(_)
+        | RequestEvent::Rejected(_)
+        | RequestEvent::Withdrawn(_)
+        | RequestEvent::Expired(_) => state.requests.remove(event.request_id()),
+    }
+}

@@ -1,0 +1,165 @@
+//! Reads the balances of a period that a caller names by one of its days.
+
+use chrono::NaiveDate;
+use ledger_core::period::{Tz, start_of_day};
+use ledger_core::{Management, MemberId, Period, Seq, Timestamp};
+
+use super::pool::PoolRow;
+use super::read::{
+    LineRow, MemberBalance, SchoolBalance, direct_lines_of, line_balances, pool_balance,
+};
+use crate::error::ReadError;
+use crate::tenant::TenantRead;
+use crate::word::word;
+
+/// A period that a school has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownPeriod {
+    /// The one that the read model stands in.
+    Current,
+    /// One that has ended.
+    Closed(ClosedPeriod),
+}
+
+/// A period that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedPeriod {
+    /// From when to when.
+    pub period: Period,
+    /// What was switched on as it ended.
+    management: Management,
+}
+
+/// The period of the viewer's school that its local day `day` lies in. `None` when there is no
+/// such school, or it has not begun that period, or had not registered then.
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownPeriod>, ReadError> {
+    let zone = sqlx::query_scalar!("SELECT ledger_time_zone()")
+        .fetch_one(read.connection())
+        .await
+        .map_err(ReadError::at("reading a school's time zone"))?;
+    let Some(zone) = zone else {
+        return Ok(None);
+    };
+    let instant = start_of_day(word::<Tz>(&zone, "time_zone")?, day).get();
+    // A period begins with a local day, so it has all of a day or nothing of it.
+    let row = sqlx::query!(
+        r#"SELECT period_start AS "period_start!", period_end AS "period_end!",
+                  management AS "management!", is_closed AS "is_closed!"
+             FROM (
+                 SELECT period_start, period_end, management, false AS is_closed
+                   FROM balance_school
+                  WHERE school_id = $1
+                    AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+                  UNION ALL
+                 SELECT period_start, period_end, management, true
+                   FROM balance_closed_period
+                  WHERE school_id = $1
+                    AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+             ) AS known
+            WHERE period_start <= $2 AND $2 < period_end"#,
+        read.school_id().0,
+        instant,
+    )
+    .fetch_optional(read.connection())
+    .await
+    .map_err(ReadError::at("looking for a period"))?;
+    row.map(|row| {
+        if !row.is_closed {
+            return Ok(KnownPeriod::Current);
+        }
+        Ok(KnownPeriod::Closed(ClosedPeriod {
+            period: Period {
+                start: Timestamp::new(row.period_start),
+                end: Timestamp::new(row.period_end),
+            },
+            management: word(&row.management, "management")?,
+        }))
+    })
+    .transpose()
+}
+
+/// The balance of the viewer's school as the period closed and as late settles have moved it since;
+/// of what was held then, what has run out by `now` is free. `None` as in
+/// [`super::read::school`].
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn school(
+    read: &mut TenantRead,
+    closed: ClosedPeriod,
+    now: Timestamp,
+) -> Result<Option<SchoolBalance>, ReadError> {
+    let seq = read.seq_of(crate::ProjectionName::Balance).await?;
+    if seq == Seq::ZERO {
+        return Ok(None);
+    }
+    let rows = sqlx::query_file_as!(
+        PoolRow,
+        "src/balance/queries/closed_pools.sql",
+        read.school_id().0,
+        now.get(),
+        closed.period.start.get(),
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading closed pools"))?;
+    Ok(Some(SchoolBalance {
+        seq,
+        period: closed.period,
+        services: rows.iter().map(pool_balance).collect::<Result<_, _>>()?,
+    }))
+}
+
+/// What a member of the viewer's school had in the period, in the same way. `None` as in
+/// [`super::read::member`].
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn member(
+    read: &mut TenantRead,
+    member_id: MemberId,
+    closed: ClosedPeriod,
+    now: Timestamp,
+) -> Result<Option<MemberBalance>, ReadError> {
+    let Some(current) = super::read::member(read, member_id, now).await? else {
+        return Ok(None);
+    };
+    let start = closed.period.start.get();
+    let services = match closed.management {
+        Management::None => {
+            let rows = sqlx::query_file_as!(
+                PoolRow,
+                "src/balance/queries/closed_direct.sql",
+                read.school_id().0,
+                now.get(),
+                start,
+            )
+            .fetch_all(read.connection())
+            .await
+            .map_err(ReadError::at("reading closed pools"))?;
+            direct_lines_of(&rows)?
+        }
+        Management::Basic | Management::Advanced => {
+            let rows = sqlx::query_file_as!(
+                LineRow,
+                "src/balance/queries/closed_lines.sql",
+                read.school_id().0,
+                member_id.0,
+                now.get(),
+                start,
+            )
+            .fetch_all(read.connection())
+            .await
+            .map_err(ReadError::at("reading a member's closed lines"))?;
+            line_balances(&rows)?
+        }
+    };
+    Ok(Some(MemberBalance {
+        period: closed.period,
+        services,
+        ..current
+    }))
+}

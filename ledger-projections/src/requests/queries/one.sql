@@ -1,0 +1,11 @@
+SELECT r.request_id AS "request_id!", r.member_id AS "member_id!", r.status AS "status!",
+       r.urgency AS "urgency!", r.asked AS "asked!", r.granted, r.justification AS "justification!",
+       j.body AS "justification_text?", r.reason, t.body AS "reason_text?",
+       r.filed_seq AS "filed_seq!", r.filed_by_role AS "filed_by_role!", r.filed_by AS "filed_by!",
+       r.created_at AS "created_at!", r.expires_at AS "expires_at!", r.decided_at,
+       r.decided_by_role, r.decided_by, r.version AS "version!"
+  FROM request AS r
+  LEFT JOIN free_text AS j ON j.school_id = $1 AND j.commitment = r.justification
+  LEFT JOIN free_text AS t ON t.school_id = $1 AND t.commitment = r.reason
+ WHERE r.school_id = $1 AND r.build = (SELECT live_build FROM projection WHERE name = 'requests')
+   AND r.request_id = $2

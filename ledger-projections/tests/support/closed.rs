@@ -1,0 +1,142 @@
+//! Compares the books of closed periods with what the events say of them.
+
+use std::collections::BTreeMap;
+
+use ledger_core::period::PeriodEvent;
+use ledger_core::usage::UsageEvent;
+use ledger_core::{
+    Event, Level, MemberId, Recorded, SchoolId, SchoolState, ServiceId, Timestamp, evolve,
+};
+use sqlx::PgPool;
+
+type Pools = BTreeMap<(Timestamp, String), (Option<i64>, i64, i64, i64, i64)>;
+type Lines = BTreeMap<(Timestamp, MemberId, String), (Option<i64>, i64, i64)>;
+
+/// The books as each period closed, and as later events moved them.
+#[derive(Default)]
+struct Books {
+    /// (total, used, held, direct_used, direct_held)
+    pools: Pools,
+    /// (allocated, used, held)
+    lines: Lines,
+}
+
+impl Books {
+    fn of(events: &[Recorded]) -> Self {
+        let (mut books, mut state) = (Self::default(), SchoolState::default());
+        for recorded in events {
+            match &recorded.event {
+                Event::Period(PeriodEvent::Closed(e)) => books.close(&state, e.closed.start),
+                Event::Usage(event) => books.shift(event),
+                Event::Period(PeriodEvent::Renewed(_))
+                | Event::School(_)
+                | Event::Allocation(_)
+                | Event::Request(_) => {}
+            }
+            evolve(&mut state, recorded);
+        }
+        books
+    }
+
+    fn close(&mut self, state: &SchoolState, start: Timestamp) {
+        for (service, pool) in state.pools() {
+            let direct = pool.direct();
+            let total = pool.total.finite().map(|units| units.get());
+            let counters = [pool.used, pool.held, direct.used, direct.held].map(|u| u.get());
+            let [used, held, direct_used, direct_held] = counters;
+            let row = (total, used, held, direct_used, direct_held);
+            self.pools.insert((start, service.to_string()), row);
+        }
+        for (member_id, member) in state.members() {
+            for (service, line) in member.lines() {
+                let allocated = line.allocated.finite().map(|units| units.get());
+                let row = (allocated, line.used.get(), line.held.get());
+                if row != (Some(0), 0, 0) {
+                    self.lines
+                        .insert((start, member_id, service.to_string()), row);
+                }
+            }
+        }
+    }
+
+    fn shift(&mut self, event: &UsageEvent) {
+        let (start, member_id, service, level, used, freed) = match event {
+            UsageEvent::Debited(_) | UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) => return,
+            UsageEvent::HoldSettled(e) => (
+                e.period_start,
+                e.member_id,
+                &e.service,
+                e.level,
+                e.units.get(),
+                e.freed_units.get(),
+            ),
+            UsageEvent::HoldReleased(e) => {
+                let freed = e.units.get();
+                (e.period_start, e.member_id, &e.service, e.level, 0, freed)
+            }
+            UsageEvent::HoldExpired(e) => {
+                let freed = e.units.get();
+                (e.period_start, e.member_id, &e.service, e.level, 0, freed)
+            }
+        };
+        let Some(start) = start else { return };
+        let service: &ServiceId = service;
+        let pool = self.pools.get_mut(&(start, service.to_string())).unwrap();
+        pool.1 += used;
+        pool.2 -= freed;
+        match level {
+            Level::Pool => {
+                pool.3 += used;
+                pool.4 -= freed;
+            }
+            Level::Member => {
+                let line = (start, member_id, service.to_string());
+                let line = self.lines.entry(line).or_insert((Some(0), 0, 0));
+                line.1 += used;
+                line.2 -= freed;
+            }
+        }
+    }
+}
+
+/// The closed periods' rows are what the events say.
+pub async fn assert_closed_equal(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
+    let books = Books::of(events);
+    let instant = Timestamp::new;
+    let pools = sqlx::query_as::<_, (_, String, Option<i64>, i64, i64, i64, i64)>(
+        "SELECT period_start, service, total, used, held, direct_used, direct_held
+           FROM balance_closed_pool JOIN projection ON name = 'balance' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap();
+    let pools: Pools = pools
+        .into_iter()
+        .map(
+            |(start, service, total, used, held, direct_used, direct_held)| {
+                let row = (total, used, held, direct_used, direct_held);
+                ((instant(start), service), row)
+            },
+        )
+        .collect();
+    assert_eq!(pools, books.pools, "closed pools of {school_id}");
+    let lines = sqlx::query_as::<_, (_, uuid::Uuid, String, Option<i64>, i64, i64)>(
+        "SELECT period_start, member_id, service, allocated, used, held
+           FROM balance_closed_line JOIN projection ON name = 'balance' AND live_build = build
+          WHERE school_id = $1",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap();
+    let lines: Lines = lines
+        .into_iter()
+        .map(|(start, member_id, service, allocated, used, held)| {
+            let key = (instant(start), MemberId(member_id), service);
+            (key, (allocated, used, held))
+        })
+        .collect();
+    assert_eq!(lines, books.lines, "closed lines of {school_id}");
+}
