@@ -158,6 +158,26 @@ pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     state.last_at = state.last_at.max(recorded.recorded_at);
 }
 
+/// The state at the instant `now`, also where nobody has recorded yet what time has brought about
+/// by then: as the next command finds it.
+#[must_use]
+pub fn at_instant(mut state: SchoolState, school_id: SchoolId, now: Timestamp) -> SchoolState {
+    let now = state.not_before_last(now);
+    while let Some(due) = due(&state, now) {
+        let recorded = Recorded {
+            school_id,
+            seq: state.head.next(),
+            event_id: due.key.first_event_id(),
+            actor: Actor::SYSTEM,
+            occurred_at: due.fact.occurred_at,
+            recorded_at: now,
+            event: due.fact.event,
+        };
+        evolve(&mut state, &recorded);
+    }
+    state
+}
+
 /// What the events amount to, from the first one on.
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> SchoolState {
     let mut state = SchoolState::default();

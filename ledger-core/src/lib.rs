@@ -26,7 +26,7 @@ pub mod time;
 pub mod usage;
 
 pub use actor::{Actor, Role};
-pub use decider::{Action, Command, Due, Fact, Recorded, decide, due, evolve, fold};
+pub use decider::{Action, Command, Due, Fact, Recorded, at_instant, decide, due, evolve, fold};
 pub use ids::{ActorId, CommandKey, EventId, Fingerprint, Key, MemberId, RequestId, SchoolId, Seq};
 pub use period::Period;
 pub use plan::{Catalogue, Management, OrgType, Quotas, Tier};

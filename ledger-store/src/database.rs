@@ -27,6 +27,8 @@ pub enum DatabaseRole {
     Reader,
     /// Look up credentials.
     Authenticator,
+    /// Fold the log as it stood.
+    Replayer,
 }
 
 impl DatabaseRole {
@@ -36,6 +38,7 @@ impl DatabaseRole {
             Self::Projector => "ledger_projector",
             Self::Reader => "ledger_reader",
             Self::Authenticator => "ledger_authenticator",
+            Self::Replayer => "ledger_replayer",
         }
     }
 }
@@ -52,6 +55,8 @@ pub struct PoolSizes {
     pub reader: u32,
     /// Credential look-ups at the same time; most are cached.
     pub authenticator: u32,
+    /// Reads as of the past at the same time: each folds some thousand events, which takes a core.
+    pub replayer: u32,
 }
 
 impl Default for PoolSizes {
@@ -61,6 +66,7 @@ impl Default for PoolSizes {
             projector: 6,
             reader: 16,
             authenticator: 4,
+            replayer: 2,
         }
     }
 }
@@ -72,6 +78,7 @@ pub struct Database {
     projector: PgPool,
     reader: PgPool,
     authenticator: PgPool,
+    replayer: PgPool,
 }
 
 impl Database {
@@ -121,6 +128,14 @@ impl Database {
                 &[("statement_timeout", READ_STATEMENT_LIMIT_MS)],
             ),
             authenticator: pool(DatabaseRole::Authenticator, sizes.authenticator, &[]),
+            replayer: pool(
+                DatabaseRole::Replayer,
+                sizes.replayer,
+                &[
+                    ("default_transaction_read_only", "on"),
+                    ("statement_timeout", READ_STATEMENT_LIMIT_MS),
+                ],
+            ),
         })
     }
 
@@ -132,6 +147,7 @@ impl Database {
             DatabaseRole::Projector => &self.projector,
             DatabaseRole::Reader => &self.reader,
             DatabaseRole::Authenticator => &self.authenticator,
+            DatabaseRole::Replayer => &self.replayer,
         }
     }
 
@@ -171,6 +187,7 @@ impl Database {
             &self.projector,
             &self.reader,
             &self.authenticator,
+            &self.replayer,
         ] {
             pool.close().await;
         }

@@ -1,7 +1,7 @@
 //! The log as it is read: a school's events after a position, in order, without gaps.
 
 use ledger_core::catalog::Kind;
-use ledger_core::{Recorded, SchoolId, Seq};
+use ledger_core::{Recorded, SchoolId, Seq, Timestamp};
 use sqlx::PgConnection;
 
 use crate::error::StoreError;
@@ -47,4 +47,40 @@ pub async fn head(conn: &mut PgConnection, school_id: SchoolId) -> Result<Option
     .await
     .map(|head| head.map(Seq))
     .map_err(StoreError::at("reading a stream's head"))
+}
+
+/// The last event of a school that was recorded by `instant`; zero when there was none yet.
+///
+/// No event was recorded before the one that precedes it, so it is found by halving: some twenty
+/// look-ups in the primary key, and no index on time.
+///
+/// # Errors
+/// [`StoreError::Database`] when the database fails.
+pub async fn seq_at(
+    conn: &mut PgConnection,
+    school_id: SchoolId,
+    instant: Timestamp,
+) -> Result<Seq, StoreError> {
+    let mut least = Seq::ZERO;
+    let mut most = head(conn, school_id).await?.unwrap_or(Seq::ZERO);
+    while least < most {
+        // Rounded up, so that it is more than `least`.
+        let middle = Seq(most.0 - (most.0 - least.0) / 2);
+        let was_recorded = sqlx::query_scalar!(
+            r#"SELECT recorded_at <= $3 AS "by_then!" FROM event
+                WHERE school_id = $1 AND seq = $2"#,
+            school_id.0,
+            middle.0,
+            instant.get(),
+        )
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(StoreError::at("looking for an instant in the log"))?;
+        if was_recorded {
+            least = middle;
+        } else {
+            most = Seq(middle.0 - 1);
+        }
+    }
+    Ok(least)
 }

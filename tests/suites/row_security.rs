@@ -33,6 +33,7 @@ async fn every_table_has_forced_row_security_and_a_policy_for_whoever_has_a_priv
         "SELECT g.grantee::text, g.table_name::text
            FROM information_schema.role_table_grants AS g
           WHERE g.grantee LIKE 'ledger_%' AND g.grantee <> 'ledger_owner'
+            AND g.table_schema = 'public' -- views have no policies: they are their reader's
             AND NOT EXISTS (
                 SELECT FROM pg_policies AS p
                  WHERE p.tablename = g.table_name AND g.grantee = ANY (p.roles)
@@ -117,7 +118,7 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT table_name::text FROM information_schema.role_table_grants
           WHERE grantee = 'ledger_reader' AND privilege_type = 'SELECT'
-            AND table_name <> 'projection'",
+            AND table_schema = 'public' AND table_name <> 'projection'",
     )
     .fetch_all(&superuser)
     .await

@@ -87,6 +87,7 @@ impl Settings {
             ),
             ("pool.reader", pool.reader > 0, at_least_one),
             ("pool.authenticator", pool.authenticator > 0, at_least_one),
+            ("pool.replayer", pool.replayer > 0, at_least_one),
             (
                 "pool.writer",
                 pool.writer > shards,

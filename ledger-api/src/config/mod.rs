@@ -242,6 +242,8 @@ pub struct Pool {
     pub reader: u32,
     /// For looking up API keys. Default 4.
     pub authenticator: u32,
+    /// For reads as of the past. Default 2.
+    pub replayer: u32,
 }
 
 impl Default for Pool {
@@ -252,6 +254,7 @@ impl Default for Pool {
             projector: sizes.projector,
             reader: sizes.reader,
             authenticator: sizes.authenticator,
+            replayer: sizes.replayer,
         }
     }
 }
@@ -265,6 +268,7 @@ impl Pool {
             projector: self.projector,
             reader: self.reader,
             authenticator: self.authenticator,
+            replayer: self.replayer,
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Balances: what a school has, and what a member can use.
 
 use axum::extract::State;
-use ledger_core::Refusal;
 use ledger_core::school::Standing;
+use ledger_core::{MemberId, Refusal, Timestamp};
 use ledger_projections::balance::closed::{self, KnownPeriod};
+use ledger_projections::balance::of_state;
 use ledger_projections::balance::read::{MemberBalance, SchoolBalance};
 use ledger_projections::{ProjectionName, TenantRead, balance};
 use utoipa::ToSchema;
 
 use crate::auth::{Allowed, AllowedMember, ReadBalance, ReadMemberBalance};
 use crate::convention::{
-    Day, MemberPath, Now, PeriodAnswer, Query, SchoolPath, begin_balance_read, no_period_of,
-    problems, query, require_known, schema, words,
+    AsOf, Day, Instant, MemberPath, Now, PeriodAnswer, Position, Query, SchoolPath,
+    begin_balance_read, no_period_of, problems, query, require_known, schema, words,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -121,6 +122,22 @@ query! {
         /// The balance of the billing period that this day of the school's time zone lies in; that
         /// of now when not given. What was held as the period closed settles into it later.
         period: Day,
+        /// The balance as it was right after this event.
+        as_of_seq: Position,
+        /// The balance as it was at this instant.
+        as_of: Instant,
+    }
+}
+
+impl BalanceQuery {
+    /// When in the past the balance is asked for, if it is.
+    fn past(&self, now: Timestamp) -> Result<Option<AsOf>, Problem> {
+        let past = AsOf::of(self.as_of_seq, self.as_of, now)?;
+        if past.is_some() && self.period.is_some() {
+            let said = "say period or as of when, not both";
+            return Err(Problem::invalid(said).with("at", "period"));
+        }
+        Ok(past)
     }
 }
 
@@ -144,6 +161,11 @@ pub async fn read_school_balance(
     Now(now): Now,
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<SchoolBalance>, Problem> {
+    if let Some(past) = query.past(now)? {
+        let (then, seq) = past.load(&state.database, allowed.school).await?;
+        let balance = of_state::school(&then, seq);
+        return Ok(axum::Json(balance.ok_or(Refusal::SchoolNotFound)?));
+    }
     let (caller, viewer) = (&allowed.credential, allowed.viewer());
     let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
     let balance = match period(&mut read, query.period).await? {
@@ -171,6 +193,10 @@ pub async fn read_member_balance(
     Now(now): Now,
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<MemberBalance>, Problem> {
+    if let Some(past) = query.past(now)? {
+        let (then, seq) = past.load(&state.database, allowed.school).await?;
+        return present(of_state::member(&then, allowed.member, seq), allowed.member);
+    }
     let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
     let (member, period) = (allowed.member, period(&mut read, query.period).await?);
@@ -179,8 +205,16 @@ pub async fn read_member_balance(
         KnownPeriod::Closed(period) => closed::member(&mut read, member, period, now).await?,
     };
     read.finish().await?;
+    present(balance, allowed.member)
+}
+
+/// The balance of somebody who is there; one who left has none.
+fn present(
+    balance: Option<MemberBalance>,
+    member: MemberId,
+) -> Result<axum::Json<MemberBalance>, Problem> {
     let present = balance.filter(|balance| balance.status != Standing::Removed);
-    let member_id = Some(allowed.member);
+    let member_id = Some(member);
     Ok(axum::Json(
         present.ok_or(Refusal::MemberNotFound { member_id })?,
     ))

@@ -1,19 +1,15 @@
 //! `ledger replay`: the log folded by the pure core alone.
 
-mod now;
-
 use std::time::Duration;
 
 use chrono::Utc;
 use ledger_api::config::Settings;
 use ledger_api::server::{open_database, stop_on_signal};
 use ledger_api::telemetry;
-use ledger_core::allocation::{Line, Pool};
 use ledger_core::school::Standing;
-use ledger_core::{
-    Management, MemberId, Period, SchoolId, SchoolState, Seq, ServiceId, Timestamp, evolve,
-};
-use ledger_projections::balance::read::{LineBalance, PoolBalance};
+use ledger_core::{MemberId, SchoolId, SchoolState, Seq, Timestamp, at_instant, evolve};
+use ledger_projections::balance::of_state;
+use ledger_projections::balance::read::{LineBalance, SchoolBalance};
 use ledger_store::{Database, DatabaseRole, feed};
 use serde::Serialize;
 use uuid::Uuid;
@@ -104,9 +100,8 @@ async fn fold(
 #[derive(Debug, Serialize)]
 struct Balances {
     school_id: SchoolId,
-    seq: Seq,
-    period: Period,
-    services: Vec<PoolBalance>,
+    #[serde(flatten)]
+    school: SchoolBalance,
     members: Vec<Member>,
 }
 
@@ -126,63 +121,23 @@ impl Balances {
     ) -> Result<Self, Failure> {
         let seq = state.head();
         let state = match now {
-            Some(now) => now::at(state, school_id, now),
+            Some(now) => at_instant(state, school_id, now),
             None => state,
         };
-        let school = state.school().map_err(Failure::no)?;
-        let services = state
-            .pools()
-            .map(|(id, pool)| pool_balance(id, pool))
-            .collect();
-        let members = state
-            .members()
-            .map(|(member_id, member)| Member {
+        let school = of_state::school(&state, seq);
+        let school =
+            school.ok_or_else(|| Failure::no(format!("there is no school {school_id}")))?;
+        let members = of_state::members(&state, seq)
+            .map(|(member_id, balance)| Member {
                 member_id,
-                status: member.standing,
-                services: state
-                    .pools()
-                    .map(|(service, pool)| {
-                        let line = match school.management {
-                            Management::None => pool.direct(),
-                            Management::Basic | Management::Advanced => member.line(service),
-                        };
-                        line_balance(service, &line)
-                    })
-                    .collect(),
+                status: balance.status,
+                services: balance.services,
             })
             .collect();
-        let period = school.period;
         Ok(Self {
             school_id,
-            seq,
-            period,
-            services,
+            school,
             members,
         })
-    }
-}
-
-fn pool_balance(service: &ServiceId, pool: &Pool) -> PoolBalance {
-    PoolBalance {
-        service: service.clone(),
-        total: pool.total,
-        allocated: pool.allocated(),
-        // What could be drawn straight on the pool is what nobody was given.
-        unallocated: pool.direct().available(),
-        used: pool.used,
-        held: pool.held,
-        available: pool.available(),
-    }
-}
-
-fn line_balance(service: &ServiceId, line: &Line) -> LineBalance {
-    LineBalance {
-        service: service.clone(),
-        allocated: line.allocated,
-        used: line.used,
-        held: line.held,
-        available: line.available(),
-        priority: line.priority,
-        auto_renew: line.auto_renew,
     }
 }
