@@ -1,6 +1,7 @@
 //! The HTTP face of Allocation Ledger: parses and authorises, hands commands to the writer, reads
 //! read models. It decides nothing.
 
+pub mod allocation_csv;
 pub mod auth;
 pub mod config;
 pub mod convention;

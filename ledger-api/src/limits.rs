@@ -12,6 +12,13 @@ pub const DEBIT_BATCH_BYTES_MAX: usize = 16 << 20;
 /// The most debits of one batch (API.md).
 pub const DEBIT_BATCH_MAX: usize = 10_000;
 
+/// The largest table of allocations that is taken in: 10,000 rows of 400 bytes, twice what is
+/// written of a member with a long name and an external id.
+pub const TABLE_BYTES_MAX: usize = 4 << 20;
+
+/// How long a table of allocations may take to be read and sent: so long it keeps a transaction.
+pub const EXPORT_LIMIT: Duration = REQUEST_LIMIT;
+
 /// The most rows of a page.
 pub const PAGE_MAX: i64 = 1_000;
 

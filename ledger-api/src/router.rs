@@ -76,6 +76,10 @@ fn api_routes() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(allocations::set_allocation))
         .routes(routes!(allocations::batch::allocate_batch))
+        .routes(routes!(
+            allocations::csv::export_allocations,
+            allocations::csv::import_allocations
+        ))
         .routes(routes!(standing::suspend_member))
         .routes(routes!(standing::reactivate_member))
         // Requests.

@@ -251,8 +251,11 @@ pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> 
             .iter()
             .filter_map(|row| view(row.member_id, &row.service))
             .collect(),
+        // The answer to an import is made of its events alone.
         Action::Allocation(
-            AllocationCommand::Suspend { .. } | AllocationCommand::Reactivate { .. },
+            AllocationCommand::Import { .. }
+            | AllocationCommand::Suspend { .. }
+            | AllocationCommand::Reactivate { .. },
         ) => Vec::new(),
         Action::Usage(command) => usage::account(state, command).into_iter().collect(),
     }
@@ -273,10 +276,12 @@ impl Action {
                 | SchoolCommand::RemoveMember { member_id } => Some(*member_id),
             },
             Self::Allocation(command) => match command {
-                AllocationCommand::Apply { rows, .. } => match rows.as_slice() {
-                    [only] => Some(only.member_id),
-                    _ => None,
-                },
+                AllocationCommand::Apply { rows, .. } | AllocationCommand::Import { rows, .. } => {
+                    match rows.as_slice() {
+                        [only] => Some(only.member_id),
+                        _ => None,
+                    }
+                }
                 AllocationCommand::Suspend { member_id, .. }
                 | AllocationCommand::Reactivate { member_id, .. } => Some(*member_id),
             },

@@ -82,7 +82,7 @@ pub enum Management {
     None,
     /// Allocate, revoke, suspend, priority, auto-renew.
     Basic,
-    /// All of basic, and transfers between holders.
+    /// All of basic, transfers between holders, and tables of allocations (CSV).
     Advanced,
 }
 

@@ -4,10 +4,10 @@ mod support;
 
 use ledger_core::allocation::{AllocationRow, Change, Priority};
 use ledger_core::refusal::RowRefusal;
-use ledger_core::{Level, Refusal, Rule};
+use ledger_core::{Level, Management, OrgType, Refusal, Rule, Tier};
 
 use support::commands::{
-    Ask, add, apply, keep, of, revoke, revoke_all, row, set, transfer, with_priority,
+    Ask, add, apply, import, keep, of, revoke, revoke_all, row, set, transfer, with_priority,
 };
 use support::events::{
     allocated, in_batch, member_not_found, revoked, short, terms_set, transferred, unknown_service,
@@ -145,6 +145,55 @@ fn several_rows_that_are_no_batch_name_no_cause() {
     full()
         .when(command.action())
         .then([revoked(ADA, 50, 45), allocated(CLEO, 0, 5)]);
+}
+
+#[test]
+fn a_table_is_a_batch_also_when_it_has_one_row() {
+    let expected = [
+        in_batch(revoked(ADA, 50, 10)),
+        in_batch(allocated(CLEO, 0, 40)),
+    ];
+    full()
+        .when(import([set(CLEO, 40), set(ADA, 10)]))
+        .then(expected);
+    let pool = short(Rule::PoolExceeded, Level::Pool).limit(100).asked(1);
+    full()
+        .when(import([set(CLEO, 1)]))
+        .refused(rows([(0, pool.into())]));
+    full().when(import([set(ADA, 50)])).then_nothing();
+}
+
+#[test]
+fn a_table_needs_advanced_management_whatever_its_rows() {
+    for (school, has, tier) in [
+        (
+            School::registered(OrgType::Preschool, Tier::Enterprise),
+            Management::Basic,
+            None,
+        ),
+        (
+            School::k12_without_management(),
+            Management::None,
+            Some(Tier::Enterprise),
+        ),
+    ] {
+        let needs = Management::Advanced;
+        school
+            .with_member(ADA)
+            .when(import([set(NOBODY, 1)]))
+            .refused(Refusal::PlanRequired { has, needs, tier });
+    }
+}
+
+#[test]
+fn a_row_of_nobody_s_is_refused_with_the_others() {
+    let nobody = ledger_core::MemberId(uuid::Uuid::nil());
+    full()
+        .when(import([set(nobody, 1), of("video", set(ADA, 1))]))
+        .refused(rows([
+            (0, member_not_found(nobody)),
+            (1, unknown_service("video")),
+        ]));
 }
 
 #[test]

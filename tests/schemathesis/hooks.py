@@ -43,3 +43,7 @@ def map_path_parameters(context, path_parameters):
         plain = "".join(c for c in path_parameters["id"] if not (ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0))
         path_parameters["id"] = plain or "x"
     return path_parameters
+
+
+# A table is a text to the description; by itself schemathesis writes none under this media type.
+schemathesis.serializer.alias("text/csv", "text/plain")

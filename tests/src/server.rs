@@ -303,6 +303,29 @@ impl Person {
         request.send().await.expect("an answer")
     }
 
+    /// Sends a body that is no JSON.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        Answer::of(response).await.expect("all of the answer")
+    }
+
     /// `GET`.
     ///
     /// # Panics

@@ -7,6 +7,7 @@ mod architecture;
 mod as_of;
 mod authorisation;
 mod bad_input;
+mod bulk_csv;
 mod compat_views;
 mod conditional_append;
 mod durability;

@@ -107,7 +107,13 @@ pub struct ProblemDocument {
     needs: Option<String>,
     /// The least tier that includes it.
     tier: Option<String>,
-    /// The rows of a batch that are refused, each a problem with its `index`.
+    /// On which line of a table, from 1.
+    #[schema(minimum = 1)]
+    line: Option<i64>,
+    /// In which column of a table.
+    column: Option<String>,
+    /// The rows of a batch that are refused, each a problem with its `index`, and of a table its
+    /// `line` and `column`.
     #[schema(value_type = Option<Vec<Object>>)]
     errors: Option<Value>,
 }

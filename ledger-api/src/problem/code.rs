@@ -108,6 +108,8 @@ codes! {
     TotalBelowUsage = "total-below-usage" UNPROCESSABLE_ENTITY "More is used and held";
     /// A total below what is allocated.
     TotalBelowAllocated = "total-below-allocated" UNPROCESSABLE_ENTITY "More is allocated";
+    /// A table is none, or lacks what it needs.
+    UnreadableTable = "unreadable-table" UNPROCESSABLE_ENTITY "The table cannot be read";
     /// Rows of a batch are refused.
     BatchRefused = "batch-refused" UNPROCESSABLE_ENTITY "Rows of the batch are refused";
     /// The quota does not reach.

@@ -49,6 +49,12 @@ impl Problem {
         )
     }
 
+    /// What happened, and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Adds a typed member to the problem's object.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

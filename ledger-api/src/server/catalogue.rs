@@ -49,6 +49,14 @@ async fn read_again(
     }
 }
 
+/// The catalogue in `file`, or the built-in one, for a process that does not stay.
+///
+/// # Errors
+/// [`ServerError`] when the file cannot be read or is no catalogue.
+pub fn read_catalogue(file: Option<&Path>) -> Result<Catalogue, ServerError> {
+    file.map_or_else(|| Ok(Catalogue::built_in()), read)
+}
+
 fn read(file: &Path) -> Result<Catalogue, ServerError> {
     let text = std::fs::read_to_string(file).map_err(|source| ServerError::CatalogueFile {
         file: file.to_owned(),

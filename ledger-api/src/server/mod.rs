@@ -40,6 +40,7 @@ use crate::routes::health;
 use crate::state::{AppState, Parts};
 use crate::telemetry;
 
+pub use catalogue::read_catalogue;
 pub use database::{STARTUP_PATIENCE, open_database};
 pub use error::ServerError;
 pub use stop::stop_on_signal;

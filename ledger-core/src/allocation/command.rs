@@ -2,6 +2,7 @@
 
 use super::state::Priority;
 use crate::ids::MemberId;
+use crate::plan::Management;
 use crate::quantity::{Quota, Units};
 use crate::text::FreeText;
 
@@ -21,6 +22,14 @@ pub enum AllocationCommand {
         /// Whether the rows came as a batch, which their events then name as their cause.
         as_batch: bool,
     },
+    /// The same for a table that was filled in elsewhere: always a batch, and only for plans with
+    /// advanced management.
+    Import {
+        /// The changes, at most [`ROWS_MAX`].
+        rows: Vec<AllocationRow>,
+        /// Why.
+        reason: FreeText,
+    },
     /// Block a member's new debits and holds.
     Suspend {
         /// Whose.
@@ -35,6 +44,37 @@ pub enum AllocationCommand {
         /// Why.
         reason: FreeText,
     },
+}
+
+impl AllocationCommand {
+    /// What of allocation management the plan has to switch on, whatever the rows are; a transfer
+    /// among them may need more.
+    #[must_use]
+    pub const fn management(&self) -> Management {
+        match self {
+            Self::Apply { .. } | Self::Suspend { .. } | Self::Reactivate { .. } => {
+                Management::Basic
+            }
+            Self::Import { .. } => Management::Advanced,
+        }
+    }
+
+    /// The changes of a command that makes some.
+    #[must_use]
+    pub fn rows(&self) -> &[AllocationRow] {
+        match self {
+            Self::Apply { rows, .. } | Self::Import { rows, .. } => rows,
+            Self::Suspend { .. } | Self::Reactivate { .. } => &[],
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn rows_mut(&mut self) -> &mut [AllocationRow] {
+        match self {
+            Self::Apply { rows, .. } | Self::Import { rows, .. } => rows,
+            Self::Suspend { .. } | Self::Reactivate { .. } => &mut [],
+        }
+    }
 }
 
 /// One change of one member's allocation of one service.

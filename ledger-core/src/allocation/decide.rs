@@ -25,26 +25,28 @@ pub(crate) fn decide(
     command: &AllocationCommand,
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
-    needs(catalogue, school, Management::Basic)?;
-    match command {
+    needs(catalogue, school, command.management())?;
+    let (rows, reason, cause) = match command {
         AllocationCommand::Apply {
             rows,
             reason,
             as_batch,
-        } => {
-            let batch = Batch {
-                catalogue,
-                school,
-                reason: reason.commitment(),
-                cause: as_batch.then_some(Cause::Batch),
-            };
-            batch.apply(state, rows)
+        } => (rows, reason, as_batch.then_some(Cause::Batch)),
+        AllocationCommand::Import { rows, reason } => (rows, reason, Some(Cause::Batch)),
+        AllocationCommand::Suspend { member_id, reason } => {
+            return suspend(state, *member_id, reason);
         }
-        AllocationCommand::Suspend { member_id, reason } => suspend(state, *member_id, reason),
         AllocationCommand::Reactivate { member_id, reason } => {
-            reactivate(state, *member_id, reason)
+            return reactivate(state, *member_id, reason);
         }
-    }
+    };
+    let batch = Batch {
+        catalogue,
+        school,
+        reason: reason.commitment(),
+        cause,
+    };
+    batch.apply(state, rows)
 }
 
 /// A command that the plan does not include names the plan that would.

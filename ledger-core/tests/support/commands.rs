@@ -62,6 +62,14 @@ pub fn apply(rows: Vec<AllocationRow>, as_batch: bool) -> AllocationCommand {
     }
 }
 
+/// Rows that came as a table.
+pub fn import<const N: usize>(rows: [AllocationRow; N]) -> AllocationCommand {
+    AllocationCommand::Import {
+        rows: rows.to_vec(),
+        reason: reason(),
+    }
+}
+
 pub fn row(member_id: MemberId, change: Change) -> AllocationRow {
     AllocationRow {
         member_id,

@@ -7,6 +7,7 @@
 mod apply;
 pub mod closed;
 mod delta;
+pub mod holdings;
 pub mod of_state;
 mod pool;
 pub mod read;

@@ -274,7 +274,7 @@ pub(super) fn line_balances(rows: &[LineRow]) -> Result<Vec<LineBalance>, ReadEr
         .collect()
 }
 
-fn line_balance(service: ServiceId, line: &Line) -> LineBalance {
+pub(super) fn line_balance(service: ServiceId, line: &Line) -> LineBalance {
     LineBalance {
         service,
         allocated: line.allocated,

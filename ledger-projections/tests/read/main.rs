@@ -8,6 +8,7 @@
 mod balance;
 mod freshness;
 mod history;
+mod holdings;
 mod requests;
 mod roster;
 #[path = "../support/mod.rs"]

@@ -80,7 +80,8 @@ fn text<'a>(action: &'a Action, first: &Event) -> Option<(&'a FreeText, Option<M
     match action {
         Action::School(_) => None,
         Action::Allocation(command) => match command {
-            AllocationCommand::Apply { rows, reason, .. } => match rows.as_slice() {
+            AllocationCommand::Apply { rows, reason, .. }
+            | AllocationCommand::Import { rows, reason } => match rows.as_slice() {
                 [only] => Some((reason, Some(only.member_id))),
                 _ => Some((reason, None)),
             },

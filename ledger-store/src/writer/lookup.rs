@@ -84,7 +84,8 @@ pub(super) fn external_ids(request: &Request) -> impl Iterator<Item = &ExternalI
         Beside::Member(entry) => entry.external_ids.as_slice(),
         Beside::Nothing | Beside::SchoolName(_) => &[],
     };
-    request.subject.iter().chain(given)
+    let rows = request.row_subjects.iter().map(|(_, id)| id);
+    request.subject.iter().chain(rows).chain(given)
 }
 
 /// Sets the member that the request names by external id.
@@ -111,6 +112,33 @@ pub(super) fn resolve_subject(
         | Action::Request(_) => {}
     }
     Ok(())
+}
+
+/// Sets the members that rows of an allocation command name by external id. The core refuses the
+/// rows of those whom nobody knows, together with all others that it refuses.
+pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, request: &mut Request) {
+    let Action::Allocation(command) = &mut request.command.action else {
+        return;
+    };
+    let rows = command.rows_mut();
+    for (index, subject) in &request.row_subjects {
+        let owner = owners.get(&(school_id, subject.as_str().to_owned()));
+        if let Some(row) = rows.get_mut(*index) {
+            row.member_id = owner.copied().unwrap_or(MemberId(Uuid::nil()));
+        }
+    }
+}
+
+/// Whose allocation each row changes, of a command that names people by external ids.
+pub(super) fn row_members(request: &Request) -> Vec<MemberId> {
+    match &request.command.action {
+        Action::Allocation(command) if !request.row_subjects.is_empty() => {
+            command.rows().iter().map(|row| row.member_id).collect()
+        }
+        Action::Allocation(_) | Action::School(_) | Action::Request(_) | Action::Usage(_) => {
+            Vec::new()
+        }
+    }
 }
 
 /// Tells an enrolment which of its external ids belong to somebody else.

@@ -28,6 +28,10 @@ pub struct Request {
     /// The member of a usage command by external id; looked up under the stream's lock and set in
     /// the command.
     pub subject: Option<ExternalId>,
+    /// The members of rows of an allocation command by external id, each with its row's index;
+    /// looked up under the stream's lock and set in the command. One that nobody has leaves the
+    /// row with the nil id, which is nobody's either, so that the row is refused with the others.
+    pub row_subjects: Vec<(usize, ExternalId)>,
     /// What is kept beside the log.
     pub beside: Beside,
 }
@@ -43,6 +47,7 @@ impl Request {
             dry_run: false,
             if_version: None,
             subject: None,
+            row_subjects: Vec::new(),
             beside: Beside::Nothing,
         }
     }
@@ -127,13 +132,17 @@ pub struct Receipt {
 }
 
 /// What a command is about as it stands: of a dry run and a command that brought about nothing as
-/// it found it, of a change to one allocation as it left it. Empty for all others.
+/// it found it, of a change to one allocation as it left it. Empty for all others, save for whom the
+/// rows are about.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// The accounts, in the order of the command's rows.
     pub accounts: Vec<AccountView>,
     /// The school, when it is about what that bought or its own rules.
     pub school: Option<Box<SchoolView>>,
+    /// Whose allocation each row of the command changes, when it names people by external ids; the
+    /// nil id where nobody has one any more.
+    pub row_members: Vec<MemberId>,
 }
 
 /// A command that was not done.

@@ -157,6 +157,10 @@ impl House {
         if operation.asks_for_a_member() {
             path = format!("{path}?member={member}");
         }
+        if let Some(query) = row.query {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            path = format!("{path}{joint}{query}");
+        }
         let n = self.next();
         let body = match row.body {
             Body::None => None,

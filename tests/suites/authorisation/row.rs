@@ -14,6 +14,8 @@ pub struct Row {
     pub who: Who,
     /// What stands in its path where the house's standing values will not do.
     pub things: &'static [(&'static str, Thing)],
+    /// What its query string must have, beside a member where it asks for one.
+    pub query: Option<&'static str>,
     /// What is sent.
     pub body: Body,
 }
@@ -67,6 +69,7 @@ impl Row {
             operation,
             who: Who::Anybody,
             things: &[],
+            query: None,
             body: Body::None,
         }
     }
@@ -91,6 +94,12 @@ impl Row {
     /// With something made for each request in its path.
     pub const fn with(self, things: &'static [(&'static str, Thing)]) -> Self {
         Self { things, ..self }
+    }
+
+    /// With a query string.
+    pub const fn query(self, query: &'static str) -> Self {
+        let query = Some(query);
+        Self { query, ..self }
     }
 
     /// With a body of JSON.

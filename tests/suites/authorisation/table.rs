@@ -54,6 +54,13 @@ pub const TABLE: &[Row] = &[
         json!({"reason": "a test", "items": [{"op": "add", "member_id": house.teacher,
             "service": "claude_messages", "units": 1}]})
     }),
+    Row::of("export_allocations", READERS),
+    Row::of("import_allocations", MANAGERS)
+        .query("reason=a%20test")
+        .text("text/csv", |house, n| {
+            let (teacher, units) = (house.teacher, 10_000 + n);
+            format!("member_id,service,units\n{teacher},claude_messages,{units}\n")
+        }),
     Row::of("suspend_member", MANAGERS)
         .with(&[("member", Thing::NewMember)])
         .json(|_, _| json!({"reason": "on leave"})),

@@ -7,7 +7,9 @@ mod bench;
 mod data_dir;
 mod database_args;
 mod demo;
+mod export;
 mod failure;
+mod import;
 mod migrate;
 mod openapi;
 mod output;
@@ -15,6 +17,7 @@ mod rebuild;
 mod replay;
 mod serve;
 mod span;
+mod submit;
 mod token;
 mod worker;
 
@@ -57,6 +60,8 @@ enum Command {
     Token(token::Token),
     Replay(replay::Replay),
     Rebuild(rebuild::Rebuild),
+    Export(export::Export),
+    Import(import::Import),
     Openapi(openapi::Openapi),
     Bench(bench::Bench),
 }
@@ -82,6 +87,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Token(token) => token.run(settings()?),
         Command::Replay(replay) => block_on(replay.run(settings()?)),
         Command::Rebuild(rebuild) => block_on(rebuild.run(settings()?)),
+        Command::Export(export) => block_on(export.run(settings()?)),
+        Command::Import(import) => block_on(import.run(settings()?)),
         Command::Openapi(openapi) => openapi.run(),
         Command::Bench(bench) => block_on(bench.run()),
     }

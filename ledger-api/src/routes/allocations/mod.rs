@@ -1,9 +1,11 @@
-//! Allocations: what a member holds of a service is set, alone or with many others.
+//! Allocations: what a member holds of a service is set, alone, with many others or from a table.
 
 pub mod batch;
 mod batch_answer;
 mod batch_body;
 mod batch_item;
+pub mod csv;
+mod csv_body;
 mod set;
 
 use axum::extract::State;

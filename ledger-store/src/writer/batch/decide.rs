@@ -213,6 +213,7 @@ impl Batch {
             .map_or_else(Found::default, |state| Found {
                 accounts: accounts(&self.catalogue, state, action),
                 school: school_view(state, action).map(Box::new),
+                row_members: lookup::row_members(request),
             })
     }
 
@@ -224,7 +225,10 @@ impl Batch {
                 self.found(school_id, request)
             }
             Action::School(_) | Action::Allocation(_) | Action::Request(_) | Action::Usage(_) => {
-                Found::default()
+                Found {
+                    row_members: lookup::row_members(request),
+                    ..Found::default()
+                }
             }
         }
     }

@@ -208,6 +208,7 @@ impl Batch {
         request: &mut Request,
     ) -> Result<Outcome, StoreError> {
         let event_id = request.key.first_event_id();
+        lookup::resolve_rows(&self.owners, school_id, request);
         if !request.dry_run {
             if let Some((first, fingerprint)) = self.known.get(&(school_id, event_id)) {
                 let (first, fingerprint) = (first.clone(), *fingerprint);

@@ -1,0 +1,339 @@
+//! A table read back: everything that can be said of it without knowing the school.
+
+use std::str::FromStr as _;
+
+use csv::{ReaderBuilder, StringRecord};
+use ledger_core::allocation::{Priority, ROWS_MAX};
+use ledger_core::{MemberId, Quota, Units};
+use ledger_store::writer::ExternalId;
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::cell::unguard;
+use super::column::Column;
+use super::refused::{ImportRefused, RowFault, TableFault};
+use crate::convention::{QuotaValue, ServiceName, Subject};
+use crate::problem::Problem;
+
+/// How much of a column's name is said again, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+/// The rows of a table, at least one and at most [`ROWS_MAX`]. As JSON it is what tells it from
+/// another one: how it was laid out makes no difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Table {
+    /// In their order.
+    pub rows: Vec<TableRow>,
+}
+
+/// What one member is to hold of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableRow {
+    /// On which line of the file it begins, from 1.
+    #[serde(skip)]
+    pub line: usize,
+    /// Who.
+    pub holder: Holder,
+    /// Of which service.
+    pub service: ServiceName,
+    /// How much.
+    pub units: QuotaValue,
+    /// How he ranks; stays when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// Whether it is granted again in the next period; stays when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_renew: Option<bool>,
+}
+
+/// How a row says whom it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// By his id.
+    Member(MemberId),
+    /// By an id that another system knows him by.
+    External(ExternalId),
+}
+
+impl Holder {
+    /// The column that says it.
+    #[must_use]
+    pub const fn column(&self) -> Column {
+        match self {
+            Self::Member(_) => Column::MemberId,
+            Self::External(_) => Column::ExternalId,
+        }
+    }
+}
+
+impl Serialize for Holder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Member(id) => (self.column().as_str(), id).serialize(serializer),
+            Self::External(id) => (self.column().as_str(), id.as_str()).serialize(serializer),
+        }
+    }
+}
+
+impl Table {
+    /// Reads a table in UTF-8, with a byte order mark or without, its lines ended in any way. Lines
+    /// without a filled cell are passed over.
+    ///
+    /// # Errors
+    /// [`ImportRefused`]: the first thing that is wrong with the table as a whole, or with each of
+    /// its rows.
+    pub fn read(bytes: &[u8]) -> Result<Self, ImportRefused> {
+        let text = utf8(bytes)?;
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let mut lines = Lines::of(text);
+        let mut record = StringRecord::new();
+        let mut layout: Option<Layout> = None;
+        let mut found = Found::default();
+        loop {
+            match reader.read_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => break,
+                // Cut at commas and quotes, UTF-8 stays UTF-8: there is nothing else to fail.
+                Err(_) => return Err(TableFault::NotUtf8 { line: lines.last }.into()),
+            }
+            let line = lines.line_of(&record);
+            if record.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            match &layout {
+                None => layout = Some(Layout::of(&record)?),
+                Some(layout) => found.take(layout, &record, line)?,
+            }
+        }
+        if layout.is_none() {
+            return Err(TableFault::Empty.into());
+        }
+        found.into_table()
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, TableFault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = &bytes[..error.valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        TableFault::NotUtf8 { line }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Tells on which line a record begins. The reader's own count is of where it stopped before, which
+/// is the line before when that ended with CR LF or was empty.
+struct Lines<'t> {
+    text: &'t [u8],
+    counted: usize,
+    last: usize,
+}
+
+impl<'t> Lines<'t> {
+    const fn of(text: &'t str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            counted: 0,
+            last: 1,
+        }
+    }
+
+    fn line_of(&mut self, record: &StringRecord) -> usize {
+        let at = record.position().map_or(0, csv::Position::byte);
+        let at = usize::try_from(at)
+            .unwrap_or(usize::MAX)
+            .min(self.text.len());
+        let ends = self.text[at..].iter();
+        let begins = at
+            + ends
+                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+                .count();
+        let between = &self.text[self.counted.min(begins)..begins];
+        self.last += between.iter().filter(|byte| **byte == b'\n').count();
+        self.counted = begins;
+        self.last
+    }
+}
+
+/// Where the columns stand.
+struct Layout {
+    at: [Option<usize>; Column::ALL.len()],
+    width: usize,
+}
+
+impl Layout {
+    fn of(header: &StringRecord) -> Result<Self, TableFault> {
+        let mut at = [None; Column::ALL.len()];
+        for (place, name) in header.iter().map(str::trim).enumerate() {
+            let column = Column::find(name).ok_or_else(|| unknown(name))?;
+            if at[column as usize].replace(place).is_some() {
+                let column = column.as_str();
+                return Err(TableFault::RepeatedColumn { column });
+            }
+        }
+        let has = |column: Column| at[column as usize].is_some();
+        if !has(Column::MemberId) && !has(Column::ExternalId) {
+            return Err(TableFault::MissingHolder);
+        }
+        for column in [Column::Service, Column::Units] {
+            if !has(column) {
+                let column = column.as_str();
+                return Err(TableFault::MissingColumn { column });
+            }
+        }
+        let width = header.len();
+        Ok(Self { at, width })
+    }
+
+    fn cell<'r>(&self, record: &'r StringRecord, column: Column) -> &'r str {
+        let cell = self.at[column as usize].and_then(|place| record.get(place));
+        cell.unwrap_or_default()
+    }
+}
+
+fn unknown(name: &str) -> TableFault {
+    TableFault::UnknownColumn {
+        column: name.chars().take(NAME_CHARS_MAX).collect(),
+        known: Column::ALL.map(Column::as_str).join(", "),
+    }
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    rows: Vec<TableRow>,
+    faults: Vec<RowFault>,
+}
+
+impl Found {
+    fn take(
+        &mut self,
+        layout: &Layout,
+        record: &StringRecord,
+        line: usize,
+    ) -> Result<(), TableFault> {
+        let index = self.rows.len() + self.faults.len();
+        if index == ROWS_MAX {
+            let most = ROWS_MAX;
+            return Err(TableFault::TooManyRows { most, line });
+        }
+        match row(layout, record, line) {
+            Ok(row) => self.rows.push(row),
+            Err(CellFault { column, says }) => self.faults.push(RowFault {
+                index,
+                line,
+                column: column.map(Column::as_str),
+                problem: Problem::invalid(says),
+            }),
+        }
+        Ok(())
+    }
+
+    fn into_table(self) -> Result<Table, ImportRefused> {
+        if !self.faults.is_empty() {
+            let (rows, seq) = (self.faults, None);
+            return Err(ImportRefused::Rows { rows, seq });
+        }
+        if self.rows.is_empty() {
+            return Err(TableFault::NoRows.into());
+        }
+        Ok(Table { rows: self.rows })
+    }
+}
+
+/// What is wrong with a row, and in which column.
+struct CellFault {
+    column: Option<Column>,
+    says: String,
+}
+
+fn at(column: Column, says: impl Into<String>) -> CellFault {
+    CellFault {
+        column: Some(column),
+        says: says.into(),
+    }
+}
+
+fn row(layout: &Layout, record: &StringRecord, line: usize) -> Result<TableRow, CellFault> {
+    if record.len() != layout.width {
+        let (cells, columns) = (record.len(), layout.width);
+        return Err(CellFault {
+            column: None,
+            says: format!("the row has {cells} cells, the header {columns}"),
+        });
+    }
+    let cell = |column| layout.cell(record, column);
+    Ok(TableRow {
+        line,
+        holder: holder(layout, cell(Column::MemberId), cell(Column::ExternalId))?,
+        service: service(cell(Column::Service))?,
+        units: units(cell(Column::Units))?,
+        priority: priority(cell(Column::Priority))?,
+        auto_renew: auto_renew(cell(Column::AutoRenew))?,
+    })
+}
+
+fn holder(layout: &Layout, member_id: &str, external_id: &str) -> Result<Holder, CellFault> {
+    let member_id = member_id.trim();
+    if !member_id.is_empty() {
+        return Uuid::try_parse(member_id)
+            .map(|id| Holder::Member(MemberId(id)))
+            .map_err(|_| at(Column::MemberId, "a member's id is a UUID"));
+    }
+    if !external_id.is_empty() {
+        return Subject::from_str(unguard(external_id))
+            .map(|Subject(id)| Holder::External(id))
+            .map_err(|says| at(Column::ExternalId, says));
+    }
+    let column = match layout.at[Column::MemberId as usize] {
+        Some(_) => Column::MemberId,
+        None => Column::ExternalId,
+    };
+    Err(at(column, "the row says of nobody what he is to hold"))
+}
+
+fn service(cell: &str) -> Result<ServiceName, CellFault> {
+    ServiceName::from_str(unguard(cell.trim())).map_err(|says| at(Column::Service, says))
+}
+
+/// Digits and nothing else: what a spreadsheet makes of large numbers (`1E+05`, `1,000`) has lost
+/// some, or means something else elsewhere.
+fn units(cell: &str) -> Result<QuotaValue, CellFault> {
+    let cell = cell.trim();
+    if cell.eq_ignore_ascii_case("unlimited") {
+        return Ok(QuotaValue(Quota::Unlimited));
+    }
+    let is_number = !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
+    is_number
+        .then(|| Units::new(cell.parse().ok()?).ok())
+        .flatten()
+        .map(|units| QuotaValue(Quota::Finite(units)))
+        .ok_or_else(|| {
+            let says = format!("units are digits, 0 to {}, or unlimited", i64::MAX);
+            at(Column::Units, says)
+        })
+}
+
+fn priority(cell: &str) -> Result<Option<Priority>, CellFault> {
+    match cell.trim().to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "low" => Ok(Some(Priority::Low)),
+        "normal" => Ok(Some(Priority::Normal)),
+        "high" => Ok(Some(Priority::High)),
+        _ => Err(at(Column::Priority, "a priority is low, normal or high")),
+    }
+}
+
+/// In any case: a spreadsheet makes `TRUE` of `true`.
+fn auto_renew(cell: &str) -> Result<Option<bool>, CellFault> {
+    match cell.trim().to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => Err(at(Column::AutoRenew, "auto_renew is true or false")),
+    }
+}

@@ -1,0 +1,324 @@
+use ledger_core::allocation::{Priority, ROWS_MAX};
+use ledger_core::{MemberId, Quota, ServiceId, Units};
+use ledger_projections::balance::holdings::Holding;
+use ledger_projections::balance::read::LineBalance;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Holder, ImportRefused, Table, write};
+use crate::problem::Problem;
+
+const ADA: &str = "0198c0de-0000-7000-8000-000000000001";
+
+fn read(text: &str) -> Result<Table, Value> {
+    Table::read(text.as_bytes()).map_err(|refused| Problem::from(refused).to_json())
+}
+
+/// The code of a table that is none, and what it says of the place.
+fn unreadable(text: &[u8]) -> (String, Value, Value) {
+    let problem = Problem::from(Table::read(text).unwrap_err()).to_json();
+    let code = problem["type"].as_str().unwrap().rsplit('/').next();
+    (
+        code.unwrap().to_owned(),
+        problem["line"].clone(),
+        problem["column"].clone(),
+    )
+}
+
+/// Index, line and column of each row that is refused.
+fn refused(text: &str) -> Vec<(i64, i64, String)> {
+    let problem = read(text).unwrap_err();
+    assert_eq!(problem["status"], 422, "{problem}");
+    let errors = problem["errors"].as_array().unwrap();
+    let number = |value: &Value| value.as_i64().unwrap();
+    errors
+        .iter()
+        .map(|e| {
+            let column = e["column"].as_str().unwrap_or_default();
+            (number(&e["index"]), number(&e["line"]), column.to_owned())
+        })
+        .collect()
+}
+
+fn row(holder: &str, service: &str, units: &str) -> String {
+    format!("{holder},{service},{units}\r\n")
+}
+
+#[test]
+fn a_table_of_the_least_columns_is_read_in_any_order() {
+    let table = read(&format!(
+        "units,service,member_id\n7,lesson_generation,{ADA}\n"
+    ))
+    .unwrap();
+    let [row] = &table.rows[..] else {
+        panic!("{table:?}")
+    };
+    assert_eq!(row.holder, Holder::Member(MemberId(ADA.parse().unwrap())));
+    assert_eq!(row.service.0, "lesson_generation");
+    assert_eq!(row.units.0, Quota::Finite(Units::new(7).unwrap()));
+    assert_eq!((row.priority, row.auto_renew, row.line), (None, None, 2));
+}
+
+#[test]
+fn what_spreadsheets_make_of_a_table_is_read_too() {
+    let header = "\u{feff}member_id , external_id,display_name,service,units,priority,auto_renew";
+    let ends = ["\n", "\r\n"];
+    for end in ends {
+        let text = [
+            header,
+            &format!("{ADA},,\"Nkosi, \"\"T\"\"\", claude_messages , 90 ,HIGH,TRUE"),
+            ",,,,,,",
+            "",
+            ",'+27 82 123,\"two\nlines\",assessment_ai,UNLIMITED,,",
+            ",ben@x,,assessment_ai,0,low,False",
+        ]
+        .join(end);
+        let table = read(&text).unwrap();
+        let rows: Vec<_> = table
+            .rows
+            .iter()
+            .map(|r| (r.line, r.units.0.to_string(), r.priority, r.auto_renew))
+            .collect();
+        let expected = [
+            (2, "90".to_owned(), Some(Priority::High), Some(true)),
+            (5, "unlimited".to_owned(), None, None),
+            (7, "0".to_owned(), Some(Priority::Low), Some(false)),
+        ];
+        assert_eq!(rows, expected, "{end:?}");
+        let Holder::External(id) = &table.rows[1].holder else {
+            panic!("{table:?}")
+        };
+        assert_eq!(id.as_str(), "+27 82 123");
+    }
+}
+
+#[test]
+fn a_table_that_is_none_says_what_is_missing() {
+    let good = row(ADA, "s", "1");
+    let with = |header: &str| format!("{header}\n{good}");
+    for (text, line, column) in [
+        (String::new(), Value::Null, Value::Null),
+        ("\u{feff}\r\n\r\n".to_owned(), Value::Null, Value::Null),
+        (
+            "member_id,service,units\n".to_owned(),
+            Value::Null,
+            Value::Null,
+        ),
+        (
+            "member_id,service,units\n,,\n".to_owned(),
+            Value::Null,
+            Value::Null,
+        ),
+        (with("display_name,service,units"), Value::Null, Value::Null),
+        (
+            with("member_id,service,priority"),
+            Value::Null,
+            json!("units"),
+        ),
+        (with("member_id,units,used"), Value::Null, json!("service")),
+        (with("member_id,service,unit"), Value::Null, json!("unit")),
+        (
+            with("member_id;service;units"),
+            Value::Null,
+            json!("member_id;service;units"),
+        ),
+        (with("member_id,units,units"), Value::Null, json!("units")),
+        (
+            with("Member_Id,service,units"),
+            Value::Null,
+            json!("Member_Id"),
+        ),
+    ] {
+        let expected = ("unreadable-table".to_owned(), line, column);
+        assert_eq!(unreadable(text.as_bytes()), expected, "{text:?}");
+    }
+    let latin = b"member_id,service,units,display_name\r\n,s,1,ok\r\n,s,1,Andr\xe9\r\n";
+    let expected = ("unreadable-table".to_owned(), json!(3), Value::Null);
+    assert_eq!(unreadable(latin), expected);
+    // A name of a megabyte is not said again.
+    let long = "x".repeat(1 << 20);
+    assert_eq!(unreadable(long.as_bytes()).2, json!("x".repeat(64)));
+}
+
+#[test]
+fn every_row_that_is_wrong_is_named_with_its_line_and_column() {
+    let text = [
+        "member_id,external_id,service,units,priority,auto_renew",
+        &format!("{ADA},,s,1,,"),
+        "him,,s,1,,",
+        ",,s,1,,",
+        &format!("{ADA},,,1,,"),
+        &format!("{ADA},,s,,,"),
+        &format!("{ADA},,s,-1,,"),
+        &format!("{ADA},,s,1.5,,"),
+        &format!("{ADA},,s,1E+05,,"),
+        &format!("{ADA},,s,9223372036854775808,,"),
+        &format!("{ADA},,s,=1+1,,"),
+        &format!("{ADA},,s,1,urgent,"),
+        &format!("{ADA},,s,1,,yes"),
+        &format!("{ADA},,s,1"),
+        &format!("{ADA},,s,1,,,,"),
+        ",\"a\nb\",s,1,,",
+        &format!(",{},s,1,,", "x".repeat(257)),
+        "him,,s,1,,",
+    ]
+    .join("\r\n");
+    let columns = [
+        "member_id",
+        "member_id",
+        "service",
+        "units",
+        "units",
+        "units",
+        "units",
+        "units",
+        "units",
+        "priority",
+        "auto_renew",
+        "",
+        "",
+        "external_id",
+        "external_id",
+        "member_id",
+    ];
+    // A cell of two lines moves all that come after it.
+    let line = |index: i64| if index <= 14 { index + 2 } else { index + 3 };
+    let expected: Vec<_> = (1..)
+        .zip(columns)
+        .map(|(index, column)| (index, line(index), column.to_owned()))
+        .collect();
+    assert_eq!(refused(&text), expected);
+    let nobody = "external_id,service,units\n,s,1\n";
+    assert_eq!(refused(nobody), [(0, 2, "external_id".to_owned())]);
+}
+
+#[test]
+fn a_table_has_no_more_rows_than_a_command() {
+    let table = |rows: usize| {
+        let rows: String = (0..rows).map(|_| row(ADA, "s", "1")).collect();
+        format!("member_id,service,units\r\n{rows}")
+    };
+    assert_eq!(read(&table(ROWS_MAX)).unwrap().rows.len(), ROWS_MAX);
+    let expected = ("unreadable-table".to_owned(), json!(10_002), Value::Null);
+    assert_eq!(unreadable(table(ROWS_MAX + 1).as_bytes()), expected);
+}
+
+#[test]
+fn an_open_quote_takes_the_rest_and_is_no_row() {
+    let text = format!("member_id,service,units\n{ADA},\"s,1\n{ADA},s,1\n");
+    assert_eq!(refused(&text), [(0, 2, String::new())]);
+}
+
+#[test]
+fn how_a_table_is_laid_out_makes_no_other_request() {
+    let json = |text: &str| serde_json::to_string(&read(text).unwrap()).unwrap();
+    let one = json(&format!("member_id,service,units\n{ADA},s,1\n"));
+    let upper = ADA.to_uppercase();
+    let other = format!("\u{feff}units,used,service,member_id\r\n\r\n01,,s,{upper}\r\n");
+    assert_eq!(json(&other), one);
+    let by_external_id = json(&format!("external_id,service,units\n{ADA},s,1\n"));
+    assert_ne!(by_external_id, one);
+}
+
+/// A line of which nothing is gone.
+fn line(service: &str, allocated: Quota) -> LineBalance {
+    LineBalance {
+        service: ServiceId::new(service).unwrap(),
+        allocated,
+        used: Units::ZERO,
+        held: Units::ZERO,
+        available: allocated,
+        priority: Priority::Normal,
+        auto_renew: false,
+    }
+}
+
+#[test]
+fn a_written_line_is_as_documented() {
+    let holding = Holding {
+        member_id: MemberId(ADA.parse().unwrap()),
+        external_id: Some("+27821234".to_owned()),
+        display_name: Some("=cmd|' /C calc'!A0, \"x\"".to_owned()),
+        line: LineBalance {
+            used: Units::new(3).unwrap(),
+            auto_renew: true,
+            ..line("claude_messages", Quota::Unlimited)
+        },
+    };
+    let rows = write::rows(&[holding]).unwrap();
+    let expected = format!(
+        "{ADA},'+27821234,\"'=cmd|' /C calc'!A0, \"\"x\"\"\",claude_messages,unlimited,normal,true,\
+         3,0\r\n"
+    );
+    assert_eq!(std::str::from_utf8(&rows).unwrap(), expected);
+    let header =
+        "member_id,external_id,display_name,service,units,priority,auto_renew,used,held\r\n";
+    assert_eq!(write::header().unwrap(), header);
+}
+
+prop_compose! {
+    fn holding()(
+        member in 1..u128::MAX,
+        external_id in prop::option::of("['=+@-]{0,3}[^\\p{Cc}]{1,20}"),
+        display_name in prop::option::of("['=+@\t\r-]{0,3}(?s:.){0,20}"),
+        service in "[a-z0-9_.-]{1,20}",
+        units in prop::option::of(0..i64::MAX),
+        priority in prop::sample::select(vec![Priority::Low, Priority::Normal, Priority::High]),
+        auto_renew: bool,
+    ) -> Holding {
+        Holding {
+            member_id: MemberId(Uuid::from_u128(member)),
+            external_id,
+            display_name,
+            line: LineBalance {
+                priority,
+                auto_renew,
+                ..line(&service, units.map_or(Quota::Unlimited, |n| Units::new(n).unwrap().into()))
+            },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_again(holdings in prop::collection::vec(holding(), 1..20)) {
+        let text = [write::header().unwrap(), write::rows(&holdings).unwrap()].concat();
+        let table = Table::read(&text).unwrap();
+        prop_assert_eq!(table.rows.len(), holdings.len());
+        for (row, holding) in table.rows.iter().zip(&holdings) {
+            prop_assert_eq!(&row.holder, &Holder::Member(holding.member_id));
+            prop_assert_eq!(&row.service.0, holding.line.service.as_str());
+            prop_assert_eq!(row.units.0, holding.line.allocated);
+            prop_assert_eq!(row.priority, Some(holding.line.priority));
+            prop_assert_eq!(row.auto_renew, Some(holding.line.auto_renew));
+        }
+    }
+
+    #[test]
+    fn an_external_id_alone_finds_its_way_back(holdings in prop::collection::vec(holding(), 1..20)) {
+        let named: Vec<_> = holdings.into_iter().filter(|h| h.external_id.is_some()).collect();
+        let text = [write::header().unwrap(), write::rows(&named).unwrap()].concat();
+        // As if whoever edits it had emptied the column of our own ids.
+        let mut text = String::from_utf8(text).unwrap();
+        for holding in &named {
+            text = text.replace(&holding.member_id.to_string(), "");
+        }
+        let rows = Table::read(text.as_bytes()).map_or_else(|_| Vec::new(), |table| table.rows);
+        prop_assert_eq!(rows.len(), named.len());
+        for (row, holding) in rows.iter().zip(&named) {
+            let Holder::External(id) = &row.holder else { panic!("{row:?}") };
+            prop_assert_eq!(Some(id.as_str()), holding.external_id.as_deref());
+        }
+    }
+
+    #[test]
+    fn no_bytes_at_all_make_it_panic(bytes: Vec<u8>, text in "[a-z_,;\"'\r\n=]{0,200}") {
+        let header = "member_id,external_id,service,units,priority,auto_renew\n";
+        for table in [bytes, text.clone().into_bytes(), format!("{header}{text}").into_bytes()] {
+            if let Err(ImportRefused::Rows { rows, .. }) = Table::read(&table) {
+                prop_assert!(rows.iter().all(|row| row.line > 0));
+            }
+        }
+    }
+}
