@@ -1,6 +1,10 @@
 """What the fuzzer must not send, and why."""
 
+import re
+
 import schemathesis
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 def integers(value):
@@ -34,6 +38,18 @@ def before_call(context, case, kwargs):
     asked = str((case.query or {}).get("min_seq", ""))
     if asked.isascii() and asked.isdigit() and int(asked) < 2**63:
         case.query["min_seq"] = 0
+    look_back_in_one_way(case.query or {})
+
+
+def look_back_in_one_way(query):
+    """A balance of the past is asked for by one of three parameters, which a description cannot say, and never of
+    what is still to come, which it cannot say either."""
+    for name in [name for name in ("period", "as_of_seq", "as_of") if name in query][1:]:
+        del query[name]
+    if str(query.get("as_of_seq", "")).isdecimal():
+        query["as_of_seq"] = 1
+    if INSTANT.fullmatch(str(query.get("as_of", ""))):
+        query["as_of"] = "2020-01-01T00:00:00Z"
 
 
 @schemathesis.hook
