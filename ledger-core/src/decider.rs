@@ -25,7 +25,7 @@ pub struct Command {
 
 /// What can be asked, by noun.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "the large one is the hot one: a box would cost each debit"
 )]

@@ -42,6 +42,11 @@ fn open(shape: &Shape) -> School {
             member_cap: of_each(shape.member_cap).to_vec(),
             default_grant: of_each(shape.default_grant).to_vec(),
             self_service_requests: None,
+            overage: shape
+                .overage
+                .map(|policy| (CLAUDE.to_owned(), policy))
+                .into_iter()
+                .collect(),
         })
         .with_member(ADA);
     match shape.org_type {

@@ -42,7 +42,7 @@ pub use page::{MemberCursor, Page, PageLimit, SeqCursor};
 pub use path::{AllocationPath, HoldPath, MemberPath, Path, SchoolPath};
 pub use period::PeriodAnswer;
 pub use query::{Day, FIRST_DAY, Position, Query};
-pub use quotas::{QuotaValue, QuotasByService};
+pub use quotas::{ByService, QuotaValue, QuotasByService, by_service};
 pub use reading::{begin_log_read, begin_read, require_known, require_school};
 pub use values::{CallFact, Instant, ModelName, ServiceName, SomeUnits, Subject, WholeUnits};
 pub use version::{IfMatch, etag};

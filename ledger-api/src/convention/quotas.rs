@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use ledger_core::{Catalogue, Quota, ServiceId, Units};
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
@@ -79,17 +80,35 @@ impl ToSchema for QuotaValue {
     }
 }
 
-/// Quotas by service, each service once, by name or alias.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QuotasByService(Vec<(ServiceName, QuotaValue)>);
+impl From<QuotaValue> for Quota {
+    fn from(value: QuotaValue) -> Self {
+        value.0
+    }
+}
 
-impl QuotasByService {
-    /// The quotas as a command takes them.
+/// Something by service, each service once, by name or alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByService<V>(Vec<(ServiceName, V)>);
+
+/// Quotas by service.
+pub type QuotasByService = ByService<QuotaValue>;
+
+impl<V> Default for ByService<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<V> ByService<V> {
+    /// What stands there, as a command takes it.
     ///
     /// # Errors
     /// [`crate::problem::Code::InvalidRequest`] when a service stands there by its name and by an
     /// alias: nobody could say which of the two is meant.
-    pub fn into_named(self, catalogue: &Catalogue) -> Result<Vec<(String, Quota)>, Problem> {
+    pub fn into_named<T: From<V>>(
+        self,
+        catalogue: &Catalogue,
+    ) -> Result<Vec<(String, T)>, Problem> {
         let mut seen: BTreeSet<&ServiceId> = BTreeSet::new();
         for (name, _) in &self.0 {
             // A service that is not known is for the command to refuse.
@@ -99,66 +118,73 @@ impl QuotasByService {
                 return Err(Problem::invalid(format!("{service} is named twice")));
             }
         }
-        let named = self.0.into_iter().map(|(name, quota)| (name.0, quota.0));
+        let named = self
+            .0
+            .into_iter()
+            .map(|(name, value)| (name.0, value.into()));
         Ok(named.collect())
     }
 }
 
-impl Serialize for QuotasByService {
+impl<V: Serialize> Serialize for ByService<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // In one order, whatever order they were sent in: it is a part of the fingerprint.
         let mut sorted: Vec<_> = self.0.iter().collect();
         sorted.sort_by(|(one, _), (other, _)| one.0.cmp(&other.0));
-        serializer.collect_map(sorted.into_iter().map(|(name, quota)| (name, quota)))
+        serializer.collect_map(sorted.into_iter().map(|(name, value)| (name, value)))
     }
 }
 
-impl<'de> Deserialize<'de> for QuotasByService {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for ByService<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ByServiceVisitor)
+        deserializer.deserialize_map(ByServiceVisitor(PhantomData))
     }
 }
 
-struct ByServiceVisitor;
+struct ByServiceVisitor<V>(PhantomData<V>);
 
-impl<'de> Visitor<'de> for ByServiceVisitor {
-    type Value = QuotasByService;
+impl<'de, V: Deserialize<'de>> Visitor<'de> for ByServiceVisitor<V> {
+    type Value = ByService<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of quotas by service")
+        f.write_str("an object by service")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<QuotasByService, A::Error> {
-        let mut quotas: Vec<(ServiceName, QuotaValue)> = Vec::new();
-        while let Some((name, quota)) = map.next_entry::<ServiceName, QuotaValue>()? {
-            if quotas.len() == SERVICES_MAX {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByService<V>, A::Error> {
+        let mut values: Vec<(ServiceName, V)> = Vec::new();
+        while let Some((name, value)) = map.next_entry::<ServiceName, V>()? {
+            if values.len() == SERVICES_MAX {
                 return Err(A::Error::invalid_length(
                     SERVICES_MAX + 1,
                     &"fewer services",
                 ));
             }
-            if quotas.iter().any(|(known, _)| *known == name) {
+            if values.iter().any(|(known, _)| *known == name) {
                 return Err(A::Error::custom(format_args!("{} is named twice", name.0)));
             }
-            quotas.push((name, quota));
+            values.push((name, value));
         }
-        Ok(QuotasByService(quotas))
+        Ok(ByService(values))
     }
+}
+
+/// How an object by service looks in `openapi.json`, whose values have the schema of this name.
+pub fn by_service(description: &str, value: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(description))
+        .property_names(Some(ServiceName::schema()))
+        .additional_properties(Some(utoipa::openapi::Ref::from_schema_name(value)))
+        .max_properties(Some(SERVICES_MAX))
+        .into()
 }
 
 impl PartialSchema for QuotasByService {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some(
-                "Quotas by service, by its name or an alias, each service once.",
-            ))
-            .property_names(Some(ServiceName::schema()))
-            .additional_properties(Some(utoipa::openapi::Ref::from_schema_name(
-                schema::Quota::name(),
-            )))
-            .max_properties(Some(SERVICES_MAX))
-            .into()
+        by_service(
+            "Quotas by service, by its name or an alias, each service once.",
+            &schema::Quota::name(),
+        )
     }
 }
 
@@ -203,7 +229,7 @@ mod tests {
     #[test]
     fn a_service_is_named_once_also_by_an_alias() {
         let catalogue = Catalogue::built_in();
-        let named = |json: &str| read(json)?.into_named(&catalogue).ok();
+        let named = |json: &str| read(json)?.into_named::<Quota>(&catalogue).ok();
         assert_eq!(
             named(r#"{"claude_messages": 1, "video": "unlimited"}"#)
                 .unwrap()

@@ -1,20 +1,19 @@
 //! The rules of spending: what fits is spent, what happened is recorded.
 
+use super::account::{Account, level};
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
 use super::event::{
-    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
-    UsageEvent,
+    CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited, UsageEvent,
 };
 use super::state::Hold;
-use crate::allocation::Line;
 use crate::catalog::Event;
 use crate::decider::{AccountView, Fact};
 use crate::ids::{Key, MemberId};
-use crate::plan::{Catalogue, Management};
-use crate::quantity::{Quota, Units};
-use crate::refusal::{Level, Refusal, Rule, Shortfall, known_service};
+use crate::plan::Catalogue;
+use crate::quantity::Units;
+use crate::refusal::{Level, Refusal, known_service};
 use crate::school::{School, Standing};
 use crate::service::{Call, ServiceId};
 use crate::state::SchoolState;
@@ -47,13 +46,14 @@ fn debit(
     let occurred_at = occurred(now, command.occurred_at)?;
     let units = metered(catalogue, &service, command.units, &command.call)?;
     let account = Account::of(state, command.member_id, &service, level);
-    account.check(school, &service, units)?;
+    let overage = account.check(school, &service, units)?;
     let balance = account.after(Units::ZERO, units, Units::ZERO)?;
     let event = UsageEvent::Debited(UsageDebited {
         id: command.id.clone(),
         member_id: command.member_id,
         service,
         units,
+        overage,
         level,
         balance,
         call: command.call.clone(),
@@ -77,7 +77,7 @@ fn place(
         return Err(Refusal::NothingAsked);
     }
     let account = Account::of(state, command.member_id, &service, level);
-    account.check(school, &service, command.units)?;
+    let overage = account.check(school, &service, command.units)?;
     let balance = account.after(Units::ZERO, Units::ZERO, command.units)?;
     let event = UsageEvent::HoldPlaced(HoldPlaced {
         hold_id: command.hold_id.clone(),
@@ -85,6 +85,7 @@ fn place(
         service,
         units: command.units,
         expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
+        overage,
         level,
         balance,
     });
@@ -108,7 +109,7 @@ fn settle(
     let freed_units = if late { Units::ZERO } else { hold.units };
     let account = Account::of(state, hold.member_id, &hold.service, hold.level);
     let beyond_hold = units.saturating_sub(freed_units);
-    let overage = !account.line.available().covers(beyond_hold);
+    let overage = account.exceeded_by(beyond_hold);
     let balance = account.after(freed_units, units, Units::ZERO)?;
     let event = UsageEvent::HoldSettled(HoldSettled {
         hold_id: command.hold_id.clone(),
@@ -205,10 +206,7 @@ fn may_spend(state: &SchoolState, school: &School, member_id: MemberId) -> Resul
     if state.present_member(member_id)?.standing == Standing::Suspended {
         return Err(Refusal::MemberSuspended { member_id });
     }
-    Ok(match school.management {
-        Management::None => Level::Pool,
-        Management::Basic | Management::Advanced => Level::Member,
-    })
+    Ok(level(school))
 }
 
 fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusal> {
@@ -236,75 +234,6 @@ fn metered(
         catalogue.meter(service).units(call)
     };
     said.or_else(measure).ok_or(Refusal::AmountOutOfRange)
-}
-
-/// The line that usage is drawn on, and the pool's counters, which must hold the sum.
-struct Account {
-    level: Level,
-    line: Line,
-    pool_used: Units,
-    pool_held: Units,
-}
-
-impl Account {
-    fn of(state: &SchoolState, member_id: MemberId, service: &ServiceId, level: Level) -> Self {
-        let pool = state.pool(service);
-        let line = match level {
-            Level::Pool => pool.direct(),
-            Level::Member => state
-                .member(member_id)
-                .map_or_else(|_| Line::default(), |m| m.line(service)),
-        };
-        Self {
-            level,
-            line,
-            pool_used: pool.used,
-            pool_held: pool.held,
-        }
-    }
-
-    fn check(&self, school: &School, service: &ServiceId, asked: Units) -> Result<(), Refusal> {
-        if self.line.available().covers(asked) {
-            return Ok(());
-        }
-        Err(Refusal::Shortfall(Box::new(Shortfall {
-            rule: Rule::QuotaExceeded,
-            level: self.level,
-            service: service.clone(),
-            limit: self.line.allocated,
-            used: self.line.used,
-            held: self.line.held,
-            asked: Quota::Finite(asked),
-            available: self.line.available(),
-            resets_at: school.period.end,
-        })))
-    }
-
-    /// The account when (freed, used, held) have moved, if every sum still fits into 64 bits.
-    fn after(&self, freed: Units, used: Units, held: Units) -> Result<Balance, Refusal> {
-        let moved = |was_used: Units, was_held: Units| {
-            let used = was_used.checked_add(used)?;
-            let held = was_held.saturating_sub(freed).checked_add(held)?;
-            used.checked_add(held)?;
-            Some((used, held))
-        };
-        moved(self.pool_used, self.pool_held)
-            .and_then(|_| moved(self.line.used, self.line.held))
-            .map(|(used, held)| Balance {
-                allocated: self.line.allocated,
-                used,
-                held,
-            })
-            .ok_or(Refusal::AmountOutOfRange)
-    }
-
-    fn freed(&self, units: Units) -> Balance {
-        Balance {
-            allocated: self.line.allocated,
-            used: self.line.used,
-            held: self.line.held.saturating_sub(units),
-        }
-    }
 }
 
 /// The account of the hold that a command closes, for one that found it expired.

@@ -123,6 +123,9 @@ pub struct UsageDebited {
     pub service: ServiceId,
     /// How many units.
     pub units: Units,
+    /// Whether they exceed what was allocated, as the school's overage policy lets them.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub overage: bool,
     /// On whose account.
     pub level: Level,
     /// The account afterwards.
@@ -145,6 +148,9 @@ pub struct HoldPlaced {
     pub units: Units,
     /// When it runs out.
     pub expires_at: Timestamp,
+    /// Whether they exceed what was allocated, as the school's overage policy lets them.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub overage: bool,
     /// On whose account.
     pub level: Level,
     /// The account afterwards.
@@ -229,6 +235,6 @@ pub struct HoldExpired {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands over a reference"
 )]
-const fn is_false(value: &bool) -> bool {
+pub(super) const fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -1,5 +1,6 @@
 //! Usage: debits, and holds that reserve units for a call in flight until it is settled.
 
+mod account;
 mod command;
 mod decide;
 mod event;

@@ -2,7 +2,7 @@
 //! plain data that shrinks; what they refer to (the third hold, a member) is looked up when played.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
-use ledger_core::school::{ChangeSettings, EnrolMember, SetSubscription};
+use ledger_core::school::{ChangeSettings, EnrolMember, OveragePolicy, Percent, SetSubscription};
 use ledger_core::usage::{Debit, PlaceHold, ReleaseHold, SettleHold};
 use ledger_core::{Action, MemberId, OrgType, Quota, Role, Tier, Units};
 use proptest::prelude::*;
@@ -21,6 +21,7 @@ pub struct Shape {
     pub total: Quota,
     pub member_cap: Quota,
     pub default_grant: Quota,
+    pub overage: Option<OveragePolicy>,
 }
 
 /// Something happens, `micros` after the step before (or, with a clock that is wrong, earlier).
@@ -78,6 +79,7 @@ pub enum Act {
         what: &'static str,
         cap: Option<Quota>,
         grant: Option<Quota>,
+        overage: Option<OveragePolicy>,
     },
 }
 
@@ -147,7 +149,12 @@ impl Proxy {
             Act::Remove { who } => remove(who).action(),
             Act::SetRole { who, role } => set_role(who, role).action(),
             Act::Subscribe { tier, totals } => SetSubscription { tier, totals }.action(),
-            Act::Settings { what, cap, grant } => {
+            Act::Settings {
+                what,
+                cap,
+                grant,
+                overage,
+            } => {
                 let named = |quota: Option<Quota>| {
                     quota
                         .into_iter()
@@ -158,6 +165,10 @@ impl Proxy {
                     member_cap: named(cap),
                     default_grant: named(grant),
                     self_service_requests: None,
+                    overage: overage
+                        .into_iter()
+                        .map(|policy| (what.to_owned(), policy))
+                        .collect(),
                 }
                 .action()
             }
@@ -213,13 +224,22 @@ fn scale() -> impl Strategy<Value = (Quota, Quota, Quota)> {
 }
 
 pub fn shape(org_type: OrgType, tier: Tier) -> impl Strategy<Value = Shape> {
-    scale().prop_map(move |(total, member_cap, default_grant)| Shape {
+    let shape = (scale(), proptest::option::of(overage()));
+    shape.prop_map(move |((total, member_cap, default_grant), overage)| Shape {
         org_type,
         tier,
         total,
         member_cap,
         default_grant,
+        overage,
     })
+}
+
+fn overage() -> impl Strategy<Value = OveragePolicy> {
+    let soft = (1_u8..=100).prop_map(|percent| OveragePolicy::Soft {
+        percent: Percent::new(percent).expect("it is a percentage"),
+    });
+    prop_oneof![2 => soft, 1 => Just(OveragePolicy::Hard)]
 }
 
 pub fn member() -> impl Strategy<Value = MemberId> {
@@ -315,8 +335,8 @@ fn plan() -> impl Strategy<Value = Act> {
     let some = || proptest::option::of(quota());
     prop_oneof![
         2 => (tier(), totals).prop_map(|(tier, totals)| Act::Subscribe { tier, totals }),
-        1 => (service(), some(), some())
-            .prop_map(|(what, cap, grant)| Act::Settings { what, cap, grant }),
+        1 => (service(), some(), some(), proptest::option::of(overage()))
+            .prop_map(|(what, cap, grant, overage)| Act::Settings { what, cap, grant, overage }),
     ]
 }
 

@@ -162,6 +162,7 @@ pub fn usage_debited(member_id: MemberId, n: i64, balance: Balance) -> UsageDebi
         member_id,
         service: service(CLAUDE),
         units: units(n),
+        overage: false,
         level: Level::Member,
         balance,
         call: CallFacts::default(),
@@ -185,6 +186,7 @@ pub fn held(
         service: service(CLAUDE),
         units: units(n),
         expires_at,
+        overage: false,
         level: Level::Member,
         balance,
     }))

@@ -121,12 +121,8 @@ fn only_an_overage_exceeds_an_account(
     after: &SchoolState,
     service: &ServiceId,
 ) {
-    let overage = match event {
-        Event::Usage(UsageEvent::HoldSettled(e)) if e.overage && e.service == *service => {
-            Some((e.level == Level::Member).then_some(e.member_id))
-        }
-        Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
-    };
+    let overage = marked_overage(event, service).map(|(account, _)| account);
+    stays_within_the_policy(before, event, after, service);
     for (id, member) in after.members() {
         let was = before
             .member(id)
@@ -144,6 +140,40 @@ fn only_an_overage_exceeds_an_account(
         !grew || overage == Some(None),
         "{event:?} overdraws the pool"
     );
+}
+
+/// The account of an event that is marked as overage, its member's or (`None`) the pool's, and
+/// whether it was checked: nothing but the policy lets it exceed what is allocated.
+fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Option<MemberId>, bool)> {
+    let Event::Usage(event) = event else {
+        return None;
+    };
+    let (overage, checked, member_id, of, level) = match event {
+        UsageEvent::Debited(e) => (e.overage, true, e.member_id, &e.service, e.level),
+        UsageEvent::HoldPlaced(e) => (e.overage, true, e.member_id, &e.service, e.level),
+        UsageEvent::HoldSettled(e) => (e.overage, false, e.member_id, &e.service, e.level),
+        UsageEvent::HoldReleased(_) | UsageEvent::HoldExpired(_) => return None,
+    };
+    (overage && of == service).then_some(((level == Level::Member).then_some(member_id), checked))
+}
+
+/// Of what was checked: used + held ≤ allocated + permitted overage.
+fn stays_within_the_policy(
+    before: &SchoolState,
+    event: &Event,
+    after: &SchoolState,
+    service: &ServiceId,
+) {
+    let Some((account, true)) = marked_overage(event, service) else {
+        return;
+    };
+    let settings = &before.school().expect("it is registered").settings;
+    let line = match account {
+        Some(member_id) => line(after, member_id, service),
+        None => after.pool(service).direct(),
+    };
+    let limit = settings.overage(service).limit(line.allocated);
+    assert!(limit.covers(line.spent()), "{event:?} is beyond {limit}");
 }
 
 fn excess(line: &Line) -> Units {

@@ -1,7 +1,9 @@
 //! Random lives of schools: every kind of command, in an order that a seed fixes.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
-use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
+use ledger_core::school::{
+    ChangeSettings, EnrolMember, OveragePolicy, Percent, SchoolCommand, SetSubscription,
+};
 use ledger_core::usage::{
     CallFacts, Debit, Outcome, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
 };
@@ -238,6 +240,15 @@ impl Life {
         }
     }
 
+    fn overage(&mut self) -> OveragePolicy {
+        match u8::try_from(self.dice.below(101)).unwrap() {
+            0..50 => OveragePolicy::Hard,
+            percent => OveragePolicy::Soft {
+                percent: Percent::new(percent).unwrap(),
+            },
+        }
+    }
+
     fn school(&mut self) -> SchoolCommand {
         let quota = |dice: &mut Dice| match dice.below(4) {
             0 => Quota::Unlimited,
@@ -248,6 +259,7 @@ impl Life {
                 member_cap: vec![(self.service(), quota(&mut self.dice))],
                 default_grant: vec![(self.service(), quota(&mut self.dice))],
                 self_service_requests: Some(self.dice.one_in(2)),
+                overage: vec![(self.service(), self.overage())],
             });
         }
         SchoolCommand::SetSubscription(SetSubscription {

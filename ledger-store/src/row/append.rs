@@ -155,11 +155,13 @@ impl<'a> UsageColumns<'a> {
         let start = |period: Option<Timestamp>| period.map(Timestamp::get);
         Some(match event {
             UsageEvent::Debited(e) => Self {
+                overage: e.overage.then_some(true),
                 call: Some(&e.call),
                 ..common(&e.id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldPlaced(e) => Self {
                 expires_at: Some(e.expires_at.get()),
+                overage: e.overage.then_some(true),
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldSettled(e) => Self {

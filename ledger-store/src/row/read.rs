@@ -81,6 +81,7 @@ impl EventRow {
             member_id: self.member()?,
             service: self.service()?,
             units: needed(self.units, "units")?,
+            overage: self.overage.unwrap_or(false),
             level: self.level()?,
             balance: self.balance()?,
             call: self.call()?,
@@ -95,6 +96,7 @@ impl EventRow {
             service: self.service()?,
             units: needed(self.units, "units")?,
             expires_at: Timestamp::new(expires_at),
+            overage: self.overage.unwrap_or(false),
             level: self.level()?,
             balance: self.balance()?,
         })
