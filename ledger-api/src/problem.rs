@@ -49,6 +49,8 @@ macro_rules! codes {
 codes! {
     /// The request is not of the documented form.
     InvalidRequest = "invalid-request" BAD_REQUEST "The request is not of the documented form";
+    /// Something of a report is no CloudEvent.
+    InvalidEvent = "invalid-event" BAD_REQUEST "This is no CloudEvent that reports usage";
     /// No credential, or one that is not valid.
     Unauthenticated = "unauthenticated" UNAUTHORIZED "A valid credential is needed";
     /// The credential's role may not do this.
@@ -65,6 +67,8 @@ codes! {
     MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
     /// No such hold.
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
+    /// No such usage.
+    UsageNotFound = "usage-not-found" NOT_FOUND "There is no such usage";
     /// No such API key.
     ApiKeyNotFound = "api-key-not-found" NOT_FOUND "There is no such API key";
     /// The path has no such method.
@@ -81,6 +85,8 @@ codes! {
     IndividualIsOneMember = "individual-is-one-member" CONFLICT "An individual school has one member";
     /// The hold is closed.
     HoldClosed = "hold-closed" CONFLICT "The hold is closed already";
+    /// Usage that counts for nobody.
+    UsageUnattributed = "usage-unattributed" CONFLICT "The usage is nobody's yet";
     /// Members hold allocations.
     AllocationsOutstanding = "allocations-outstanding" CONFLICT "Members still hold allocations";
     /// There are as many API keys as there may be.
@@ -97,6 +103,8 @@ codes! {
     IdempotencyKeyReused = "idempotency-key-reused" UNPROCESSABLE_ENTITY "The key was used for another request";
     /// An amount does not fit into 64 bits.
     AmountOutOfRange = "amount-out-of-range" UNPROCESSABLE_ENTITY "The amount does not fit";
+    /// More is asked back than the usage was.
+    CorrectionExceedsUsage = "correction-exceeds-usage" UNPROCESSABLE_ENTITY "More is asked back than was used";
     /// The pool does not reach.
     PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "The pool does not reach";
     /// More than one member may hold.
@@ -287,6 +295,20 @@ impl From<Refusal> for Problem {
             Refusal::HoldNotFound { hold_id } => {
                 plain(Code::HoldNotFound).with("hold_id", Key::as_str(&hold_id))
             }
+            Refusal::UsageNotFound { usage_id } => {
+                plain(Code::UsageNotFound).with("usage_id", usage_id.to_string())
+            }
+            Refusal::UsageUnattributed { usage_id } => {
+                plain(Code::UsageUnattributed).with("usage_id", usage_id.to_string())
+            }
+            Refusal::CorrectionExceedsUsage {
+                units,
+                refunded,
+                asked,
+            } => plain(Code::CorrectionExceedsUsage)
+                .with("units", units.get())
+                .with("refunded", refunded.get())
+                .with("asked", asked.get()),
             Refusal::HoldClosed { hold_id } => {
                 plain(Code::HoldClosed).with("hold_id", Key::as_str(&hold_id))
             }

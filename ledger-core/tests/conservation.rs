@@ -91,7 +91,13 @@ fn closed_by(action: &Action) -> Option<String> {
     match action {
         Action::Usage(UsageCommand::Settle(settle)) => Some(settle.hold_id.to_string()),
         Action::Usage(UsageCommand::Release(release)) => Some(release.hold_id.to_string()),
-        Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_))
+        Action::Usage(
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::Report(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
+        )
         | Action::School(_)
         | Action::Allocation(_) => None,
     }

@@ -23,6 +23,7 @@ pub mod projection;
 pub mod rebuild;
 pub mod roster;
 pub mod tenant;
+pub mod unattributed;
 pub mod usage;
 mod word;
 pub mod worker;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::error::ApplyError;
-use crate::{balance, history, roster, usage};
+use crate::{balance, history, roster, unattributed, usage};
 
 /// The name of a read model: the question that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,11 +23,19 @@ pub enum ProjectionName {
     History,
     /// How much, when, by whom, of what, at what cost?
     Usage,
+    /// Which usage is still nobody's, or of no known service?
+    Unattributed,
 }
 
 impl ProjectionName {
     /// Every read model.
-    pub const ALL: [Self; 4] = [Self::Roster, Self::Balance, Self::History, Self::Usage];
+    pub const ALL: [Self; 5] = [
+        Self::Roster,
+        Self::Balance,
+        Self::History,
+        Self::Usage,
+        Self::Unattributed,
+    ];
 
     /// The word in columns, metrics and commands.
     #[must_use]
@@ -37,6 +45,7 @@ impl ProjectionName {
             Self::Balance => "balance",
             Self::History => "history",
             Self::Usage => "usage",
+            Self::Unattributed => "unattributed",
         }
     }
 }
@@ -49,7 +58,7 @@ impl std::fmt::Display for ProjectionName {
 
 /// The text names no read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such read model; there are roster, balance, history and usage")]
+#[error("there is no such read model; there are roster, balance, history, usage and unattributed")]
 pub struct UnknownProjection;
 
 impl std::str::FromStr for ProjectionName {
@@ -120,6 +129,7 @@ impl Registry {
             Arc::new(balance::Balance),
             Arc::new(history::History),
             Arc::new(usage::Usage),
+            Arc::new(unattributed::Unattributed),
         ])
     }
 

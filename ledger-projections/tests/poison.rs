@@ -68,7 +68,7 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
         .unwrap();
 
     assert_equals_log(&db.admin, sound.id).await;
-    let stopped: Vec<_> = ["balance", "history", "roster", "usage"]
+    let stopped: Vec<_> = ["balance", "history", "roster", "unattributed", "usage"]
         .map(|name| (name.to_owned(), last_good.0, Some(unknown)))
         .to_vec();
     assert_eq!(stands(&db.admin, hurt.id).await, stopped);
@@ -113,6 +113,7 @@ async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
         ("balance", head, None),
         ("history", head, None),
         ("roster", head, None),
+        ("unattributed", head, None),
         ("usage", before, Some(at_fault.0)),
     ]
     .map(|(name, seq, failed)| (name.to_owned(), seq.0, failed))
@@ -153,7 +154,7 @@ async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
     let limit = Duration::from_secs(5);
     let wait = |name, seq| wait_for(&db.database, &progress, hurt.id, name, seq, limit);
     wait(ProjectionName::Balance, at_fault).await.unwrap();
-    while stands(&db.admin, hurt.id).await[3].2.is_none() {}
+    while stands(&db.admin, hurt.id).await[4].2.is_none() {}
     let failures = broken.failures.load(Ordering::Relaxed);
     // The school goes on, and is run for it, without usage being tried each time.
     for n in 0..20 {
@@ -164,7 +165,7 @@ async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
     assert!(tried < 20, "tried {tried} times over 20 runs");
 
     broken.is_broken.store(false, Ordering::Relaxed);
-    while stands(&db.admin, hurt.id).await[3].2.is_some() {}
+    while stands(&db.admin, hurt.id).await[4].2.is_some() {}
     wait(ProjectionName::Usage, at_fault).await.unwrap();
     stop.cancel();
     worker.await.unwrap();

@@ -32,20 +32,31 @@ const WRONG: [(&str, &str); 6] = [
         "members who spent more than they hold without an overage on record",
         "SELECT count(*) FROM balance_line AS l
           WHERE used + held > allocated AND NOT EXISTS (
-              SELECT FROM event AS e WHERE e.school_id = l.school_id AND e.overage
+              SELECT FROM event AS e
+               WHERE e.school_id = l.school_id
+                 AND coalesce(e.overage, (e.payload ->> 'overage')::boolean)
                  AND e.member_id = l.member_id AND e.service = l.service)",
     ),
     (
-        "debits that left a balance below zero",
+        "debits that left a balance below zero and are not marked",
         "SELECT count(*) FROM event
-          WHERE kind IN ('usage_debited', 'hold_placed')
+          WHERE kind IN ('usage_debited', 'hold_placed') AND overage IS NOT TRUE
             AND balance_used + balance_held > balance_allocated",
     ),
     (
         "members whose balance is not the sum of the log",
         "SELECT count(*) FROM balance_line AS l LEFT JOIN (
-             SELECT school_id, member_id, service, sum(units) AS used FROM event
-              WHERE kind IN ('usage_debited', 'hold_settled') GROUP BY 1, 2, 3
+             SELECT school_id, member_id, service, sum(units) AS used FROM (
+                 SELECT school_id, member_id, service, units, period_start::text FROM event
+                  WHERE kind IN ('usage_debited', 'hold_settled', 'usage_reported')
+                 UNION ALL
+                 SELECT school_id, (account ->> 'member_id')::uuid, account ->> 'service',
+                        sign * (payload ->> 'units')::bigint, account ->> 'period_start'
+                   FROM event, LATERAL (VALUES
+                       (payload -> 'to', 1), (payload -> 'from', -1), (payload -> 'account', -1)
+                   ) AS counted (account, sign)
+                  WHERE kind IN ('usage_attributed', 'usage_corrected') AND account IS NOT NULL
+             ) AS counts WHERE period_start IS NULL GROUP BY 1, 2, 3
          ) AS e USING (school_id, member_id, service)
          WHERE l.used <> coalesce(e.used, 0)",
     ),

@@ -65,6 +65,7 @@ impl IdempotencyKey {
             | CommandKey::Hold(_)
             | CommandKey::HoldClosing(_)
             | CommandKey::HoldExpiry(_)
+            | CommandKey::Reported { .. }
             | CommandKey::Consequence(_) => Uuid::now_v7(),
         }
     }

@@ -1,5 +1,6 @@
 //! The account that usage is drawn on: what fits on it, and what it is afterwards.
 
+use super::afterwards::Attribution;
 use super::event::Balance;
 use crate::allocation::Line;
 use crate::ids::MemberId;
@@ -104,6 +105,25 @@ impl Account {
     pub(super) fn freed(&self, units: Units) -> Balance {
         Balance {
             held: self.line.held.saturating_sub(units),
+            ..self.balance()
+        }
+    }
+
+    /// Sees that so much counts no more on another account, which may draw on the same line.
+    pub(super) fn give_back(&mut self, other: &Attribution, service: &ServiceId, units: Units) {
+        if other.service != *service {
+            return;
+        }
+        self.pool_used = self.pool_used.saturating_sub(units);
+        if other.level == Level::Pool && self.level == Level::Pool {
+            self.line.used = self.line.used.saturating_sub(units);
+        }
+    }
+
+    /// The account when so much counts as used no more.
+    pub(super) fn refunded(&self, units: Units) -> Balance {
+        Balance {
+            used: self.line.used.saturating_sub(units),
             ..self.balance()
         }
     }

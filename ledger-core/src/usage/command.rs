@@ -1,5 +1,6 @@
 //! What can be asked of usage.
 
+use super::afterwards::{AttributeUsage, CorrectUsage, Report};
 use super::event::CallFacts;
 use super::state::Hold;
 use crate::ids::{Key, MemberId};
@@ -28,6 +29,12 @@ pub enum UsageCommand {
     Settle(SettleHold),
     /// Free the hold; the call used nothing.
     Release(ReleaseHold),
+    /// Record usage that happened.
+    Report(Report),
+    /// Give parked usage to a member.
+    Attribute(AttributeUsage),
+    /// Refund usage.
+    Correct(CorrectUsage),
 }
 
 /// Check and spend in one step.

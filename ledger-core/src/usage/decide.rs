@@ -1,6 +1,7 @@
 //! The rules of spending: what fits is spent, what happened is recorded.
 
 use super::account::{Account, level};
+use super::afterwards;
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
@@ -30,6 +31,9 @@ pub(crate) fn decide(
         UsageCommand::PlaceHold(command) => Some(place(catalogue, state, now, command)?),
         UsageCommand::Settle(command) => Some(settle(catalogue, state, now, command)?),
         UsageCommand::Release(command) => release(state, now, command)?,
+        UsageCommand::Report(command) => Some(afterwards::report(catalogue, state, now, command)?),
+        UsageCommand::Attribute(command) => afterwards::attribute(catalogue, state, now, command)?,
+        UsageCommand::Correct(command) => afterwards::correct(state, now, command)?,
     };
     Ok(fact.into_iter().collect())
 }
@@ -220,7 +224,7 @@ fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusa
     }
 }
 
-fn metered(
+pub(super) fn metered(
     catalogue: &Catalogue,
     service: &ServiceId,
     said: Option<Units>,
@@ -241,7 +245,11 @@ pub(crate) fn account(state: &SchoolState, command: &UsageCommand) -> Option<Acc
     let (hold_id, recalled) = match command {
         UsageCommand::Settle(settle) => (&settle.hold_id, settle.recalled.as_ref()),
         UsageCommand::Release(release) => (&release.hold_id, release.recalled.as_ref()),
-        UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) => return None,
+        UsageCommand::Debit(_)
+        | UsageCommand::PlaceHold(_)
+        | UsageCommand::Report(_)
+        | UsageCommand::Attribute(_)
+        | UsageCommand::Correct(_) => return None,
     };
     let (hold, _) = find(state, hold_id, recalled).ok()?;
     Some(AccountView {

@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::{UsageAttributed, UsageCorrected, UsageParked, UsageReported};
 use crate::ids::{Key, MemberId};
 use crate::quantity::{MicroUsd, Quota, Units};
 use crate::refusal::Level;
@@ -10,7 +11,7 @@ use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
 
-/// A fact about usage.
+/// A fact about usage. What is rare and large is boxed: it would cost each debit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UsageEvent {
     /// Units were spent.
@@ -23,6 +24,14 @@ pub enum UsageEvent {
     HoldReleased(HoldReleased),
     /// A reservation ran out.
     HoldExpired(HoldExpired),
+    /// Usage that had happened was reported.
+    Reported(UsageReported),
+    /// Usage was reported that is nobody's yet, or of no known service.
+    Parked(Box<UsageParked>),
+    /// Parked usage was given to a member, or from one member to another.
+    Attributed(Box<UsageAttributed>),
+    /// Usage was refunded, in full or in part.
+    Corrected(Box<UsageCorrected>),
 }
 
 /// How a call ended.

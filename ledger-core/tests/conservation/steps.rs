@@ -3,15 +3,20 @@
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
 use ledger_core::school::{ChangeSettings, EnrolMember, OveragePolicy, Percent, SetSubscription};
-use ledger_core::usage::{Debit, PlaceHold, ReleaseHold, SettleHold};
-use ledger_core::{Action, MemberId, OrgType, Quota, Role, Tier, Units};
+use ledger_core::usage::{
+    AttributeUsage, CorrectUsage, Debit, PlaceHold, ReleaseHold, Report, SettleHold,
+};
+use ledger_core::{Action, CommandKey, EventId, MemberId, OrgType, Quota, Role, Tier, Units};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::support::commands::{
-    Ask, apply, debit, enrol, hold, reactivate, release, remove, row, set_role, settle, suspend,
+    Ask, apply, debit, enrol, give, hold, reactivate, refund_all, release, remove, report,
+    reported, row, set_role, settle, suspend,
 };
-use crate::support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, key, units};
+use crate::support::{
+    ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, attribute, key, start, units,
+};
 
 /// A school as it is before the first step.
 #[derive(Clone, Debug)]
@@ -52,6 +57,21 @@ pub enum Act {
     Release {
         which: Index,
     },
+    Report {
+        who: MemberId,
+        what: &'static str,
+        n: Option<Units>,
+        days_ago: i64,
+    },
+    Give {
+        which: Index,
+        who: MemberId,
+        what: Option<&'static str>,
+    },
+    Refund {
+        which: Index,
+        n: Option<Units>,
+    },
     Apply {
         rows: Vec<AllocationRow>,
         as_batch: bool,
@@ -89,6 +109,8 @@ pub struct Proxy {
     calls: usize,
     holds: Vec<String>,
     closed: Vec<String>,
+    /// The ids that usage has, if it was recorded.
+    usages: Vec<EventId>,
 }
 
 impl Proxy {
@@ -102,6 +124,8 @@ impl Proxy {
                 tokens,
             } => {
                 let id = key(&self.new_call("debit"));
+                self.usages
+                    .push(CommandKey::Debit(id.clone()).first_event_id());
                 let mut debit = Debit {
                     id,
                     units: n,
@@ -119,6 +143,8 @@ impl Proxy {
             } => {
                 let id = self.new_call("hold");
                 self.holds.push(id.clone());
+                self.usages
+                    .push(CommandKey::HoldClosing(key(&id)).first_event_id());
                 PlaceHold {
                     units: n,
                     ttl_seconds,
@@ -134,6 +160,32 @@ impl Proxy {
             .action(),
             Act::Release { which } => ReleaseHold {
                 ..release(self.open(which)?)
+            }
+            .action(),
+            Act::Report {
+                who,
+                what,
+                n,
+                days_ago,
+            } => {
+                let id = self.new_call("report");
+                self.usages.push(reported(&id));
+                Report {
+                    units: n,
+                    service: attribute(what),
+                    occurred_at: (days_ago > 0).then(|| start().plus_seconds(-days_ago * 86_400)),
+                    ..report(&id, who, 0)
+                }
+                .action()
+            }
+            Act::Give { which, who, what } => AttributeUsage {
+                service: what.map(str::to_owned),
+                ..give(self.usage(which)?, who)
+            }
+            .action(),
+            Act::Refund { which, n } => CorrectUsage {
+                units: n,
+                ..refund_all(self.usage(which)?)
             }
             .action(),
             Act::Apply { rows, as_batch } => apply(rows, as_batch).action(),
@@ -183,6 +235,10 @@ impl Proxy {
     fn new_call(&mut self, kind: &str) -> String {
         self.calls += 1;
         format!("{kind} {}", self.calls)
+    }
+
+    fn usage(&self, which: Index) -> Option<EventId> {
+        (!self.usages.is_empty()).then(|| *which.get(&self.usages))
     }
 
     fn open(&self, which: Index) -> Option<&str> {
@@ -316,6 +372,20 @@ fn usage() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// What is learnt of usage afterwards.
+fn afterwards() -> impl Strategy<Value = Act> {
+    let metered = || prop_oneof![6 => amount().prop_map(Some), 1 => Just(None)];
+    prop_oneof![
+        4 => (member(), service(), metered(), 0_i64..60).prop_map(|(who, what, n, days)| {
+            // Half of them now, most others in the open period, the rest before it.
+            Act::Report { who, what, n, days_ago: (days - 30).max(0) }
+        }),
+        2 => (any::<Index>(), member(), proptest::option::weighted(0.3, service()))
+            .prop_map(|(which, who, what)| Act::Give { which, who, what }),
+        3 => (any::<Index>(), metered()).prop_map(|(which, n)| Act::Refund { which, n }),
+    ]
+}
+
 fn tier() -> impl Strategy<Value = Option<Tier>> {
     prop_oneof![2 => Just(None), 1 => select(Tier::ALL.to_vec()).prop_map(Some)]
 }
@@ -354,7 +424,14 @@ fn micros() -> impl Strategy<Value = i64> {
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let act = prop_oneof![14 => usage(), 6 => allocation(), 2 => people(), 1 => plan()];
+    // Boxed: together they are too much for a thread's stack.
+    let act = prop_oneof![
+        14 => usage().boxed(),
+        8 => afterwards().boxed(),
+        6 => allocation().boxed(),
+        2 => people().boxed(),
+        1 => plan().boxed(),
+    ];
     let step = (micros(), act).prop_map(|(micros, act)| Step { micros, act });
     proptest::collection::vec(step, 1..40)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ledger_core::allocation::{AllocationEvent, Line};
 use ledger_core::catalog::Event;
-use ledger_core::usage::{Balance, UsageEvent};
+use ledger_core::usage::{Attribution, Balance, UsageEvent};
 use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units};
 
 /// How many events the laws held for.
@@ -152,7 +152,15 @@ fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Option<MemberId
         UsageEvent::Debited(e) => (e.overage, true, e.member_id, &e.service, e.level),
         UsageEvent::HoldPlaced(e) => (e.overage, true, e.member_id, &e.service, e.level),
         UsageEvent::HoldSettled(e) => (e.overage, false, e.member_id, &e.service, e.level),
-        UsageEvent::HoldReleased(_) | UsageEvent::HoldExpired(_) => return None,
+        UsageEvent::Reported(e) => (e.overage, false, e.member_id, &e.service, e.level),
+        UsageEvent::Attributed(e) => {
+            let to = &e.to;
+            (e.overage, false, to.member_id, &to.service, to.level)
+        }
+        UsageEvent::HoldReleased(_)
+        | UsageEvent::HoldExpired(_)
+        | UsageEvent::Parked(_)
+        | UsageEvent::Corrected(_) => return None,
     };
     (overage && of == service).then_some(((level == Level::Member).then_some(member_id), checked))
 }
@@ -190,7 +198,35 @@ fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
         UsageEvent::HoldSettled(e) => (e.member_id, &e.service, e.level, e.balance),
         UsageEvent::HoldReleased(e) => (e.member_id, &e.service, e.level, e.balance),
         UsageEvent::HoldExpired(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::Reported(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::Parked(_) => return,
+        UsageEvent::Attributed(e) => {
+            if let Some(from) = &e.from
+                && (from.level == Level::Member || from.service != e.to.service)
+            {
+                the_account_is_as_stated(from, state);
+            }
+            return the_account_is_as_stated(&e.to, state);
+        }
+        UsageEvent::Corrected(e) => return the_account_is_as_stated(&e.account, state),
     };
+    the_account_is_stated((member_id, service, level, stated), state);
+}
+
+fn the_account_is_as_stated(stated: &Attribution, state: &SchoolState) {
+    let of = (
+        stated.member_id,
+        &stated.service,
+        stated.level,
+        stated.balance,
+    );
+    the_account_is_stated(of, state);
+}
+
+fn the_account_is_stated(
+    (member_id, service, level, stated): (MemberId, &ServiceId, Level, Balance),
+    state: &SchoolState,
+) {
     let line = match level {
         Level::Pool => state.pool(service).direct(),
         Level::Member => line(state, member_id, service),

@@ -18,11 +18,11 @@ use ledger_core::allocation::{Line, Pool};
 use ledger_core::catalog::Event;
 use ledger_core::period::{AnchorDay, Cycle, Tz};
 use ledger_core::school::{RegisterSchool, SchoolCommand};
-use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
+use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, Actor, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId, OrgType,
-    Quota, Recorded, Refusal, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units, decide,
-    due, evolve,
+    Action, Actor, Attribute, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId,
+    OrgType, Quota, Recorded, Refusal, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units,
+    decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,10 @@ pub fn service(name: &str) -> ServiceId {
 
 pub fn key(text: &str) -> Key {
     Key::new(text).expect("a test's key is a key")
+}
+
+pub fn attribute(text: &str) -> Attribute {
+    Attribute::new(text).expect("a test's attribute is one")
 }
 
 pub fn at(text: &str) -> Timestamp {
@@ -246,6 +250,17 @@ impl School {
 
     /// Gives a closing command the hold as the log says that it was placed.
     fn recall(&self, action: &mut Action) {
+        match action {
+            Action::Usage(UsageCommand::Attribute(attribute)) => {
+                attribute.recalled = self.recalled(attribute.usage_id);
+                return;
+            }
+            Action::Usage(UsageCommand::Correct(correct)) => {
+                correct.recalled = self.recalled(correct.usage_id);
+                return;
+            }
+            Action::Usage(_) | Action::School(_) | Action::Allocation(_) => {}
+        }
         let (hold_id, recalled) = match action {
             Action::Usage(UsageCommand::Settle(settle)) => (&settle.hold_id, &mut settle.recalled),
             Action::Usage(UsageCommand::Release(release)) => {
@@ -265,6 +280,14 @@ impl School {
             }
             Event::Usage(_) | Event::School(_) | Event::Allocation(_) => None,
         });
+    }
+
+    /// Usage as the log says that it stands.
+    pub fn recalled(&self, usage_id: EventId) -> Option<Recalled> {
+        let usage = self.log.iter().find(|event| event.event_id == usage_id)?;
+        let mut newest_first = self.log.iter().rev();
+        let newest = newest_first.find(|event| event.event.usage_id() == Some(usage_id));
+        Recalled::of(usage, newest)
     }
 
     pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {
@@ -310,9 +333,13 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
         Action::Usage(UsageCommand::Release(release)) => {
             CommandKey::HoldClosing(release.hold_id.clone())
         }
-        Action::School(_) | Action::Allocation(_) => {
-            CommandKey::Request(key(&format!("at {}", state.head())))
-        }
+        Action::Usage(UsageCommand::Report(report)) => CommandKey::Reported {
+            source: report.source.clone(),
+            id: report.id.clone(),
+        },
+        Action::Usage(UsageCommand::Attribute(_) | UsageCommand::Correct(_))
+        | Action::School(_)
+        | Action::Allocation(_) => CommandKey::Request(key(&format!("at {}", state.head()))),
     }
 }
 

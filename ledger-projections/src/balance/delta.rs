@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ledger_core::allocation::{AllocationEvent, Priority};
 use ledger_core::catalog::Event;
 use ledger_core::school::{SchoolEvent, Standing};
-use ledger_core::usage::{HoldPlaced, UsageEvent};
+use ledger_core::usage::{Attribution, HoldPlaced, UsageEvent};
 use ledger_core::{
     Key, Level, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Units,
 };
@@ -173,6 +173,27 @@ impl<'a> Delta<'a> {
                 self.shift(e.member_id, &e.service, e.level, 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
+            UsageEvent::Reported(e) => {
+                if e.period_start.is_none() {
+                    self.shift(e.member_id, &e.service, e.level, wide(e.units), 0);
+                }
+            }
+            UsageEvent::Parked(_) => {}
+            UsageEvent::Attributed(e) => {
+                if let Some(from) = &e.from {
+                    self.count(from, -wide(e.units));
+                }
+                self.count(&e.to, wide(e.units));
+            }
+            UsageEvent::Corrected(e) => self.count(&e.account, -wide(e.units)),
+        }
+    }
+
+    /// Moves what is used of an account, unless it counts in a period that is closed.
+    fn count(&mut self, account: &'a Attribution, used: i128) {
+        if account.period_start.is_none() {
+            let (member_id, service) = (account.member_id, &account.service);
+            self.shift(member_id, service, account.level, used, 0);
         }
     }
 
@@ -204,9 +225,4 @@ impl<'a> Delta<'a> {
 
 fn wide(units: Units) -> i128 {
     i128::from(units.get())
-}
-
-/// A sum as a column takes it, held at the ends of 64 bits.
-pub(super) fn narrow(sum: i128) -> i64 {
-    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }

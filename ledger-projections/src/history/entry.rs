@@ -3,6 +3,7 @@
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::school::{SchoolEvent, Standing};
+use ledger_core::usage::{UsageAttributed, UsageEvent};
 use ledger_core::{MemberId, Recorded};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ pub(super) struct Entry<'a> {
     pub after: Option<Value>,
 }
 
-/// The entries that an event makes: none for usage, two for a transfer, else one.
+/// The entries that an event makes: none for usage, two where something went from one member to
+/// another, else one.
 pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json::Error> {
     let one = |before, after| {
         Ok(vec![Entry {
@@ -55,8 +57,39 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             let (before, after) = allocation(event);
             one(before, after)
         }
+        Event::Usage(UsageEvent::Attributed(e)) => Ok(attributed(recorded, e)),
+        Event::Usage(UsageEvent::Corrected(e)) => one(
+            Some(
+                json!({ "units": e.usage_units.saturating_sub(e.refunded.saturating_sub(e.units)) }),
+            ),
+            json!({
+                "units": e.usage_units.saturating_sub(e.refunded), "usage_id": e.usage_id,
+                "refunded": e.units,
+            }),
+        ),
         Event::Usage(_) => Ok(Vec::new()),
     }
+}
+
+/// An entry for whom the usage is given to, and one for whom it is taken from.
+fn attributed<'a>(recorded: &'a Recorded, event: &UsageAttributed) -> Vec<Entry<'a>> {
+    let before = event.from.as_ref().map(|from| from.member_id);
+    let mut whom = vec![event.to.member_id];
+    whom.extend(before.filter(|before| *before != event.to.member_id));
+    whom.into_iter()
+        .map(|member_id| Entry {
+            recorded,
+            member_id: Some(member_id),
+            before: Some(json!({
+                "member_id": before,
+                "service": event.from.as_ref().map(|from| &from.service),
+            })),
+            after: Some(json!({
+                "member_id": event.to.member_id, "service": event.to.service,
+                "units": event.units, "usage_id": event.usage_id,
+            })),
+        })
+        .collect()
 }
 
 fn school(event: &SchoolEvent) -> Result<(Option<Value>, Value), serde_json::Error> {

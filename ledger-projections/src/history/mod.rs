@@ -1,7 +1,7 @@
 //! History: who changed what, why, from what to what?
 //!
 //! An entry per change and member whom it concerns: a transfer has two. Usage is no change; the
-//! rollups and the log have it.
+//! rollups and the log have it. What somebody changed of it afterwards is one.
 
 mod apply;
 mod entry;
@@ -38,6 +38,8 @@ impl Projection for History {
             Kind::AllocationTermsSet,
             Kind::MemberSuspended,
             Kind::MemberReactivated,
+            Kind::UsageAttributed,
+            Kind::UsageCorrected,
         ])
     }
 
@@ -74,7 +76,9 @@ mod tests {
                 "hold_placed",
                 "hold_settled",
                 "hold_released",
-                "hold_expired"
+                "hold_expired",
+                "usage_reported",
+                "usage_parked"
             ]
         );
     }

@@ -1,9 +1,16 @@
 //! Compares the read models with the pure fold of the log, and the rollups with the log itself.
 
-use ledger_core::{Recorded, SchoolId, SchoolState, Seq, fold};
+use std::collections::BTreeSet;
+
+use ledger_core::allocation::AllocationEvent;
+use ledger_core::catalog::Kind;
+use ledger_core::usage::UsageEvent;
+use ledger_core::{Event, Recorded, SchoolId, SchoolState, Seq, fold};
+use ledger_projections::ProjectionName;
 use ledger_store::feed;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 /// The whole log of a school.
 pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
@@ -17,7 +24,10 @@ pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
 pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     let events = log(admin, school_id).await;
     let state = fold(&events);
-    assert_eq!(checkpoints(admin, school_id).await, [state.head().0; 4]);
+    assert_eq!(
+        checkpoints(admin, school_id).await,
+        [state.head().0; ProjectionName::ALL.len()]
+    );
     assert_balances_equal(admin, school_id, &state).await;
     assert_eq!(
         roster_rows(admin, school_id).await,
@@ -31,6 +41,27 @@ pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     assert_eq!(school["management"], expected["management"]);
     assert_history_equals(admin, school_id, &events).await;
     assert_usage_equals(admin, school_id).await;
+    assert_unattributed_equals(admin, school_id, &events).await;
+}
+
+/// What is listed was parked and never given to anybody.
+async fn assert_unattributed_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
+    let given: BTreeSet<_> = events.iter().filter_map(|e| e.event.usage_id()).collect();
+    let expected: Vec<_> = events
+        .iter()
+        .filter(|e| e.event.kind() == Kind::UsageParked && !given.contains(&e.event_id))
+        .map(|e| e.event_id.0)
+        .collect();
+    let listed: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT event_id FROM unattributed_usage
+           JOIN projection ON name = 'unattributed' AND live_build = build
+          WHERE school_id = $1 ORDER BY seq",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap();
+    assert_eq!(listed, expected, "unattributed usage of {school_id}");
 }
 
 /// Pools, lines, holds and standings are those of the fold.
@@ -131,14 +162,15 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
         school_id,
         "SELECT jsonb_build_object('tier', tier, 'management', management, 'settings',
              jsonb_build_object('member_cap', member_cap, 'default_grant', default_grant,
-                 'self_service_requests', self_service_requests))
+                 'self_service_requests', self_service_requests)
+                 || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END)
            FROM roster_school JOIN projection ON name = 'roster' AND live_build = build
           WHERE school_id = $1",
     )
     .await
 }
 
-/// One entry per change, two per transfer, in the order of the log.
+/// One entry per change, two where something went from one member to another, in the order of the log.
 async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let entries: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT seq, count(*) FROM history_entry
@@ -151,10 +183,18 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
     .unwrap();
     let expected: Vec<_> = events
         .iter()
-        .filter(|event| !matches!(event.event, ledger_core::Event::Usage(_)))
-        .map(|event| {
-            let is_transfer = event.event.kind().as_str() == "units_transferred";
-            (event.seq.0, if is_transfer { 2 } else { 1 })
+        .filter_map(|event| {
+            let two = match &event.event {
+                Event::Usage(UsageEvent::Attributed(e)) => {
+                    let from = e.from.as_ref().map(|from| from.member_id);
+                    from.is_some_and(|from| from != e.to.member_id)
+                }
+                Event::Usage(UsageEvent::Corrected(_)) => false,
+                Event::Usage(_) => return None,
+                Event::Allocation(event) => matches!(event, AllocationEvent::Transferred(_)),
+                Event::School(_) => false,
+            };
+            Some((event.seq.0, if two { 2 } else { 1 }))
         })
         .collect();
     assert_eq!(entries, expected, "history of {school_id}");

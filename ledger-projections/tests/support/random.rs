@@ -5,9 +5,12 @@ use ledger_core::school::{
     ChangeSettings, EnrolMember, OveragePolicy, Percent, SchoolCommand, SetSubscription,
 };
 use ledger_core::usage::{
-    CallFacts, Debit, Outcome, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
+    AttributeUsage, CallFacts, CorrectUsage, Debit, Outcome, PlaceHold, ReleaseHold, Report,
+    SettleHold, UsageCommand,
 };
-use ledger_core::{Action, MemberId, MicroUsd, Quota, Role, Tier, Timestamp};
+use ledger_core::{
+    Action, Attribute, CommandKey, EventId, MemberId, MicroUsd, Quota, Role, Tier, Timestamp,
+};
 
 use super::school::{SERVICES, School, key, member, reason, start, units};
 
@@ -46,6 +49,7 @@ pub struct Life {
     pub dice: Dice,
     now: Timestamp,
     holds: Vec<String>,
+    usages: Vec<EventId>,
     steps: u64,
 }
 
@@ -58,6 +62,7 @@ impl Life {
             dice: Dice::new(seed),
             now: start(),
             holds: Vec::new(),
+            usages: Vec::new(),
             steps: 0,
         }
     }
@@ -80,7 +85,8 @@ impl Life {
 
     fn action(&mut self) -> Action {
         match self.dice.below(20) {
-            0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
+            0..4 => Action::Usage(UsageCommand::Debit(self.debit())),
+            4 | 5 => Action::Usage(self.afterwards()),
             6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
             9..12 => Action::Usage(self.close()),
             12..16 => Action::Allocation(self.allocate()),
@@ -135,13 +141,76 @@ impl Life {
     }
 
     fn debit(&mut self) -> Debit {
+        let id = key(&format!("debit-{}", self.steps));
+        self.usages
+            .push(CommandKey::Debit(id.clone()).first_event_id());
         Debit {
-            id: key(&format!("debit-{}", self.steps)),
+            id,
             member_id: self.member(),
             service: self.service(),
             units: Some(units(self.dice.amount(6))),
             occurred_at: self.occurred_at(),
             call: self.call(),
+        }
+    }
+
+    /// Reports usage, gives it to somebody or refunds some, often what never was.
+    fn afterwards(&mut self) -> UsageCommand {
+        let usage_id = match self.usages.len() as u64 {
+            0 => EventId(uuid::Uuid::nil()),
+            n => self.usages[usize::try_from(n - 1 - self.dice.below(n.min(8))).unwrap()],
+        };
+        match self.dice.below(5) {
+            0 => UsageCommand::Attribute(AttributeUsage {
+                usage_id,
+                member_id: self.member(),
+                service: self.dice.one_in(2).then(|| self.service()),
+                reason: reason("it was his"),
+                recalled: None,
+            }),
+            1 => UsageCommand::Correct(CorrectUsage {
+                usage_id,
+                units: (!self.dice.one_in(4)).then(|| units(self.dice.amount(4))),
+                reason: reason("it failed"),
+                recalled: None,
+            }),
+            _ => UsageCommand::Report(self.report()),
+        }
+    }
+
+    fn report(&mut self) -> Report {
+        let (id, source) = (format!("report-{}", self.steps), "/random");
+        let [id, source] = [id.as_str(), source].map(|text| Attribute::new(text).unwrap());
+        let (key_id, key_source) = (id.clone(), source.clone());
+        self.usages.push(
+            CommandKey::Reported {
+                source: key_source,
+                id: key_id,
+            }
+            .first_event_id(),
+        );
+        let service = match self.dice.one_in(8) {
+            true => "video".to_owned(),
+            false => self.service(),
+        };
+        // A model of its own: what is taken from a sum that stopped at the largest number, as those
+        // of other calls may, leaves no exact one.
+        let call = CallFacts {
+            model: Some("reported".into()),
+            input_tokens: Some(units(self.dice.amount(5_000))),
+            cost_micros: self.dice.one_in(2).then(|| MicroUsd(units(5))),
+            latency_ms: self.dice.one_in(2).then(|| units(40)),
+            ..CallFacts::default()
+        };
+        Report {
+            id,
+            source,
+            member_id: (!self.dice.one_in(3)).then(|| self.member()),
+            subject: Some(reason("somebody@example.org")),
+            service: Attribute::new(&service).unwrap(),
+            units: (!self.dice.one_in(3)).then(|| units(self.dice.amount(6))),
+            occurred_at: self.occurred_at(),
+            call,
         }
     }
 

@@ -130,7 +130,13 @@ impl School {
             Action::Usage(UsageCommand::Release(release)) => {
                 CommandKey::HoldClosing(release.hold_id.clone())
             }
-            Action::School(_) | Action::Allocation(_) => fresh(),
+            Action::Usage(UsageCommand::Report(report)) => CommandKey::Reported {
+                source: report.source.clone(),
+                id: report.id.clone(),
+            },
+            Action::Usage(UsageCommand::Attribute(_) | UsageCommand::Correct(_))
+            | Action::School(_)
+            | Action::Allocation(_) => fresh(),
         };
         let actor = Actor {
             role: Role::Principal,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::request::{Beside, DirectoryEntry, Request};
 use crate::error::StoreError;
+use crate::row::NewEvent;
 
 /// Everything that a batch keeps beside the log.
 #[derive(Default)]
@@ -33,9 +34,9 @@ struct Texts {
 
 impl Kept {
     /// Takes down what a command that brought something about keeps beside the log.
-    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request) {
+    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request, events: &[NewEvent]) {
         let action = &request.command.action;
-        if let Some((text, about)) = text(action) {
+        if let Some((text, about)) = text(action, events) {
             self.texts.school_id.push(school_id.0);
             self.texts.commitment.push(text.commitment().0.to_vec());
             self.texts.salt.push(text.salt().to_vec());
@@ -76,7 +77,7 @@ impl Kept {
 }
 
 /// The free text of a command, and the one member whom it is about.
-fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
+fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Option<MemberId>)> {
     match action {
         Action::School(_) => None,
         Action::Allocation(command) => match command {
@@ -91,6 +92,22 @@ fn text(action: &Action) -> Option<(&FreeText, Option<MemberId>)> {
         },
         Action::Usage(UsageCommand::Release(release)) => {
             release.reason.as_ref().map(|reason| (reason, None))
+        }
+        // Only a subject that nobody is known by, which is when the event commits to it.
+        Action::Usage(UsageCommand::Report(report)) => {
+            let subject = report.subject.as_ref()?;
+            let mut events = events.iter().map(|new| &new.recorded.event);
+            events
+                .any(|event| event.subject() == Some(subject.commitment()))
+                .then_some((subject, None))
+        }
+        Action::Usage(UsageCommand::Attribute(attribute)) => {
+            Some((&attribute.reason, Some(attribute.member_id)))
+        }
+        Action::Usage(UsageCommand::Correct(correct)) => {
+            let mut events = events.iter().map(|new| &new.recorded.event);
+            let about = events.find_map(ledger_core::Event::member_id);
+            Some((&correct.reason, about))
         }
         Action::Usage(
             UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::Settle(_),

@@ -49,7 +49,11 @@ fn needs_only_the_state(state: &SchoolState, request: &Request) -> bool {
             Action::Usage(UsageCommand::Release(release)) => {
                 release.reason.is_none() && state.is_held(&release.hold_id)
             }
-            Action::School(_) | Action::Allocation(_) => false,
+            Action::Usage(
+                UsageCommand::Report(_) | UsageCommand::Attribute(_) | UsageCommand::Correct(_),
+            )
+            | Action::School(_)
+            | Action::Allocation(_) => false,
         }
 }
 

@@ -12,7 +12,7 @@ use super::outcome::{Outcome, Outcomes, Written};
 use super::{Batch, measure};
 use crate::database::DatabaseRole;
 use crate::error::StoreError;
-use crate::row::append;
+use crate::row::{NewEvent, append};
 use crate::writer::beside::Kept;
 use crate::writer::load::{catch_up, load};
 use crate::writer::request::{Receipt, Request, WriteError};
@@ -50,7 +50,9 @@ pub(in crate::writer) async fn write(
         if append(&mut tx, &batch.events, &heads).await?.len() < heads.len() {
             return Err(StoreError::HeadMoved); // the lock was not held
         }
-        kept(submissions, &outcomes).write_in_tx(&mut tx).await?;
+        kept(submissions, &outcomes, &batch.events)
+            .write_in_tx(&mut tx)
+            .await?;
         tx.commit()
             .await
             .map_err(StoreError::at("committing a batch"))?;
@@ -64,13 +66,14 @@ pub(in crate::writer) async fn write(
 }
 
 /// What the commands that brought something about keep beside the log.
-fn kept(submissions: &[Submission], outcomes: &[Outcomes]) -> Kept {
+fn kept(submissions: &[Submission], outcomes: &[Outcomes], events: &[NewEvent]) -> Kept {
     let mut kept = Kept::default();
     for (submission, outcomes) in submissions.iter().zip(outcomes) {
         let Ok(outcomes) = outcomes else { continue };
         for (request, outcome) in submission.requests.iter().zip(outcomes) {
-            if matches!(outcome, Outcome::Appended { .. }) {
-                kept.note(submission.school_id, request);
+            if let Outcome::Appended { range, .. } = outcome {
+                let left = events.get(range.clone()).unwrap_or_default();
+                kept.note(submission.school_id, request, left);
             }
         }
     }
@@ -150,14 +153,20 @@ impl Batch {
         submissions: &[Submission],
     ) -> Result<(), StoreError> {
         let mut events: (Vec<Uuid>, Vec<Uuid>) = Default::default();
+        let mut adjusted: (Vec<Uuid>, Vec<Uuid>) = Default::default();
         let mut named: (Vec<Uuid>, Vec<String>) = Default::default();
         for submission in submissions {
             let school_id = submission.school_id.0;
             for request in &submission.requests {
                 let own = (!request.dry_run).then(|| request.key.first_event_id());
-                for event_id in own.into_iter().chain(lookup::placed_by(request)) {
+                let about = lookup::placed_by(request).or(lookup::adjusts(request));
+                for event_id in own.into_iter().chain(about) {
                     events.0.push(school_id);
                     events.1.push(event_id.0);
+                }
+                if let Some(usage_id) = lookup::adjusts(request) {
+                    adjusted.0.push(school_id);
+                    adjusted.1.push(usage_id.0);
                 }
                 for external_id in lookup::external_ids(request) {
                     named.0.push(school_id);
@@ -166,6 +175,7 @@ impl Batch {
             }
         }
         self.known = lookup::find_events(tx, &events.0, &events.1).await?;
+        self.newest = lookup::find_newest(tx, &adjusted.0, &adjusted.1).await?;
         for (school_id, _) in self.known.keys() {
             if let Some(stream) = self.streams.get_mut(school_id) {
                 stream.cached.calm_batches = 0;

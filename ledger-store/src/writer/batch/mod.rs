@@ -19,7 +19,7 @@ use ledger_core::{Catalogue, EventId, SchoolId, SchoolState, Seq};
 use sqlx::PgPool;
 
 use super::load::load;
-use super::lookup::{Known, Owners};
+use super::lookup::{Known, Newest, Owners};
 use super::shard::{Shard, Submission};
 use super::state_cache::Cached;
 use crate::error::StoreError;
@@ -39,6 +39,7 @@ struct Batch {
     /// Schools whose log cannot be read; their commands alone fail.
     broken: BTreeMap<SchoolId, Arc<StoreError>>,
     known: Known,
+    newest: Newest,
     owners: Owners,
     events: Vec<NewEvent>,
     /// Where the first event of each command of this batch stands.
@@ -52,6 +53,7 @@ impl Batch {
             streams: BTreeMap::new(),
             broken: BTreeMap::new(),
             known: Known::new(),
+            newest: Newest::new(),
             owners: Owners::new(),
             events: Vec::new(),
             appended: BTreeMap::new(),
