@@ -5,10 +5,12 @@
 mod architecture;
 mod bad_input;
 mod conditional_append;
+mod corrections;
 mod durability;
 mod executable;
 mod immutability;
 mod overspend;
 mod reads;
+mod reported_usage;
 mod row_security;
 mod writer;

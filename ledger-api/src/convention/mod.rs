@@ -39,7 +39,9 @@ pub use names::{AnchorDayNumber, Email, Label, MemberRole, Name, NewId, TierName
 pub use observe::{REQUEST_ID, observe};
 pub use own_writes::OwnWrites;
 pub use page::{MemberCursor, Page, PageLimit, SeqCursor};
-pub use path::{AllocationPath, HoldPath, MemberPath, Path, SchoolPath};
+pub use path::{
+    AllocationPath, HoldPath, MemberPath, Path, SchoolPath, UnattributedPath, UsagePath,
+};
 pub use period::PeriodAnswer;
 pub use query::{Day, FIRST_DAY, Position, Query};
 pub use quotas::{ByService, QuotaValue, QuotasByService, by_service};

@@ -189,6 +189,10 @@ impl PartialSchema for QuotasByService {
 }
 
 impl ToSchema for QuotasByService {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "QuotasByService".into()
+    }
+
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push((schema::Quota::name().into_owned(), schema::Quota::schema()));
         schema::Quota::schemas(schemas);
