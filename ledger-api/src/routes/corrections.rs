@@ -1,5 +1,7 @@
 //! Corrections: usage is refunded, in full or in part, by a new event that names it.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use ledger_core::usage::{CorrectUsage, UsageCommand, UsageEvent};
 use ledger_core::{
@@ -7,14 +9,16 @@ use ledger_core::{
 };
 use ledger_store::writer::Receipt;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema};
+use utoipa::openapi::{RefOr, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::auth::{Allowed, Correct};
 use crate::convention::{
     Account, IdempotencyKey, Issue, Json, Path, SomeUnits, Stamp, UsagePath, Written, fingerprint,
     free_text, problems, schema,
 };
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::state::AppState;
 
 /// What was given an id: a debit, a hold and a reported event may have the same one.
@@ -55,9 +59,9 @@ impl CorrectionBody {
     /// The id of the event that recorded the usage: it follows from what the caller named it by.
     fn usage_id(&self, id: &Attribute) -> Result<EventId, Problem> {
         let named = |key: fn(Key) -> CommandKey| {
-            let id = Key::new(id.as_str());
-            id.map(key)
-                .map_err(|error| Problem::invalid(error.to_string()).with("at", "id"))
+            // Longer than any id of a debit or hold.
+            let key_of = Key::new(id.as_str()).map(key);
+            key_of.map_err(|error| Problem::new(Code::UsageNotFound, error.to_string()))
         };
         let key = match (self.kind, &self.source) {
             (UsageKind::Debit, None) => named(CommandKey::Debit)?,
@@ -74,6 +78,45 @@ impl CorrectionBody {
             }
         };
         Ok(key.first_event_id())
+    }
+}
+
+/// How the body is documented: a `source` goes with an event, and with nothing else.
+#[derive(Debug)]
+pub struct CorrectionDocument;
+
+impl PartialSchema for CorrectionDocument {
+    fn schema() -> RefOr<Schema> {
+        let branch = |kinds: &[&str], source: Type| {
+            ObjectBuilder::new()
+                .property(
+                    "kind",
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .enum_values(Some(kinds.to_vec())),
+                )
+                .property("source", ObjectBuilder::new().schema_type(source))
+        };
+        let event = branch(&["event"], Type::String)
+            .required("kind")
+            .required("source");
+        let mut either = OneOf::new();
+        either.items = [event, branch(&["debit", "hold"], Type::Null)]
+            .map(|branch| RefOr::T(Schema::Object(branch.build())))
+            .to_vec();
+        let mut both = AllOf::new();
+        both.items = vec![CorrectionBody::schema(), RefOr::T(Schema::OneOf(either))];
+        RefOr::T(Schema::AllOf(both))
+    }
+}
+
+impl ToSchema for CorrectionDocument {
+    fn name() -> Cow<'static, str> {
+        CorrectionBody::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        CorrectionBody::schemas(schemas);
     }
 }
 
@@ -158,7 +201,7 @@ problems!(CorrectionProblems: UsageNotFound, UsageUnattributed, CorrectionExceed
     path = "/v1/schools/{school}/debits/{id}/correction",
     tag = "usage",
     params(UsagePath, IdempotencyKey),
-    request_body = CorrectionBody,
+    request_body = CorrectionDocument,
     responses(
         (status = 201, description = "The usage is refunded.", body = CorrectionAnswer),
         (status = 200, description = "It was before.", body = CorrectionAnswer),
