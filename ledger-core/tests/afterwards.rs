@@ -5,10 +5,14 @@ mod support;
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::usage::{
-    Attribution, CallFacts, Debit, FUTURE_LIMIT_SECONDS, Report, UsageAttributed, UsageCorrected,
-    UsageEvent, UsageParked, UsageReported, WhyParked,
+    Attribution, CallFacts, CorrectUsage, Counted, Debit, FUTURE_LIMIT_SECONDS, Recalled, Report,
+    UsageAttributed, UsageCommand, UsageCorrected, UsageEvent, UsageParked, UsageReported,
+    WhyParked,
 };
-use ledger_core::{Catalogue, EventId, Level, MemberId, OrgType, Refusal, Tier, Timestamp, Units};
+use ledger_core::{
+    Action, Actor, Catalogue, Command, EventId, Level, MemberId, OrgType, Refusal, Tier, Timestamp,
+    Units, decide,
+};
 use support::commands::{
     SOURCE, debit, debited, enrol, give, hold, reason, refund, refund_all, release, remove, report,
     reported, settle, subject, suspend,
@@ -529,6 +533,51 @@ mod corrections {
                 )
             })])
             .holds(ADA, 20, 4, 0);
+    }
+
+    #[test]
+    fn a_debit_of_a_period_that_has_closed_since_is_refunded_there() {
+        let school = two_of_20().given(debit(ADA, 4));
+        let recalled = Recalled {
+            usage_at: october(),
+            units: Some(units(5)),
+            refunded: Units::ZERO,
+            parked_service: None,
+            counted: Some(Counted {
+                member_id: ADA,
+                service: service(CLAUDE),
+                level: Level::Member,
+                period_start: None,
+                counted_at: october(),
+            }),
+            call: CallFacts::default(),
+        };
+        let command = Command {
+            actor: Actor::SYSTEM,
+            now: school.now(),
+            action: Action::Usage(UsageCommand::Correct(CorrectUsage {
+                recalled: Some(recalled),
+                ..refund(debited("october"), 2)
+            })),
+        };
+        let facts = decide(&school.catalogue, &school.state, &command).expect("it is refunded");
+        let expected = refunded(UsageCorrected {
+            usage_at: october(),
+            ..corrected(
+                debited("october"),
+                2,
+                5,
+                2,
+                Attribution {
+                    period_start: Some(at("2026-10-01T00:00:00Z")),
+                    ..account(ADA, 4)
+                },
+            )
+        });
+        assert_eq!(
+            facts.into_iter().map(|f| f.event).collect::<Vec<_>>(),
+            [expected]
+        );
     }
 
     #[test]

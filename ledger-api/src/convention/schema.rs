@@ -39,6 +39,10 @@ documented! {
     /// A text that a CloudEvent identifies itself by: 1 to 1,024 characters, none of them a control
     /// character.
     Attribute = text(1, ATTRIBUTE_CHARS_MAX).pattern(Some(NO_CONTROLS));
+    /// The version of CloudEvents.
+    SpecVersion = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["1.0"]));
     /// A service's canonical name.
     ServiceId = text(1, SERVICE_CHARS_MAX)
         .pattern(Some("^[a-z0-9_.-]*$"))

@@ -20,8 +20,8 @@ use crate::limits::REPORT_BATCH_MAX;
 #[allow(dead_code, reason = "it describes what is read member by member")]
 pub struct EventDocument {
     /// The version of CloudEvents: "1.0".
-    #[schema(inline)]
-    specversion: SpecVersion,
+    #[schema(value_type = schema::SpecVersion)]
+    specversion: String,
     /// The event's id: with its `source` unique in the school for ever. The first event of an id
     /// counts, whatever later ones say.
     #[schema(value_type = schema::Attribute)]
@@ -40,15 +40,6 @@ pub struct EventDocument {
     time: Option<Instant>,
     /// What is known of the call.
     data: Option<DataDocument>,
-}
-
-/// The version of CloudEvents.
-#[derive(Debug, serde::Serialize, ToSchema)]
-#[allow(dead_code, reason = "it describes a fixed word")]
-pub enum SpecVersion {
-    /// CloudEvents 1.0.
-    #[serde(rename = "1.0")]
-    One,
 }
 
 /// What is known of a call.
