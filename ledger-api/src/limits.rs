@@ -12,6 +12,13 @@ pub const DEBIT_BATCH_BYTES_MAX: usize = 16 << 20;
 /// The most debits of one batch (API.md).
 pub const DEBIT_BATCH_MAX: usize = 10_000;
 
+/// The largest body of a batch of reported usage, and the most events of one: those of debits,
+/// which the same gateways send.
+pub const REPORT_BYTES_MAX: usize = DEBIT_BATCH_BYTES_MAX;
+
+/// The most events of one batch of reported usage.
+pub const REPORT_BATCH_MAX: usize = DEBIT_BATCH_MAX;
+
 /// The most rows of a page.
 pub const PAGE_MAX: i64 = 1_000;
 

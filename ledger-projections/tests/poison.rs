@@ -68,9 +68,16 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
         .unwrap();
 
     assert_equals_log(&db.admin, sound.id).await;
-    let stopped: Vec<_> = ["balance", "history", "requests", "roster", "usage"]
-        .map(|name| (name.to_owned(), last_good.0, Some(unknown)))
-        .to_vec();
+    let stopped: Vec<_> = [
+        "balance",
+        "history",
+        "requests",
+        "roster",
+        "unattributed",
+        "usage",
+    ]
+    .map(|name| (name.to_owned(), last_good.0, Some(unknown)))
+    .to_vec();
     assert_eq!(stands(&db.admin, hurt.id).await, stopped);
     let failure: String = sqlx::query_scalar(
         "SELECT failure FROM projection_checkpoint WHERE school_id = $1 AND name = 'history'",
@@ -114,6 +121,7 @@ async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
         ("history", head, None),
         ("requests", head, None),
         ("roster", head, None),
+        ("unattributed", head, None),
         ("usage", before, Some(at_fault.0)),
     ]
     .map(|(name, seq, failed)| (name.to_owned(), seq.0, failed))
