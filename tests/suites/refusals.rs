@@ -26,7 +26,8 @@ async fn a_thousand_refusals_of_a_minute_are_one_event() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, tasks) = writer(&database, WriterSettings::default());
-    let school = School::register(&writer, 100, 2, 10).await;
+    let start = at("2099-01-01T07:00:00Z");
+    let school = School::register_at(start, &writer, 100, (2, 10, None)).await;
     let [ada, bob] = [school.members[0], school.members[1]];
 
     for n in 0..1_000 {

@@ -248,6 +248,8 @@ impl Life {
     fn hold(&mut self) -> PlaceHold {
         let id = format!("hold-{}", self.steps);
         self.holds.push(id.clone());
+        self.usages
+            .push(CommandKey::HoldClosing(key(&id)).first_event_id());
         PlaceHold {
             hold_id: key(&id),
             member_id: self.member(),
