@@ -19,6 +19,13 @@ pub const TABLE_BYTES_MAX: usize = 4 << 20;
 /// How long a table of allocations may take to be read and sent: so long it keeps a transaction.
 pub const EXPORT_LIMIT: Duration = REQUEST_LIMIT;
 
+/// The largest body of a batch of reported usage, and the most events of one: those of debits,
+/// which the same gateways send.
+pub const REPORT_BYTES_MAX: usize = DEBIT_BATCH_BYTES_MAX;
+
+/// The most events of one batch of reported usage.
+pub const REPORT_BATCH_MAX: usize = DEBIT_BATCH_MAX;
+
 /// The most rows of a page.
 pub const PAGE_MAX: i64 = 1_000;
 

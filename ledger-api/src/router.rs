@@ -10,8 +10,9 @@ use utoipa_axum::routes;
 
 use crate::convention::{ProblemDocument, complete, observe};
 use crate::routes::{
-    allocations, api_keys, balances, debit_batch, debits, docs, events, fallback, health, history,
-    holds, members, requests, schools, standing, stream, usage,
+    allocations, api_keys, balances, corrections, debit_batch, debits, docs, events, fallback,
+    health, history, holds, members, reports, requests, schools, standing, stream, unattributed,
+    usage,
 };
 use crate::state::AppState;
 
@@ -28,7 +29,7 @@ use crate::state::AppState;
     security(("bearer" = [])),
     modifiers(&Bearer),
     tags(
-        (name = "usage", description = "Spending units: debits and holds."),
+        (name = "usage", description = "Spending units: debits, holds, and what is learnt of usage afterwards."),
         (name = "schools", description = "Schools, what they bought and their own rules."),
         (name = "members", description = "The people of a school."),
         (name = "allocations", description = "What members hold."),
@@ -63,6 +64,10 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(holds::place_hold))
         .routes(routes!(holds::settle_hold))
         .routes(routes!(holds::release_hold))
+        .routes(routes!(reports::report_usage))
+        .routes(routes!(reports::report_usage_to_collector))
+        .routes(routes!(corrections::correct_usage))
+        .routes(routes!(unattributed::assign_usage))
         // Schools, members, allocations.
         .routes(routes!(schools::register_school))
         .routes(routes!(schools::read_school))
@@ -96,6 +101,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(balances::read_member_balance))
         .routes(routes!(history::list_history))
         .routes(routes!(usage::read_usage))
+        .routes(routes!(unattributed::list_unattributed))
         // The log.
         .routes(routes!(events::list_events))
         .routes(routes!(stream::follow_events))

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::allocation::{AllocationEvent, Cause};
-use crate::ids::MemberId;
+use crate::ids::{EventId, MemberId};
 use crate::period::PeriodEvent;
 use crate::request::RequestEvent;
 use crate::school::SchoolEvent;
@@ -140,6 +140,14 @@ kinds! {
     PeriodClosed = "period_closed" v 1 <- Period(PeriodEvent::Closed);
     /// Allocations were granted again in a new period, or lapsed.
     AllocationsRenewed = "allocations_renewed" v 1 <- Period(PeriodEvent::Renewed);
+    /// Usage that had happened was reported.
+    UsageReported = "usage_reported" v 1 <- Usage(UsageEvent::Reported);
+    /// Reported usage is nobody's yet, or of no known service.
+    UsageParked = "usage_parked" v 1 <- Usage(UsageEvent::Parked);
+    /// Parked usage was given to a member, or from one member to another.
+    UsageAttributed = "usage_attributed" v 1 <- Usage(UsageEvent::Attributed);
+    /// Usage was refunded, in full or in part.
+    UsageCorrected = "usage_corrected" v 1 <- Usage(UsageEvent::Corrected);
 }
 
 /// An event that no version of this program wrote, or that was damaged.
@@ -195,14 +203,18 @@ impl Event {
                 AllocationEvent::Reactivated(e) => e.member_id,
             }),
             Self::Request(event) => Some(event.member_id()),
-            Self::Usage(event) => Some(match event {
-                UsageEvent::Debited(e) => e.member_id,
-                UsageEvent::HoldPlaced(e) => e.member_id,
-                UsageEvent::HoldSettled(e) => e.member_id,
-                UsageEvent::HoldReleased(e) => e.member_id,
-                UsageEvent::HoldExpired(e) => e.member_id,
-                UsageEvent::Refused(e) => e.member_id,
-            }),
+            Self::Usage(event) => match event {
+                UsageEvent::Debited(e) => Some(e.member_id),
+                UsageEvent::HoldPlaced(e) => Some(e.member_id),
+                UsageEvent::HoldSettled(e) => Some(e.member_id),
+                UsageEvent::HoldReleased(e) => Some(e.member_id),
+                UsageEvent::HoldExpired(e) => Some(e.member_id),
+                UsageEvent::Refused(e) => Some(e.member_id),
+                UsageEvent::Reported(e) => Some(e.member_id),
+                UsageEvent::Parked(e) => e.member_id,
+                UsageEvent::Attributed(e) => Some(e.to.member_id),
+                UsageEvent::Corrected(e) => Some(e.account.member_id),
+            },
             Self::Period(_) => None,
         }
     }
@@ -218,14 +230,18 @@ impl Event {
                 AllocationEvent::TermsSet(e) => Some(&e.service),
                 AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
             },
-            Self::Usage(event) => Some(match event {
-                UsageEvent::Debited(e) => &e.service,
-                UsageEvent::HoldPlaced(e) => &e.service,
-                UsageEvent::HoldSettled(e) => &e.service,
-                UsageEvent::HoldReleased(e) => &e.service,
-                UsageEvent::HoldExpired(e) => &e.service,
-                UsageEvent::Refused(e) => &e.service,
-            }),
+            Self::Usage(event) => match event {
+                UsageEvent::Debited(e) => Some(&e.service),
+                UsageEvent::HoldPlaced(e) => Some(&e.service),
+                UsageEvent::HoldSettled(e) => Some(&e.service),
+                UsageEvent::HoldReleased(e) => Some(&e.service),
+                UsageEvent::HoldExpired(e) => Some(&e.service),
+                UsageEvent::Refused(e) => Some(&e.service),
+                UsageEvent::Reported(e) => Some(&e.service),
+                UsageEvent::Parked(_) => None, // as it was given, it may be none
+                UsageEvent::Attributed(e) => Some(&e.to.service),
+                UsageEvent::Corrected(e) => Some(&e.account.service),
+            },
         }
     }
 
@@ -260,12 +276,43 @@ impl Event {
             },
             Self::Usage(event) => match event {
                 UsageEvent::HoldReleased(e) => e.reason,
+                UsageEvent::Attributed(e) => Some(e.reason),
+                UsageEvent::Corrected(e) => Some(e.reason),
                 UsageEvent::Debited(_)
                 | UsageEvent::HoldPlaced(_)
                 | UsageEvent::HoldSettled(_)
                 | UsageEvent::HoldExpired(_)
-                | UsageEvent::Refused(_) => None,
+                | UsageEvent::Refused(_)
+                | UsageEvent::Reported(_)
+                | UsageEvent::Parked(_) => None,
             },
+        }
+    }
+
+    /// The commitment to whose usage it was said to be, where the ledger knows nobody of that name.
+    #[must_use]
+    pub const fn subject(&self) -> Option<Commitment> {
+        match self {
+            Self::Usage(UsageEvent::Parked(e)) => e.subject,
+            Self::School(_)
+            | Self::Allocation(_)
+            | Self::Usage(_)
+            | Self::Request(_)
+            | Self::Period(_) => None,
+        }
+    }
+
+    /// The usage that a later event is about, which then says how that usage stands.
+    #[must_use]
+    pub const fn usage_id(&self) -> Option<EventId> {
+        match self {
+            Self::Usage(UsageEvent::Attributed(e)) => Some(e.usage_id),
+            Self::Usage(UsageEvent::Corrected(e)) => Some(e.usage_id),
+            Self::School(_)
+            | Self::Allocation(_)
+            | Self::Usage(_)
+            | Self::Request(_)
+            | Self::Period(_) => None,
         }
     }
 }

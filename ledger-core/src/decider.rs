@@ -295,7 +295,11 @@ impl Action {
                 UsageCommand::Debit(debit) => Some(debit.member_id),
                 UsageCommand::PlaceHold(hold) => Some(hold.member_id),
                 UsageCommand::NoteRefused(refused) => Some(refused.member_id),
-                UsageCommand::Settle(_) | UsageCommand::Release(_) => None,
+                UsageCommand::Report(report) => report.member_id,
+                UsageCommand::Attribute(attribute) => Some(attribute.member_id),
+                UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::Correct(_) => {
+                    None
+                }
             },
         }
     }

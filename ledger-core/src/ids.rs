@@ -113,6 +113,48 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
+/// The longest [`Attribute`] in characters: longer than any URI or id that a producer was seen to
+/// send, and short enough that a batch of them stays small.
+pub const ATTRIBUTE_CHARS_MAX: usize = 1_024;
+
+/// A text that a CloudEvent identifies itself by: its `id`, its `source`, its `type`.
+/// 1 to [`ATTRIBUTE_CHARS_MAX`] characters, none of them a control character (which CloudEvents
+/// 1.0, "Type System", does not allow either).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Attribute(CompactString);
+
+/// The text cannot be an [`Attribute`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an attribute has 1 to {ATTRIBUTE_CHARS_MAX} characters and no control characters")]
+pub struct NotAnAttribute;
+
+impl Attribute {
+    /// # Errors
+    /// [`NotAnAttribute`] when `text` is empty, too long or has control characters.
+    pub fn new(text: &str) -> Result<Self, NotAnAttribute> {
+        let fits = (1..=ATTRIBUTE_CHARS_MAX).contains(&text.chars().count());
+        if fits && !text.chars().any(char::is_control) {
+            Ok(Self(CompactString::new(text)))
+        } else {
+            Err(NotAnAttribute)
+        }
+    }
+
+    /// The attribute as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Attribute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::new(&text).map_err(de::Error::custom)
+    }
+}
+
 /// What makes a command's events unique in their school for ever: where its key comes from, and
 /// the key.
 ///
@@ -141,6 +183,13 @@ pub enum CommandKey {
         /// Which of the events that tell of it, from 0.
         index: u32,
     },
+    /// The source and the `id` of a CloudEvent that reports usage.
+    Reported {
+        /// Who produced it.
+        source: Attribute,
+        /// Its id, unique at its source.
+        id: Attribute,
+    },
     /// What the event at this position leaves to be done, which nobody asks for.
     Consequence(Seq),
     /// A command that carries no key of its own; the edge drew this id for it.
@@ -154,7 +203,7 @@ impl CommandKey {
     /// The id of the command's first event.
     #[must_use]
     pub fn first_event_id(&self) -> EventId {
-        let position;
+        let composed;
         let (source, key) = match self {
             Self::Request(key) => ("request", key.as_str()),
             Self::Debit(key) => ("debit", key.as_str()),
@@ -162,23 +211,27 @@ impl CommandKey {
             Self::HoldClosing(key) => ("hold-closing", key.as_str()),
             Self::HoldExpiry(key) => ("hold-expiry", key.as_str()),
             Self::RequestExpiry(request_id) => {
-                position = format_compact!("{request_id}");
-                ("request-expiry", position.as_str())
+                composed = format_compact!("{request_id}");
+                ("request-expiry", composed.as_str())
             }
             Self::PeriodRoll(end) => {
-                position = format_compact!("{end}");
-                ("period-roll", position.as_str())
+                composed = format_compact!("{end}");
+                ("period-roll", composed.as_str())
             }
             Self::Renewals {
                 period_start,
                 index,
             } => {
-                position = format_compact!("{period_start}/{index}");
-                ("renewals", position.as_str())
+                composed = format_compact!("{period_start}/{index}");
+                ("renewals", composed.as_str())
+            }
+            Self::Reported { source, id } => {
+                composed = format_compact!("{}\u{1f}{}", source.as_str(), id.as_str());
+                ("reported", composed.as_str())
             }
             Self::Consequence(seq) => {
-                position = format_compact!("{seq}");
-                ("consequence", position.as_str())
+                composed = format_compact!("{seq}");
+                ("consequence", composed.as_str())
             }
             Self::Fresh(id) => return EventId(*id),
         };

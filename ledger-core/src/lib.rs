@@ -27,7 +27,9 @@ pub mod usage;
 
 pub use actor::{Actor, Role};
 pub use decider::{Action, Command, Due, Fact, Recorded, at_instant, decide, due, evolve, fold};
-pub use ids::{ActorId, CommandKey, EventId, Fingerprint, Key, MemberId, RequestId, SchoolId, Seq};
+pub use ids::{
+    ActorId, Attribute, CommandKey, EventId, Fingerprint, Key, MemberId, RequestId, SchoolId, Seq,
+};
 pub use period::Period;
 pub use plan::{Catalogue, Management, OrgType, Quotas, Tier};
 pub use quantity::{MicroUsd, Quota, Units};

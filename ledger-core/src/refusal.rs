@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{Key, MemberId, RequestId};
+use crate::ids::{EventId, Key, MemberId, RequestId};
 use crate::plan::{Catalogue, Management, Tier};
 use crate::quantity::{Quota, Units};
 use crate::request::RequestStatus;
@@ -109,6 +109,30 @@ pub enum Refusal {
     HoldNotFound {
         /// The id.
         hold_id: Key,
+    },
+    /// There is no such usage.
+    #[error("there is no such usage in the school's log")]
+    UsageNotFound {
+        /// The id of its event.
+        usage_id: EventId,
+    },
+    /// Usage that is nobody's yet counts nowhere, so nothing can be refunded.
+    #[error("the usage is nobody's yet; attribute it to a member first")]
+    UsageUnattributed {
+        /// The id of its event.
+        usage_id: EventId,
+    },
+    /// More is asked back than the usage was.
+    #[error(
+        "{asked} units asked back, the usage was {units} and {refunded} of them are refunded already"
+    )]
+    CorrectionExceedsUsage {
+        /// The units of the usage.
+        units: Units,
+        /// Those that are refunded already.
+        refunded: Units,
+        /// Those asked back.
+        asked: Units,
     },
     /// The hold was closed the other way: released, not settled, or settled, not released.
     #[error("hold {hold_id} is closed already")]

@@ -42,6 +42,11 @@ fn open(shape: &Shape) -> School {
             member_cap: of_each(shape.member_cap).to_vec(),
             default_grant: of_each(shape.default_grant).to_vec(),
             self_service_requests: None,
+            overage: shape
+                .overage
+                .map(|policy| (CLAUDE.to_owned(), policy))
+                .into_iter()
+                .collect(),
         })
         .with_member(ADA);
     match shape.org_type {
@@ -94,7 +99,12 @@ fn closed_by(action: &Action) -> Option<String> {
         Action::Usage(UsageCommand::Settle(settle)) => Some(settle.hold_id.to_string()),
         Action::Usage(UsageCommand::Release(release)) => Some(release.hold_id.to_string()),
         Action::Usage(
-            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
         )
         | Action::School(_)
         | Action::Allocation(_)

@@ -436,6 +436,7 @@ mod settings {
             member_cap: quotas([100, 50, 30]),
             default_grant: quotas([10, 5, 3]),
             self_service_requests: true,
+            ..Settings::default()
         };
         let after = Settings {
             member_cap: quotas([40, 50, 30]),

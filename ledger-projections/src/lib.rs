@@ -2,12 +2,11 @@
 //! read them.
 //!
 //! **Shape.** One folder per question ([`roster`], [`balance`], [`history`], [`requests`],
-//! [`usage`]), each with
-//! its write (`apply`) and its read (`read`) side by side. A [`projection::Projection`] takes pages
-//! of schools' events in; the [`worker`] reads those of schools that lag and commits what they
-//! amount to together with the checkpoints, so each event counts exactly once. A [`rebuild`] makes
-//! a read model anew beside the live one and swaps them. A [`timekeeper`] has recorded what time
-//! brings about where nobody writes.
+//! [`usage`], [`unattributed`]), each with its write (`apply`) and its read (`read`) side by side. A
+//! [`projection::Projection`] takes pages of schools' events in; the [`worker`] reads those of
+//! schools that lag and commits what they amount to together with the checkpoints, so each event
+//! counts exactly once. A [`rebuild`] makes a read model anew beside the live one and swaps them. A
+//! [`timekeeper`] has recorded what time brings about where nobody writes.
 //!
 //! **Ordering.** A school's events are taken in by the order of its stream, without gaps; schools
 //! are independent of each other.
@@ -27,6 +26,7 @@ pub mod requests;
 pub mod roster;
 pub mod tenant;
 pub mod timekeeper;
+pub mod unattributed;
 pub mod usage;
 mod word;
 pub mod worker;

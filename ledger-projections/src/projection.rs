@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::error::ApplyError;
-use crate::{balance, history, requests, roster, usage};
+use crate::{balance, history, requests, roster, unattributed, usage};
 
 /// The name of a read model: the question that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -25,16 +25,19 @@ pub enum ProjectionName {
     Requests,
     /// How much, when, by whom, of what, at what cost?
     Usage,
+    /// Which usage is still nobody's, or of no known service?
+    Unattributed,
 }
 
 impl ProjectionName {
     /// Every read model.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Roster,
         Self::Balance,
         Self::History,
         Self::Requests,
         Self::Usage,
+        Self::Unattributed,
     ];
 
     /// The word in columns, metrics and commands.
@@ -46,6 +49,7 @@ impl ProjectionName {
             Self::History => "history",
             Self::Requests => "requests",
             Self::Usage => "usage",
+            Self::Unattributed => "unattributed",
         }
     }
 }
@@ -58,7 +62,10 @@ impl std::fmt::Display for ProjectionName {
 
 /// The text names no read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such read model; there are roster, balance, history, requests and usage")]
+#[error(
+    "there is no such read model; there are roster, balance, history, requests, usage and \
+     unattributed"
+)]
 pub struct UnknownProjection;
 
 impl std::str::FromStr for ProjectionName {
@@ -130,6 +137,7 @@ impl Registry {
             Arc::new(history::History),
             Arc::new(requests::Requests),
             Arc::new(usage::Usage),
+            Arc::new(unattributed::Unattributed),
         ])
     }
 

@@ -34,6 +34,11 @@ pub(crate) fn quota_column(quota: Quota) -> Option<i64> {
     quota.finite().map(Units::get)
 }
 
+/// A sum as a column takes it, held at the ends of 64 bits.
+pub(crate) fn narrow(sum: i128) -> i64 {
+    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

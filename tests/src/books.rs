@@ -32,22 +32,33 @@ const WRONG: [(&str, &str); 8] = [
         "members who spent more than they hold without an overage on record",
         "SELECT count(*) FROM balance_line AS l
           WHERE used + held > allocated AND NOT EXISTS (
-              SELECT FROM event AS e WHERE e.school_id = l.school_id AND e.overage
+              SELECT FROM event AS e
+               WHERE e.school_id = l.school_id
+                 AND coalesce(e.overage, (e.payload ->> 'overage')::boolean)
                  AND e.member_id = l.member_id AND e.service = l.service)",
     ),
     (
-        "debits that left a balance below zero",
+        "debits that left a balance below zero and are not marked",
         "SELECT count(*) FROM event
-          WHERE kind IN ('usage_debited', 'hold_placed')
+          WHERE kind IN ('usage_debited', 'hold_placed') AND overage IS NOT TRUE
             AND balance_used + balance_held > balance_allocated",
     ),
     (
         "members whose balance is not the sum of the log",
         "SELECT count(*) FROM balance_line AS l LEFT JOIN (
-             SELECT school_id, member_id, service, sum(units) AS used FROM event
-               JOIN balance_school AS s USING (school_id)
-              WHERE kind IN ('usage_debited', 'hold_settled')
-                AND event.period_start IS NULL AND recorded_at >= s.period_start
+             SELECT school_id, member_id, service, sum(units) AS used FROM (
+                 SELECT school_id, member_id, service, units, recorded_at, period_start::text
+                   FROM event WHERE kind IN ('usage_debited', 'hold_settled', 'usage_reported')
+                 UNION ALL
+                 SELECT school_id, (account ->> 'member_id')::uuid, account ->> 'service',
+                        sign * (payload ->> 'units')::bigint, recorded_at,
+                        account ->> 'period_start'
+                   FROM event, LATERAL (VALUES
+                       (payload -> 'to', 1), (payload -> 'from', -1), (payload -> 'account', -1)
+                   ) AS counted (account, sign)
+                  WHERE kind IN ('usage_attributed', 'usage_corrected') AND account IS NOT NULL
+             ) AS counts JOIN balance_school AS s USING (school_id)
+              WHERE counts.period_start IS NULL AND recorded_at >= s.period_start
               GROUP BY 1, 2, 3
          ) AS e USING (school_id, member_id, service)
          WHERE l.used <> coalesce(e.used, 0)",
@@ -57,9 +68,20 @@ const WRONG: [(&str, &str); 8] = [
         "SELECT count(*) FROM balance_closed_pool AS p JOIN balance_closed_period AS c
            USING (school_id, build, period_start)
            LEFT JOIN LATERAL (
-               SELECT sum(e.units) AS used FROM event AS e
-                WHERE e.school_id = p.school_id AND e.service = p.service
-                  AND e.kind IN ('usage_debited', 'hold_settled')
+               SELECT sum(e.units) AS used FROM (
+                   SELECT service, units, recorded_at, period_start FROM event
+                    WHERE school_id = p.school_id
+                      AND kind IN ('usage_debited', 'hold_settled', 'usage_reported')
+                   UNION ALL
+                   SELECT account ->> 'service', sign * (payload ->> 'units')::bigint, recorded_at,
+                          (account ->> 'period_start')::timestamptz
+                     FROM event, LATERAL (VALUES
+                         (payload -> 'to', 1), (payload -> 'from', -1), (payload -> 'account', -1)
+                     ) AS counted (account, sign)
+                    WHERE school_id = p.school_id AND account IS NOT NULL
+                      AND kind IN ('usage_attributed', 'usage_corrected')
+               ) AS e
+                WHERE e.service = p.service
                   AND coalesce(e.period_start = p.period_start,
                                e.recorded_at >= c.period_start AND e.recorded_at < c.period_end)
            ) AS e ON true

@@ -266,6 +266,7 @@ impl School {
             member_cap: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
             default_grant: vec![(CLAUDE.to_owned(), Quota::ZERO)],
             self_service_requests: None,
+            overage: Vec::new(),
         };
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
         let mut requests = vec![

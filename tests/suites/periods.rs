@@ -7,15 +7,22 @@ use std::time::Duration;
 use futures::future::join_all;
 use ledger_core::catalog::Event;
 use ledger_core::period::{PeriodClosed, PeriodEvent};
-use ledger_core::usage::UsageEvent;
-use ledger_core::{EventId, Recorded, Role, Seq, Timestamp, fold};
+use ledger_core::usage::{
+    AttributeUsage, CallFacts, CorrectUsage, Report, UsageCommand, UsageEvent,
+};
+use ledger_core::{
+    Action, Attribute, CommandKey, EventId, MemberId, Recorded, Role, Seq, Timestamp, fold,
+};
 use ledger_projections::timekeeper::{CLAIM, Timekeeper, TimekeeperSettings};
 use ledger_projections::{Registry, WorkerSettings, catch_up};
 use ledger_store::writer::{Answer, Receipt, Request, Writer, WriterSettings, load_as_of};
 use ledger_store::{Database, DatabaseRole, feed};
 use ledger_tests::books;
 use ledger_tests::postgres::{Postgres, number, role};
-use ledger_tests::school::{School, allocate_at, debit_at, hold, settle, units, writer};
+use ledger_tests::school::{
+    CLAUDE, School, allocate_at, debit_at, fresh, hold, key, reason, request_at, settle, units,
+    writer,
+};
 use ledger_tests::server::{Server, eventually};
 use serde_json::json;
 use uuid::Uuid;
@@ -140,6 +147,115 @@ async fn the_books_of_every_period_are_the_sum_of_the_log() {
         .unwrap();
     let loaded = load_as_of(&mut conn, school.id, None).await.unwrap();
     assert_eq!(loaded, fold(&events));
+}
+
+/// A report of usage that occurred at an instant, told now.
+fn report(now: Timestamp, id: &str, who: Option<MemberId>, n: i64, at: Timestamp) -> Request {
+    let attribute = |text: &str| Attribute::new(text).unwrap();
+    let command = Report {
+        id: attribute(id),
+        source: attribute("/gateway"),
+        member_id: who,
+        subject: None,
+        service: attribute(CLAUDE),
+        units: Some(units(n)),
+        occurred_at: Some(at),
+        call: CallFacts::default(),
+    };
+    let key = reported(id);
+    request_at(now, key, Action::Usage(UsageCommand::Report(command)))
+}
+
+fn reported(id: &str) -> CommandKey {
+    let attribute = |text: &str| Attribute::new(text).unwrap();
+    CommandKey::Reported {
+        source: attribute("/gateway"),
+        id: attribute(id),
+    }
+}
+
+fn refund(now: Timestamp, usage: &CommandKey, n: i64) -> Request {
+    let command = CorrectUsage {
+        usage_id: usage.first_event_id(),
+        units: Some(units(n)),
+        reason: reason(),
+        recalled: None,
+    };
+    request_at(now, fresh(), Action::Usage(UsageCommand::Correct(command)))
+}
+
+fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Request {
+    let command = AttributeUsage {
+        usage_id: usage.first_event_id(),
+        member_id,
+        service: None,
+        reason: reason(),
+        recalled: None,
+    };
+    request_at(
+        now,
+        fresh(),
+        Action::Usage(UsageCommand::Attribute(command)),
+    )
+}
+
+#[tokio::test]
+async fn what_is_learnt_of_a_closed_period_moves_its_books_and_no_others() {
+    let postgres = Postgres::start().await;
+    let database = postgres.database();
+    let (writer, _tasks) = writer(&database, WriterSettings::default());
+    let school = School::register_at(start(), &writer, 1_000, (3, 100, Some(true))).await;
+    let [one, two] = [school.members[0], school.members[1]];
+    let january = at("2026-01-25T08:00:00Z");
+    let now = at("2026-02-10T08:00:00Z");
+    let debit = CommandKey::Debit(key("debit"));
+    for request in [
+        debit_at(january, "debit", one, 7),
+        hold(at("2026-01-31T23:59:00Z"), "open", two, 5, 300),
+        // The period has ended.
+        debit_at(now, "february", one, 1),
+        report(now, "late", Some(one), 20, january),
+        report(now, "open", Some(one), 2, now),
+        refund(now, &debit, 3),
+        refund(now, &reported("late"), 4),
+        refund(now, &CommandKey::Debit(key("february")), 1),
+        report(now, "nobody's", None, 11, january),
+        give(now, &reported("nobody's"), one),
+        give(now, &reported("nobody's"), two),
+        refund(now, &reported("nobody's"), 1),
+        // When there was no such school.
+        report(now, "before", Some(two), 9, at("2025-06-01T08:00:00Z")),
+        refund(now, &reported("before"), 9),
+    ] {
+        done(school.send(&writer, request).await);
+    }
+    take_in(&database).await;
+    let pool = postgres.superuser().await;
+    let lines: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM'), used FROM (
+             SELECT period_start, member_id, service, used FROM balance_closed_line
+             UNION ALL
+             SELECT s.period_start, l.member_id, l.service, l.used
+               FROM balance_line AS l JOIN balance_school AS s USING (school_id, build)
+         ) AS lines WHERE member_id = ANY ($1) AND service = $2 ORDER BY period_start, member_id",
+    )
+    .bind([one.0, two.0])
+    .bind(CLAUDE)
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let expected = [
+        ("2025-06", 0),
+        ("2026-01", 7 + 20 - 3 - 4),
+        ("2026-01", 11 - 1),
+        ("2026-02", 2),
+        ("2026-02", 0),
+    ];
+    assert_eq!(
+        lines,
+        expected.map(|(month, used)| (month.to_owned(), used))
+    );
+    books::check(&postgres, school.id.0).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, RawPathParams};
+use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use chrono::Utc;
@@ -15,10 +16,13 @@ use ledger_core::{Actor, MemberId, Role, SchoolId, Timestamp};
 use uuid::Uuid;
 
 use super::authenticator::Authenticator;
-use super::credential::Credential;
+use super::credential::{Credential, Tenancy};
 use super::error::AuthError;
 use super::permission::{InSchool, InSchoolOrOwn, OnPlatform, Permission};
 use crate::problem::Problem;
+
+/// Which school a caller acts in who is for all of them, where no path names it.
+pub const LEDGER_SCHOOL: HeaderName = HeaderName::from_static("ledger-school");
 
 /// The caller may do `P` in the school that the path's `{school}` names.
 #[derive(Debug)]
@@ -26,6 +30,17 @@ pub struct Allowed<P: InSchool> {
     /// Who he is.
     pub credential: Arc<Credential>,
     /// The school, which he may enter. It need not exist when he is for all schools.
+    pub school: SchoolId,
+    permission: PhantomData<fn() -> P>,
+}
+
+/// The caller may do `P` in the school of his credential, which no path names. Who is for all
+/// schools names one by the header `Ledger-School`.
+#[derive(Debug)]
+pub struct AllowedAtHome<P: InSchool> {
+    /// Who he is.
+    pub credential: Arc<Credential>,
+    /// The school. It need not exist when he is for all schools.
     pub school: SchoolId,
     permission: PhantomData<fn() -> P>,
 }
@@ -106,6 +121,26 @@ where
         let caller = Caller::enter(parts, &Authenticator::from_ref(state)).await?;
         let school = caller.school(parts).await?;
         caller.require_any::<P>()?;
+        Ok(Self {
+            credential: caller.credential,
+            school,
+            permission: PhantomData,
+        })
+    }
+}
+
+impl<S, P> FromRequestParts<S> for AllowedAtHome<P>
+where
+    S: Send + Sync,
+    P: InSchool,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::enter(parts, &Authenticator::from_ref(state)).await?;
+        caller.require_any::<P>()?;
+        let school = caller.home(parts)?;
         Ok(Self {
             credential: caller.credential,
             school,
@@ -206,6 +241,27 @@ impl Caller {
             .map(SchoolId)
             .filter(|school| self.credential.tenancy.includes(*school))
             .ok_or(AuthError::SchoolNotFound)
+    }
+
+    /// The caller's own school, or the one that he names by a header and may enter.
+    fn home(&self, parts: &Parts) -> Result<SchoolId, Problem> {
+        let Some(named) = parts.headers.get(LEDGER_SCHOOL) else {
+            return match self.credential.tenancy {
+                Tenancy::School(school) => Ok(school),
+                Tenancy::AllSchools => Err(Problem::invalid(
+                    "this credential is for all schools: name one by the header Ledger-School",
+                )
+                .with("at", "Ledger-School")),
+            };
+        };
+        let named = named
+            .to_str()
+            .ok()
+            .and_then(|text| Uuid::try_parse(text).ok());
+        named
+            .map(SchoolId)
+            .filter(|school| self.credential.tenancy.includes(*school))
+            .ok_or_else(|| AuthError::SchoolNotFound.into())
     }
 
     fn may_any<P: Permission>(&self) -> bool {

@@ -48,7 +48,9 @@ pub use api_key_store::{ApiKeyError, ApiKeyRecord, ApiKeyStore};
 pub use authenticator::Authenticator;
 pub use credential::{Credential, CredentialId, Tenancy};
 pub use error::AuthError;
-pub use extract::{Allowed, AllowedMember, AllowedOnPlatform, AllowedViewer, Viewer};
+pub use extract::{
+    Allowed, AllowedAtHome, AllowedMember, AllowedOnPlatform, AllowedViewer, Viewer,
+};
 pub use issue::{IssueError, TokenGrant, TokenIssuer};
 pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;

@@ -86,8 +86,8 @@ permissions! {
         /// the installation.
         Spend: Proxy;
 
-        /// Refund a debit by a correction.
-        Correct: PrincipalAdmin PlatformAdmin;
+        /// Refund usage by a correction, give unattributed usage to a member.
+        Correct: Principal PrincipalAdmin PlatformAdmin;
 
         /// Read the school, its plan, settings and members.
         ReadSchool: Principal PrincipalAdmin Auditor PlatformAdmin;
@@ -149,7 +149,7 @@ mod tests {
                 "Administer: principal principal_admin platform_admin",
                 "Subscribe: principal principal_admin platform_admin",
                 "Spend: proxy",
-                "Correct: principal_admin platform_admin",
+                "Correct: principal principal_admin platform_admin",
                 "ReadSchool: principal principal_admin auditor platform_admin",
                 "ReadBalance: principal principal_admin auditor platform_admin proxy",
                 "ReadLog: principal principal_admin auditor platform_admin",

@@ -81,6 +81,17 @@ pub struct ProblemDocument {
     /// When what was used starts again from zero.
     #[schema(value_type = Option<schema::Instant>)]
     resets_at: Option<Value>,
+    /// Which event of a batch, from 0.
+    #[schema(minimum = 0)]
+    index: Option<i64>,
+    /// Which usage, by the id of the event that recorded it.
+    usage_id: Option<String>,
+    /// Units of the usage.
+    #[schema(value_type = Option<schema::Units>)]
+    units: Option<Value>,
+    /// Units of the usage that are refunded already.
+    #[schema(value_type = Option<schema::Units>)]
+    refunded: Option<Value>,
     /// Which hold.
     hold_id: Option<String>,
     /// Which request.

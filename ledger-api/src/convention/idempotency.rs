@@ -68,6 +68,7 @@ impl IdempotencyKey {
             | CommandKey::RequestExpiry(_)
             | CommandKey::PeriodRoll(_)
             | CommandKey::Renewals { .. }
+            | CommandKey::Reported { .. }
             | CommandKey::Consequence(_) => Uuid::now_v7(),
         }
     }

@@ -43,10 +43,13 @@ pub use names::{AnchorDayNumber, Email, Label, MemberRole, Name, NewId, TierName
 pub use observe::{REQUEST_ID, observe};
 pub use own_writes::OwnWrites;
 pub use page::{MemberCursor, Page, PageLimit, RequestCursor, SeqCursor};
-pub use path::{AllocationPath, HoldPath, MemberPath, Path, RequestPath, SchoolPath};
+pub use path::{
+    AllocationPath, HoldPath, MemberPath, Path, RequestPath, SchoolPath, UnattributedPath,
+    UsagePath,
+};
 pub use period::PeriodAnswer;
 pub use query::{Day, FIRST_DAY, Position, Query};
-pub use quotas::{QuotaValue, QuotasByService, UnitsByService};
+pub use quotas::{ByService, OfService, QuotaValue, QuotasByService, UnitsByService, by_service};
 pub use reading::{begin_log_read, begin_read, require_known, require_school};
 pub use values::{CallFact, Instant, ModelName, ServiceName, SomeUnits, Subject, WholeUnits};
 pub use version::{IfMatch, etag};

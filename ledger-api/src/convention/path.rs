@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use ledger_core::Key;
+use ledger_core::{Attribute, Key};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
@@ -77,4 +77,25 @@ pub struct HoldPath {
     /// The id that the caller gave the hold, percent-encoded.
     #[param(value_type = schema::Key, inline)]
     pub id: Key,
+}
+
+/// A path that names usage.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct UsagePath {
+    /// The school.
+    pub school: Uuid,
+    /// The id that the caller gave the debit, hold or event, percent-encoded.
+    #[param(value_type = schema::Attribute, inline)]
+    pub id: Attribute,
+}
+
+/// A path that names unattributed usage.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct UnattributedPath {
+    /// The school.
+    pub school: Uuid,
+    /// The event that recorded the usage.
+    pub event_id: Uuid,
 }

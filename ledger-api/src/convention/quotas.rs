@@ -166,7 +166,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for ByServiceVisitor<V> {
     type Value = ByService<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of amounts by service")
+        f.write_str("an object by service")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByService<V>, A::Error> {
@@ -187,19 +187,23 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for ByServiceVisitor<V> {
     }
 }
 
+/// How an object by service looks in `openapi.json`, whose values have the schema of this name.
+pub fn by_service(description: &str, value: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(description))
+        .property_names(Some(ServiceName::schema()))
+        .additional_properties(Some(utoipa::openapi::Ref::from_schema_name(value)))
+        .max_properties(Some(SERVICES_MAX))
+        .into()
+}
+
 impl PartialSchema for QuotasByService {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some(
-                "Quotas by service, by its name or an alias, each service once.",
-            ))
-            .property_names(Some(ServiceName::schema()))
-            .additional_properties(Some(utoipa::openapi::Ref::from_schema_name(
-                schema::Quota::name(),
-            )))
-            .max_properties(Some(SERVICES_MAX))
-            .into()
+        by_service(
+            "Quotas by service, by its name or an alias, each service once.",
+            &schema::Quota::name(),
+        )
     }
 }
 

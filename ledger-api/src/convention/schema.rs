@@ -1,7 +1,7 @@
 //! How the domain's values look in `openapi.json`; `ledger-core` itself knows no OpenAPI. A field
 //! of such a value says `#[schema(value_type = schema::Units)]`, or `Option<schema::Units>`.
 
-use ledger_core::ids::KEY_CHARS_MAX;
+use ledger_core::ids::{ATTRIBUTE_CHARS_MAX, KEY_CHARS_MAX};
 use ledger_core::service::SERVICE_CHARS_MAX;
 use ledger_core::text::TEXT_CHARS_MAX;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, OneOf, Schema, SchemaFormat};
@@ -36,6 +36,13 @@ documented! {
     Seq = whole(0, i64::MAX);
     /// An id that the caller chose: 1 to 128 characters, none of them a control character.
     Key = text(1, KEY_CHARS_MAX).pattern(Some(NO_CONTROLS));
+    /// A text that a CloudEvent identifies itself by: 1 to 1,024 characters, none of them a control
+    /// character.
+    Attribute = text(1, ATTRIBUTE_CHARS_MAX).pattern(Some(NO_CONTROLS));
+    /// The version of CloudEvents.
+    SpecVersion = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["1.0"]));
     /// A service's canonical name.
     ServiceId = text(1, SERVICE_CHARS_MAX)
         .pattern(Some("^[a-z0-9_.-]*$"))

@@ -36,6 +36,8 @@ macro_rules! codes {
 codes! {
     /// The request is not of the documented form.
     InvalidRequest = "invalid-request" BAD_REQUEST "The request is not of the documented form";
+    /// Something of a report is no CloudEvent.
+    InvalidEvent = "invalid-event" BAD_REQUEST "This is no CloudEvent that reports usage";
     /// No credential, or one that is not valid.
     Unauthenticated = "unauthenticated" UNAUTHORIZED "A valid credential is needed";
     /// The credential's role may not do this.
@@ -56,6 +58,8 @@ codes! {
     MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
     /// No such hold.
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
+    /// No such usage.
+    UsageNotFound = "usage-not-found" NOT_FOUND "There is no such usage";
     /// No such request for units.
     RequestNotFound = "request-not-found" NOT_FOUND "There is no such request";
     /// No such billing period.
@@ -76,6 +80,8 @@ codes! {
     IndividualIsOneMember = "individual-is-one-member" CONFLICT "An individual school has one member";
     /// The hold is closed.
     HoldClosed = "hold-closed" CONFLICT "The hold is closed already";
+    /// Usage that counts for nobody.
+    UsageUnattributed = "usage-unattributed" CONFLICT "The usage is nobody's yet";
     /// The member has a pending request for the service.
     RequestPending = "request-pending" CONFLICT "A request for the service is pending";
     /// The request was approved, rejected or withdrawn, or expired.
@@ -96,6 +102,8 @@ codes! {
     IdempotencyKeyReused = "idempotency-key-reused" UNPROCESSABLE_ENTITY "The key was used for another request";
     /// An amount does not fit into 64 bits.
     AmountOutOfRange = "amount-out-of-range" UNPROCESSABLE_ENTITY "The amount does not fit";
+    /// More is asked back than the usage was.
+    CorrectionExceedsUsage = "correction-exceeds-usage" UNPROCESSABLE_ENTITY "More is asked back than was used";
     /// The pool does not reach.
     PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "The pool does not reach";
     /// More than one member may hold.

@@ -77,6 +77,20 @@ impl From<Refusal> for Problem {
             Refusal::HoldNotFound { hold_id } => {
                 plain(Code::HoldNotFound).with("hold_id", Key::as_str(&hold_id))
             }
+            Refusal::UsageNotFound { usage_id } => {
+                plain(Code::UsageNotFound).with("usage_id", usage_id.to_string())
+            }
+            Refusal::UsageUnattributed { usage_id } => {
+                plain(Code::UsageUnattributed).with("usage_id", usage_id.to_string())
+            }
+            Refusal::CorrectionExceedsUsage {
+                units,
+                refunded,
+                asked,
+            } => plain(Code::CorrectionExceedsUsage)
+                .with("units", units.get())
+                .with("refunded", refunded.get())
+                .with("asked", asked.get()),
             Refusal::HoldClosed { hold_id } => {
                 plain(Code::HoldClosed).with("hold_id", Key::as_str(&hold_id))
             }

@@ -242,6 +242,11 @@ impl Tally<'_> {
         *self.held = self.held.saturating_sub(freed).saturating_add(held);
         *self.used = self.used.saturating_add(used);
     }
+
+    /// `units` count as used no more.
+    pub(crate) fn give_back(self, units: Units) {
+        *self.used = self.used.saturating_sub(units);
+    }
 }
 
 pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &AllocationEvent) {

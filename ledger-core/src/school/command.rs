@@ -1,5 +1,6 @@
 //! What can be asked of a school.
 
+use super::overage::OveragePolicy;
 use crate::actor::Role;
 use crate::ids::MemberId;
 use crate::period::Cycle;
@@ -65,6 +66,8 @@ pub struct ChangeSettings {
     pub default_grant: Vec<(String, Quota)>,
     /// Whether teachers may ask for more themselves.
     pub self_service_requests: Option<bool>,
+    /// How far usage may go beyond what is allocated, by service name or alias.
+    pub overage: Vec<(String, OveragePolicy)>,
 }
 
 /// Let a person into a school.

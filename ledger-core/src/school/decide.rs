@@ -1,5 +1,7 @@
 //! The rules of registering, subscribing, setting and enrolling.
 
+use std::collections::BTreeMap;
+
 use super::command::{
     ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand, SetSubscription, named, overlaid,
 };
@@ -7,6 +9,7 @@ use super::event::{
     MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,
     SettingsChanged, SubscriptionChanged,
 };
+use super::overage::OveragePolicy;
 use super::state::{School, Standing};
 use crate::actor::Role;
 use crate::allocation;
@@ -197,6 +200,7 @@ fn change_settings(
         self_service_requests: command
             .self_service_requests
             .unwrap_or(before.self_service_requests),
+        overage: overage(before, named(catalogue, &command.overage)?),
     };
     if after == *before {
         return Ok(Vec::new());
@@ -205,6 +209,17 @@ fn change_settings(
     Ok(vec![Event::School(SchoolEvent::SettingsChanged(
         SettingsChanged { before, after },
     ))])
+}
+
+/// Only what is not hard is kept, so that the same rules have one form.
+fn overage(
+    before: &Settings,
+    changes: Vec<(ServiceId, OveragePolicy)>,
+) -> BTreeMap<ServiceId, OveragePolicy> {
+    let mut policies = before.overage.clone();
+    policies.extend(changes);
+    policies.retain(|_, policy| *policy != OveragePolicy::Hard);
+    policies
 }
 
 /// A new teacher comes with the school's default grant, as far as the pool reaches.

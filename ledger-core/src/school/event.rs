@@ -1,11 +1,15 @@
 //! What happened to a school.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::overage::OveragePolicy;
 use crate::actor::Role;
 use crate::ids::MemberId;
 use crate::period::{Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
+use crate::service::ServiceId;
 
 /// A fact about the school itself or its members.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +89,17 @@ pub struct Settings {
     pub default_grant: Quotas,
     /// Whether teachers may ask for more themselves.
     pub self_service_requests: bool,
+    /// How far usage may go beyond what is allocated; a service that is not named is hard.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub overage: BTreeMap<ServiceId, OveragePolicy>,
+}
+
+impl Settings {
+    /// How far usage of a service may go beyond what is allocated.
+    #[must_use]
+    pub fn overage(&self, service: &ServiceId) -> OveragePolicy {
+        self.overage.get(service).copied().unwrap_or_default()
+    }
 }
 
 /// A person came in.

@@ -3,6 +3,7 @@
 mod command;
 mod decide;
 mod event;
+mod overage;
 mod state;
 
 pub use command::{
@@ -12,6 +13,7 @@ pub use event::{
     MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,
     SettingsChanged, SubscriptionChanged,
 };
+pub use overage::{NotAPercent, OveragePolicy, Percent};
 pub use state::{Member, School, Standing};
 
 pub(crate) use decide::decide;

@@ -1,6 +1,6 @@
 //! What a school's own events amount to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +143,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                     member_cap: e.member_cap.clone(),
                     default_grant: e.default_grant.clone(),
                     self_service_requests: e.self_service_requests,
+                    overage: BTreeMap::new(),
                 },
                 version: seq,
             });

@@ -1,5 +1,6 @@
 //! What can be asked of usage.
 
+use super::afterwards::{AttributeUsage, CorrectUsage, Report};
 use super::event::{CallFacts, UsageRefused};
 use super::state::Hold;
 use crate::ids::{Key, MemberId};
@@ -30,6 +31,12 @@ pub enum UsageCommand {
     Release(ReleaseHold),
     /// Keep on record that usage was refused.
     NoteRefused(UsageRefused),
+    /// Record usage that happened.
+    Report(Report),
+    /// Give parked usage to a member.
+    Attribute(AttributeUsage),
+    /// Refund usage.
+    Correct(CorrectUsage),
 }
 
 /// Check and spend in one step.

@@ -1,21 +1,21 @@
 //! The rules of spending: what fits is spent, what happened is recorded.
 
+use super::account::{Account, level};
+use super::afterwards;
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
 use super::event::{
-    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
-    UsageEvent,
+    CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited, UsageEvent,
 };
 use super::refused;
 use super::state::Hold;
-use crate::allocation::Line;
 use crate::catalog::Event;
 use crate::decider::{AccountView, Fact};
 use crate::ids::{Key, MemberId};
-use crate::plan::{Catalogue, Management};
-use crate::quantity::{Quota, Units};
-use crate::refusal::{Level, Refusal, Rule, Shortfall, known_service};
+use crate::plan::Catalogue;
+use crate::quantity::Units;
+use crate::refusal::{Level, Refusal, known_service};
 use crate::school::{School, Standing};
 use crate::service::{Call, ServiceId};
 use crate::state::SchoolState;
@@ -33,6 +33,9 @@ pub(crate) fn decide(
         UsageCommand::Settle(command) => Some(settle(catalogue, state, now, command)?),
         UsageCommand::Release(command) => release(state, now, command)?,
         UsageCommand::NoteRefused(refused) => Some(refused::note(state, refused)?),
+        UsageCommand::Report(command) => Some(afterwards::report(catalogue, state, now, command)?),
+        UsageCommand::Attribute(command) => afterwards::attribute(catalogue, state, now, command)?,
+        UsageCommand::Correct(command) => afterwards::correct(state, now, command)?,
     };
     Ok(fact.into_iter().collect())
 }
@@ -49,13 +52,14 @@ fn debit(
     let occurred_at = occurred(now, command.occurred_at)?;
     let units = metered(catalogue, &service, command.units, &command.call)?;
     let account = Account::of(state, command.member_id, &service, level);
-    account.check(school, &service, units)?;
+    let overage = account.check(school, &service, units)?;
     let balance = account.after(Units::ZERO, units, Units::ZERO)?;
     let event = UsageEvent::Debited(UsageDebited {
         id: command.id.clone(),
         member_id: command.member_id,
         service,
         units,
+        overage,
         level,
         balance,
         call: command.call.clone(),
@@ -79,7 +83,7 @@ fn place(
         return Err(Refusal::NothingAsked);
     }
     let account = Account::of(state, command.member_id, &service, level);
-    account.check(school, &service, command.units)?;
+    let overage = account.check(school, &service, command.units)?;
     let balance = account.after(Units::ZERO, Units::ZERO, command.units)?;
     let event = UsageEvent::HoldPlaced(HoldPlaced {
         hold_id: command.hold_id.clone(),
@@ -87,6 +91,7 @@ fn place(
         service,
         units: command.units,
         expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
+        overage,
         level,
         balance,
     });
@@ -115,7 +120,7 @@ fn settle(
         // Of a closed period nothing can be had but what was held.
         (!beyond_hold.is_zero(), account.balance())
     } else {
-        let overage = !account.line.available().covers(beyond_hold);
+        let overage = account.exceeded_by(beyond_hold);
         (overage, account.after(freed_units, units, Units::ZERO)?)
     };
     let event = UsageEvent::HoldSettled(HoldSettled {
@@ -215,10 +220,7 @@ fn may_spend(state: &SchoolState, school: &School, member_id: MemberId) -> Resul
     if state.present_member(member_id)?.standing == Standing::Suspended {
         return Err(Refusal::MemberSuspended { member_id });
     }
-    Ok(match school.management {
-        Management::None => Level::Pool,
-        Management::Basic | Management::Advanced => Level::Member,
-    })
+    Ok(level(school))
 }
 
 fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusal> {
@@ -248,95 +250,17 @@ pub(super) fn metered(
     said.or_else(measure).ok_or(Refusal::AmountOutOfRange)
 }
 
-/// The line that usage is drawn on, and the pool's counters, which must hold the sum.
-struct Account {
-    level: Level,
-    line: Line,
-    pool_used: Units,
-    pool_held: Units,
-}
-
-impl Account {
-    fn of(state: &SchoolState, member_id: MemberId, service: &ServiceId, level: Level) -> Self {
-        let pool = state.pool(service);
-        let line = match level {
-            Level::Pool => pool.direct(),
-            Level::Member => state
-                .member(member_id)
-                .map_or_else(|_| Line::default(), |m| m.line(service)),
-        };
-        Self {
-            level,
-            line,
-            pool_used: pool.used,
-            pool_held: pool.held,
-        }
-    }
-
-    fn check(&self, school: &School, service: &ServiceId, asked: Units) -> Result<(), Refusal> {
-        if self.line.available().covers(asked) {
-            return Ok(());
-        }
-        Err(Refusal::Shortfall(Box::new(Shortfall {
-            rule: Rule::QuotaExceeded,
-            level: self.level,
-            service: service.clone(),
-            limit: self.line.allocated,
-            used: self.line.used,
-            held: self.line.held,
-            asked: Quota::Finite(asked),
-            available: self.line.available(),
-            resets_at: school.period.end,
-        })))
-    }
-
-    /// The account when (freed, used, held) have moved, if every sum still fits into 64 bits.
-    fn after(&self, freed: Units, used: Units, held: Units) -> Result<Balance, Refusal> {
-        let moved = |was_used: Units, was_held: Units| {
-            let used = was_used.checked_add(used)?;
-            let held = was_held.saturating_sub(freed).checked_add(held)?;
-            used.checked_add(held)?;
-            Some((used, held))
-        };
-        moved(self.pool_used, self.pool_held)
-            .and_then(|_| moved(self.line.used, self.line.held))
-            .map(|(used, held)| Balance {
-                allocated: self.line.allocated,
-                used,
-                held,
-            })
-            .ok_or(Refusal::AmountOutOfRange)
-    }
-
-    const fn balance(&self) -> Balance {
-        Balance {
-            allocated: self.line.allocated,
-            used: self.line.used,
-            held: self.line.held,
-        }
-    }
-
-    /// The account when a hold is gone: as it is, when the hold counts in a closed period.
-    fn without(&self, hold: &Hold, period_start: Option<Timestamp>) -> Balance {
-        let balance = self.balance();
-        match period_start {
-            Some(_) => balance,
-            None => Balance {
-                held: balance.held.saturating_sub(hold.units),
-                ..balance
-            },
-        }
-    }
-}
-
 /// The account of the hold that a command closes, for one that found it expired.
 pub(crate) fn account(state: &SchoolState, command: &UsageCommand) -> Option<AccountView> {
     let (hold_id, recalled) = match command {
         UsageCommand::Settle(settle) => (&settle.hold_id, settle.recalled.as_ref()),
         UsageCommand::Release(release) => (&release.hold_id, release.recalled.as_ref()),
-        UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_) => {
-            return None;
-        }
+        UsageCommand::Debit(_)
+        | UsageCommand::PlaceHold(_)
+        | UsageCommand::NoteRefused(_)
+        | UsageCommand::Report(_)
+        | UsageCommand::Attribute(_)
+        | UsageCommand::Correct(_) => return None,
     };
     let (hold, _) = find(state, hold_id, recalled).ok()?;
     Some(AccountView {

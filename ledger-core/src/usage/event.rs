@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::{UsageAttributed, UsageCorrected, UsageParked, UsageReported};
 use crate::ids::{Key, MemberId};
 use crate::quantity::{MicroUsd, Quota, Units};
 use crate::refusal::Level;
@@ -10,7 +11,7 @@ use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
 
-/// A fact about usage.
+/// A fact about usage. What is rare and large is boxed: it would cost each debit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UsageEvent {
     /// Units were spent.
@@ -25,6 +26,14 @@ pub enum UsageEvent {
     HoldExpired(HoldExpired),
     /// Somebody was refused units, once or more often.
     Refused(UsageRefused),
+    /// Usage that had happened was reported.
+    Reported(UsageReported),
+    /// Usage was reported that is nobody's yet, or of no known service.
+    Parked(Box<UsageParked>),
+    /// Parked usage was given to a member, or from one member to another.
+    Attributed(Box<UsageAttributed>),
+    /// Usage was refunded, in full or in part.
+    Corrected(Box<UsageCorrected>),
 }
 
 /// How a call ended.
@@ -125,6 +134,9 @@ pub struct UsageDebited {
     pub service: ServiceId,
     /// How many units.
     pub units: Units,
+    /// Whether they exceed what was allocated, as the school's overage policy lets them.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub overage: bool,
     /// On whose account.
     pub level: Level,
     /// The account afterwards.
@@ -147,6 +159,9 @@ pub struct HoldPlaced {
     pub units: Units,
     /// When it runs out.
     pub expires_at: Timestamp,
+    /// Whether they exceed what was allocated, as the school's overage policy lets them.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub overage: bool,
     /// On whose account.
     pub level: Level,
     /// The account afterwards.
@@ -270,6 +285,6 @@ impl RefusedFor {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands over a reference"
 )]
-const fn is_false(value: &bool) -> bool {
+pub(super) const fn is_false(value: &bool) -> bool {
     !*value
 }

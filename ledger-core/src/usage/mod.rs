@@ -1,11 +1,18 @@
-//! Usage: debits, and holds that reserve units for a call in flight until it is settled.
+//! Usage: debits, holds that reserve units for a call in flight until it is settled, and what is
+//! learnt of usage afterwards.
 
+mod account;
+mod afterwards;
 mod command;
 mod decide;
 mod event;
 mod refused;
 mod state;
 
+pub use afterwards::{
+    AttributeUsage, Attribution, CorrectUsage, Counted, Recalled, Report, UsageAttributed,
+    UsageCorrected, UsageParked, UsageReported, WhyParked,
+};
 pub use command::{
     DEFAULT_TTL_SECONDS, Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold,
     TTL_SECONDS_MAX, UsageCommand,

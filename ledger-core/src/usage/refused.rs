@@ -26,7 +26,12 @@ pub fn refused(
         }
         Action::Usage(UsageCommand::PlaceHold(hold)) => (hold.member_id, &hold.service, hold.units),
         Action::Usage(
-            UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::NoteRefused(_),
+            UsageCommand::Settle(_)
+            | UsageCommand::Release(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
         )
         | Action::School(_)
         | Action::Allocation(_)

@@ -155,6 +155,65 @@ pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &Us
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::Refused(_) => {} // nothing moved
+        UsageEvent::Reported(e) if e.period_start.is_none() => {
+            shift(
+                state,
+                e.member_id,
+                &e.service,
+                e.level,
+                (NONE, e.units, NONE),
+            );
+        }
+        UsageEvent::Attributed(e) => {
+            if let Some(from) = e.from.as_ref().filter(|from| from.period_start.is_none()) {
+                give_back(state, from.member_id, &from.service, from.level, e.units);
+            }
+            if e.to.period_start.is_none() {
+                let to = &e.to;
+                shift(
+                    state,
+                    to.member_id,
+                    &to.service,
+                    to.level,
+                    (NONE, e.units, NONE),
+                );
+            }
+        }
+        UsageEvent::Corrected(e) if e.account.period_start.is_none() => {
+            let account = &e.account;
+            give_back(
+                state,
+                account.member_id,
+                &account.service,
+                account.level,
+                e.units,
+            );
+        }
+        // Nobody's, or of a period that is closed: the counters of the open one stand.
+        UsageEvent::Reported(_) | UsageEvent::Parked(_) | UsageEvent::Corrected(_) => {}
+    }
+}
+
+/// So many units of the account drawn on, and of the pool, count as used no more.
+fn give_back(
+    state: &mut SchoolState,
+    member_id: MemberId,
+    service: &ServiceId,
+    level: Level,
+    units: Units,
+) {
+    let Some(pool) = state.pools.get_mut(service) else {
+        return;
+    };
+    pool.tally().give_back(units);
+    match level {
+        Level::Pool => pool.direct_tally().give_back(units),
+        Level::Member => {
+            if let Some(member) = state.members.get_mut(&member_id) {
+                member.line_mut(service).tally().give_back(units);
+                state.leavers.note(member_id, member);
+            }
+        }
     }
 }
 

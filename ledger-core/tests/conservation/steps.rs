@@ -3,18 +3,25 @@
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
 use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
-use ledger_core::school::{ChangeSettings, EnrolMember, SetSubscription};
-use ledger_core::usage::{Debit, PlaceHold, ReleaseHold, SettleHold};
-use ledger_core::{Action, Actor, MemberId, OrgType, Quota, RequestId, Role, Tier, Units};
+use ledger_core::school::{ChangeSettings, EnrolMember, OveragePolicy, Percent, SetSubscription};
+use ledger_core::usage::{
+    AttributeUsage, CorrectUsage, Debit, PlaceHold, ReleaseHold, Report, SettleHold,
+};
+use ledger_core::{
+    Action, Actor, CommandKey, EventId, MemberId, OrgType, Quota, RequestId, Role, Tier, Units,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use uuid::Uuid;
 
 use crate::support::commands::{
-    Ask, apply, debit, enrol, hold, reactivate, release, remove, row, set_role, settle, suspend,
+    Ask, apply, debit, enrol, give, hold, reactivate, refund_all, release, remove, report,
+    reported, row, set_role, settle, suspend,
 };
 use crate::support::requests::{approve, approve_part, ask, file, reject, teacher, withdraw};
-use crate::support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, key, units};
+use crate::support::{
+    ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, attribute, key, start, units,
+};
 
 /// A school as it is before the first step.
 #[derive(Clone, Debug)]
@@ -24,6 +31,7 @@ pub struct Shape {
     pub total: Quota,
     pub member_cap: Quota,
     pub default_grant: Quota,
+    pub overage: Option<OveragePolicy>,
 }
 
 /// Something happens, some time after the step before (or, with a clock that is wrong, earlier).
@@ -64,6 +72,21 @@ pub enum Act {
     Release {
         which: Index,
     },
+    Report {
+        who: MemberId,
+        what: &'static str,
+        n: Option<Units>,
+        days_ago: i64,
+    },
+    Give {
+        which: Index,
+        who: MemberId,
+        what: Option<&'static str>,
+    },
+    Refund {
+        which: Index,
+        n: Option<Units>,
+    },
     Apply {
         rows: Vec<AllocationRow>,
         as_batch: bool,
@@ -99,6 +122,7 @@ pub enum Act {
         what: &'static str,
         cap: Option<Quota>,
         grant: Option<Quota>,
+        overage: Option<OveragePolicy>,
     },
 }
 
@@ -119,6 +143,8 @@ pub struct Proxy {
     requests: Vec<RequestId>,
     holds: Vec<String>,
     closed: Vec<String>,
+    /// The ids that usage has, if it was recorded.
+    usages: Vec<EventId>,
 }
 
 impl Proxy {
@@ -132,6 +158,8 @@ impl Proxy {
                 tokens,
             } => {
                 let id = key(&self.new_call("debit"));
+                self.usages
+                    .push(CommandKey::Debit(id.clone()).first_event_id());
                 let mut debit = Debit {
                     id,
                     units: n,
@@ -149,6 +177,8 @@ impl Proxy {
             } => {
                 let id = self.new_call("hold");
                 self.holds.push(id.clone());
+                self.usages
+                    .push(CommandKey::HoldClosing(key(&id)).first_event_id());
                 PlaceHold {
                     units: n,
                     ttl_seconds,
@@ -164,6 +194,32 @@ impl Proxy {
             .action(),
             Act::Release { which } => ReleaseHold {
                 ..release(self.open(which)?)
+            }
+            .action(),
+            Act::Report {
+                who,
+                what,
+                n,
+                days_ago,
+            } => {
+                let id = self.new_call("report");
+                self.usages.push(reported(&id));
+                Report {
+                    units: n,
+                    service: attribute(what),
+                    occurred_at: (days_ago > 0).then(|| start().plus_seconds(-days_ago * 86_400)),
+                    ..report(&id, who, 0)
+                }
+                .action()
+            }
+            Act::Give { which, who, what } => AttributeUsage {
+                service: what.map(str::to_owned),
+                ..give(self.usage(which)?, who)
+            }
+            .action(),
+            Act::Refund { which, n } => CorrectUsage {
+                units: n,
+                ..refund_all(self.usage(which)?)
             }
             .action(),
             Act::Apply { rows, as_batch } => apply(rows, as_batch).action(),
@@ -190,7 +246,12 @@ impl Proxy {
             Act::Remove { who } => remove(who).action(),
             Act::SetRole { who, role } => set_role(who, role).action(),
             Act::Subscribe { tier, totals } => SetSubscription { tier, totals }.action(),
-            Act::Settings { what, cap, grant } => {
+            Act::Settings {
+                what,
+                cap,
+                grant,
+                overage,
+            } => {
                 let named = |quota: Option<Quota>| {
                     quota
                         .into_iter()
@@ -201,6 +262,10 @@ impl Proxy {
                     member_cap: named(cap),
                     default_grant: named(grant),
                     self_service_requests: None,
+                    overage: overage
+                        .into_iter()
+                        .map(|policy| (what.to_owned(), policy))
+                        .collect(),
                 }
                 .action()
             }
@@ -229,6 +294,10 @@ impl Proxy {
     fn new_call(&mut self, kind: &str) -> String {
         self.calls += 1;
         format!("{kind} {}", self.calls)
+    }
+
+    fn usage(&self, which: Index) -> Option<EventId> {
+        (!self.usages.is_empty()).then(|| *which.get(&self.usages))
     }
 
     fn open(&self, which: Index) -> Option<&str> {
@@ -270,13 +339,22 @@ fn scale() -> impl Strategy<Value = (Quota, Quota, Quota)> {
 }
 
 pub fn shape(org_type: OrgType, tier: Tier) -> impl Strategy<Value = Shape> {
-    scale().prop_map(move |(total, member_cap, default_grant)| Shape {
+    let shape = (scale(), proptest::option::of(overage()));
+    shape.prop_map(move |((total, member_cap, default_grant), overage)| Shape {
         org_type,
         tier,
         total,
         member_cap,
         default_grant,
+        overage,
     })
+}
+
+fn overage() -> impl Strategy<Value = OveragePolicy> {
+    let soft = (1_u8..=100).prop_map(|percent| OveragePolicy::Soft {
+        percent: Percent::new(percent).expect("it is a percentage"),
+    });
+    prop_oneof![2 => soft, 1 => Just(OveragePolicy::Hard)]
 }
 
 pub fn member() -> impl Strategy<Value = MemberId> {
@@ -379,6 +457,20 @@ fn by() -> impl Strategy<Value = Actor> {
     prop_oneof![4 => Just(Actor::SYSTEM), 1 => member().prop_map(teacher)]
 }
 
+/// What is learnt of usage afterwards.
+fn afterwards() -> impl Strategy<Value = Act> {
+    let metered = || prop_oneof![6 => amount().prop_map(Some), 1 => Just(None)];
+    prop_oneof![
+        4 => (member(), service(), metered(), 0_i64..60).prop_map(|(who, what, n, days)| {
+            // Half of them now, most others in the open period, the rest before it.
+            Act::Report { who, what, n, days_ago: (days - 30).max(0) }
+        }),
+        2 => (any::<Index>(), member(), proptest::option::weighted(0.3, service()))
+            .prop_map(|(which, who, what)| Act::Give { which, who, what }),
+        3 => (any::<Index>(), metered()).prop_map(|(which, n)| Act::Refund { which, n }),
+    ]
+}
+
 fn tier() -> impl Strategy<Value = Option<Tier>> {
     prop_oneof![2 => Just(None), 1 => select(Tier::ALL.to_vec()).prop_map(Some)]
 }
@@ -398,8 +490,8 @@ fn plan() -> impl Strategy<Value = Act> {
     let some = || proptest::option::of(quota());
     prop_oneof![
         2 => (tier(), totals).prop_map(|(tier, totals)| Act::Subscribe { tier, totals }),
-        1 => (service(), some(), some())
-            .prop_map(|(what, cap, grant)| Act::Settings { what, cap, grant }),
+        1 => (service(), some(), some(), proptest::option::of(overage()))
+            .prop_map(|(what, cap, grant, overage)| Act::Settings { what, cap, grant, overage }),
     ]
 }
 
@@ -432,8 +524,15 @@ fn pause() -> impl Strategy<Value = Pause> {
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let act =
-        prop_oneof![14 => usage(), 6 => allocation(), 5 => requests(), 2 => people(), 1 => plan()];
+    // Boxed: together they are too much for a thread's stack.
+    let act = prop_oneof![
+        14 => usage().boxed(),
+        8 => afterwards().boxed(),
+        6 => allocation().boxed(),
+        5 => requests().boxed(),
+        2 => people().boxed(),
+        1 => plan().boxed(),
+    ];
     let step = (pause(), by(), act).prop_map(|(pause, by, act)| Step { pause, by, act });
     proptest::collection::vec(step, 1..40)
 }

@@ -4,11 +4,12 @@ use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority
 use ledger_core::request::RequestCommand;
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
 use ledger_core::usage::{
-    CallFacts, DEFAULT_TTL_SECONDS, Debit, PlaceHold, ReleaseHold, SettleHold, UsageCommand,
+    AttributeUsage, CallFacts, CorrectUsage, DEFAULT_TTL_SECONDS, Debit, PlaceHold, ReleaseHold,
+    Report, SettleHold, UsageCommand,
 };
-use ledger_core::{Action, FreeText, MemberId, Role, Tier};
+use ledger_core::{Action, CommandKey, EventId, FreeText, MemberId, Role, Tier};
 
-use super::{Amount, CLAUDE, key, units};
+use super::{Amount, CLAUDE, attribute, key, units};
 
 /// Something that can be asked of a school.
 pub trait Ask {
@@ -40,6 +41,9 @@ asks! {
     PlaceHold: |command| Action::Usage(UsageCommand::PlaceHold(command));
     SettleHold: |command| Action::Usage(UsageCommand::Settle(command));
     ReleaseHold: |command| Action::Usage(UsageCommand::Release(command));
+    Report: |command| Action::Usage(UsageCommand::Report(command));
+    AttributeUsage: |command| Action::Usage(UsageCommand::Attribute(command));
+    CorrectUsage: |command| Action::Usage(UsageCommand::Correct(command));
 }
 
 /// An array of rows is a batch.
@@ -223,6 +227,67 @@ pub fn release(hold_id: &str) -> ReleaseHold {
     ReleaseHold {
         hold_id: key(hold_id),
         reason: None,
+        recalled: None,
+    }
+}
+
+/// Who reports usage in every test.
+pub const SOURCE: &str = "/gateway";
+
+pub fn report(id: &str, member_id: MemberId, n: i64) -> Report {
+    Report {
+        id: attribute(id),
+        source: attribute(SOURCE),
+        member_id: Some(member_id),
+        subject: Some(subject()),
+        service: attribute(CLAUDE),
+        units: Some(units(n)),
+        occurred_at: None,
+        call: CallFacts::default(),
+    }
+}
+
+/// The subject of every report, as it was given.
+pub fn subject() -> FreeText {
+    FreeText::new("ada@example.org", [9; 16]).expect("the subject is a text")
+}
+
+/// The id of the event that a report left.
+pub fn reported(id: &str) -> EventId {
+    let key = CommandKey::Reported {
+        source: attribute(SOURCE),
+        id: attribute(id),
+    };
+    key.first_event_id()
+}
+
+/// The id of the event that a debit left.
+pub fn debited(id: &str) -> EventId {
+    CommandKey::Debit(key(id)).first_event_id()
+}
+
+pub fn give(usage_id: EventId, member_id: MemberId) -> AttributeUsage {
+    AttributeUsage {
+        usage_id,
+        member_id,
+        service: None,
+        reason: reason(),
+        recalled: None,
+    }
+}
+
+pub fn refund(usage_id: EventId, n: i64) -> CorrectUsage {
+    CorrectUsage {
+        units: Some(units(n)),
+        ..refund_all(usage_id)
+    }
+}
+
+pub fn refund_all(usage_id: EventId) -> CorrectUsage {
+    CorrectUsage {
+        usage_id,
+        units: None,
+        reason: reason(),
         recalled: None,
     }
 }

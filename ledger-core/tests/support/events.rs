@@ -11,7 +11,7 @@ use ledger_core::period::{
 use ledger_core::school::{MemberEnrolled, MemberRemoved, SchoolEvent};
 use ledger_core::usage::{
     Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
-    UsageEvent,
+    UsageEvent, UsageReported,
 };
 use ledger_core::{Level, MemberId, Quota, Refusal, Role, Rule, Shortfall, Timestamp, Units};
 
@@ -89,9 +89,13 @@ pub fn of_period(start: Timestamp, event: Event) -> Event {
         UsageEvent::HoldSettled(e) => UsageEvent::HoldSettled(HoldSettled { period_start, ..e }),
         UsageEvent::HoldReleased(e) => UsageEvent::HoldReleased(HoldReleased { period_start, ..e }),
         UsageEvent::HoldExpired(e) => UsageEvent::HoldExpired(HoldExpired { period_start, ..e }),
-        UsageEvent::Debited(_) | UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) => {
-            panic!("it counts in the period in which it is recorded")
-        }
+        UsageEvent::Reported(e) => UsageEvent::Reported(UsageReported { period_start, ..e }),
+        UsageEvent::Debited(_)
+        | UsageEvent::HoldPlaced(_)
+        | UsageEvent::Refused(_)
+        | UsageEvent::Parked(_)
+        | UsageEvent::Attributed(_)
+        | UsageEvent::Corrected(_) => panic!("it has no period of its own"),
     })
 }
 
@@ -237,6 +241,7 @@ pub fn usage_debited(member_id: MemberId, n: i64, balance: Balance) -> UsageDebi
         member_id,
         service: service(CLAUDE),
         units: units(n),
+        overage: false,
         level: Level::Member,
         balance,
         call: CallFacts::default(),
@@ -260,6 +265,7 @@ pub fn held(
         service: service(CLAUDE),
         units: units(n),
         expires_at,
+        overage: false,
         level: Level::Member,
         balance,
     }))

@@ -6,7 +6,7 @@ use ledger_core::allocation::{AllocationEvent, Cause, Line};
 use ledger_core::catalog::Event;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::TTL_SECONDS;
-use ledger_core::usage::{Balance, UsageEvent};
+use ledger_core::usage::{Attribution, Balance, UsageEvent};
 use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units};
 
 /// How many events the laws held for.
@@ -152,16 +152,8 @@ fn only_an_overage_exceeds_an_account(
     after: &SchoolState,
     service: &ServiceId,
 ) {
-    let overage = match event {
-        Event::Usage(UsageEvent::HoldSettled(e)) if e.overage && e.service == *service => {
-            Some((e.level == Level::Member).then_some(e.member_id))
-        }
-        Event::Usage(_)
-        | Event::School(_)
-        | Event::Allocation(_)
-        | Event::Request(_)
-        | Event::Period(_) => None,
-    };
+    let overage = marked_overage(event, service).map(|(account, _)| account);
+    stays_within_the_policy(before, event, after, service);
     for (id, member) in after.members() {
         let was = before
             .member(id)
@@ -181,6 +173,49 @@ fn only_an_overage_exceeds_an_account(
     );
 }
 
+/// The account of an event that is marked as overage, its member's or (`None`) the pool's, and
+/// whether it was checked: nothing but the policy lets it exceed what is allocated.
+fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Option<MemberId>, bool)> {
+    let Event::Usage(event) = event else {
+        return None;
+    };
+    let (overage, checked, member_id, of, level) = match event {
+        UsageEvent::Debited(e) => (e.overage, true, e.member_id, &e.service, e.level),
+        UsageEvent::HoldPlaced(e) => (e.overage, true, e.member_id, &e.service, e.level),
+        UsageEvent::HoldSettled(e) => (e.overage, false, e.member_id, &e.service, e.level),
+        UsageEvent::Reported(e) => (e.overage, false, e.member_id, &e.service, e.level),
+        UsageEvent::Attributed(e) => {
+            let to = &e.to;
+            (e.overage, false, to.member_id, &to.service, to.level)
+        }
+        UsageEvent::HoldReleased(_)
+        | UsageEvent::HoldExpired(_)
+        | UsageEvent::Refused(_)
+        | UsageEvent::Parked(_)
+        | UsageEvent::Corrected(_) => return None,
+    };
+    (overage && of == service).then_some(((level == Level::Member).then_some(member_id), checked))
+}
+
+/// Of what was checked: used + held ≤ allocated + permitted overage.
+fn stays_within_the_policy(
+    before: &SchoolState,
+    event: &Event,
+    after: &SchoolState,
+    service: &ServiceId,
+) {
+    let Some((account, true)) = marked_overage(event, service) else {
+        return;
+    };
+    let settings = &before.school().expect("it is registered").settings;
+    let line = match account {
+        Some(member_id) => line(after, member_id, service),
+        None => after.pool(service).direct(),
+    };
+    let limit = settings.overage(service).limit(line.allocated);
+    assert!(limit.covers(line.spent()), "{event:?} is beyond {limit}");
+}
+
 fn excess(line: &Line) -> Units {
     match line.allocated {
         Quota::Finite(allocated) => line.spent().saturating_sub(allocated),
@@ -196,7 +231,35 @@ fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
         UsageEvent::HoldReleased(e) => (e.member_id, &e.service, e.level, e.balance),
         UsageEvent::HoldExpired(e) => (e.member_id, &e.service, e.level, e.balance),
         UsageEvent::Refused(_) => return, // it moves nothing
+        UsageEvent::Reported(e) => (e.member_id, &e.service, e.level, e.balance),
+        UsageEvent::Parked(_) => return,
+        UsageEvent::Attributed(e) => {
+            if let Some(from) = &e.from
+                && (from.level == Level::Member || from.service != e.to.service)
+            {
+                the_account_is_as_stated(from, state);
+            }
+            return the_account_is_as_stated(&e.to, state);
+        }
+        UsageEvent::Corrected(e) => return the_account_is_as_stated(&e.account, state),
     };
+    the_account_is_stated((member_id, service, level, stated), state);
+}
+
+fn the_account_is_as_stated(stated: &Attribution, state: &SchoolState) {
+    let of = (
+        stated.member_id,
+        &stated.service,
+        stated.level,
+        stated.balance,
+    );
+    the_account_is_stated(of, state);
+}
+
+fn the_account_is_stated(
+    (member_id, service, level, stated): (MemberId, &ServiceId, Level, Balance),
+    state: &SchoolState,
+) {
     let line = match level {
         Level::Pool => state.pool(service).direct(),
         Level::Member => line(state, member_id, service),
@@ -306,7 +369,7 @@ struct ClosedBooks {
 
 impl ClosedBooks {
     fn check(&mut self, recorded: &Recorded, after: &SchoolState) {
-        let current = after.school().map(|school| school.period.start);
+        let current = after.school().ok().map(|school| school.period.start);
         match &recorded.event {
             Event::Period(PeriodEvent::Closed(e)) => {
                 for pool in &e.pools {
@@ -317,18 +380,19 @@ impl ClosedBooks {
                     assert!(self.pools.insert(key, counters).is_none(), "closed twice");
                 }
             }
-            Event::Usage(UsageEvent::Refused(_)) => {}
             Event::Usage(event) => {
-                let (service, period_start, used, freed) = moved(event);
-                let start = period_start.or(current.ok()).expect("it is registered");
-                let key = (start, service.clone());
-                *self.used.entry(key.clone()).or_default() += used;
-                if period_start.is_some() {
-                    let (closed_used, closed_held) =
-                        self.pools.get_mut(&key).expect("the period is closed");
-                    *closed_used += used;
-                    *closed_held -= freed;
-                    assert!(*closed_held >= 0, "more is freed than was held");
+                for (service, period_start, used, freed) in moved(event) {
+                    let start = period_start.or(current).expect("it is registered");
+                    let key = (start, service.clone());
+                    *self.used.entry(key.clone()).or_default() += used;
+                    if period_start.is_some() {
+                        // Of a period before the first one, no event says that it closed.
+                        let (closed_used, closed_held) = self.pools.entry(key).or_default();
+                        *closed_used += used;
+                        *closed_held -= freed;
+                        assert!(*closed_used >= 0, "more is given back than was used");
+                        assert!(*closed_held >= 0, "more is freed than was held");
+                    }
                 }
             }
             Event::School(_)
@@ -350,18 +414,28 @@ impl ClosedBooks {
     }
 }
 
-/// Of which service and closed period an event is, what it adds to used, and what it frees.
-fn moved(event: &UsageEvent) -> (&ServiceId, Option<Timestamp>, i128, i128) {
+/// Of which services and closed periods an event is, what it adds to used there, and what it frees.
+fn moved(event: &UsageEvent) -> Vec<(&ServiceId, Option<Timestamp>, i128, i128)> {
     let wide = |units: Units| i128::from(units.get());
     match event {
-        UsageEvent::Debited(e) => (&e.service, None, wide(e.units), 0),
-        UsageEvent::HoldPlaced(e) => (&e.service, None, 0, 0),
-        UsageEvent::Refused(e) => (&e.service, None, 0, 0),
+        UsageEvent::Debited(e) => vec![(&e.service, None, wide(e.units), 0)],
+        UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) | UsageEvent::Parked(_) => Vec::new(),
         UsageEvent::HoldSettled(e) => {
             let (used, freed) = (wide(e.units), wide(e.freed_units));
-            (&e.service, e.period_start, used, freed)
+            vec![(&e.service, e.period_start, used, freed)]
         }
-        UsageEvent::HoldReleased(e) => (&e.service, e.period_start, 0, wide(e.units)),
-        UsageEvent::HoldExpired(e) => (&e.service, e.period_start, 0, wide(e.units)),
+        UsageEvent::HoldReleased(e) => vec![(&e.service, e.period_start, 0, wide(e.units))],
+        UsageEvent::HoldExpired(e) => vec![(&e.service, e.period_start, 0, wide(e.units))],
+        UsageEvent::Reported(e) => vec![(&e.service, e.period_start, wide(e.units), 0)],
+        UsageEvent::Attributed(e) => {
+            let from = e.from.iter().map(|from| (from, -wide(e.units)));
+            from.chain([(&e.to, wide(e.units))])
+                .map(|(account, used)| (&account.service, account.period_start, used, 0))
+                .collect()
+        }
+        UsageEvent::Corrected(e) => {
+            let account = &e.account;
+            vec![(&account.service, account.period_start, -wide(e.units), 0)]
+        }
     }
 }

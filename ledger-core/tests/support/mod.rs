@@ -20,11 +20,11 @@ use ledger_core::catalog::Event;
 use ledger_core::period::{AnchorDay, Cycle, Tz};
 use ledger_core::request::ClosedRequest;
 use ledger_core::school::{RegisterSchool, SchoolCommand};
-use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
+use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, Actor, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId, OrgType,
-    Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units,
-    decide, due, evolve,
+    Action, Actor, Attribute, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId,
+    OrgType, Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId, Tier,
+    Timestamp, Units, decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -50,6 +50,10 @@ pub fn service(name: &str) -> ServiceId {
 
 pub fn key(text: &str) -> Key {
     Key::new(text).expect("a test's key is a key")
+}
+
+pub fn attribute(text: &str) -> Attribute {
+    Attribute::new(text).expect("a test's attribute is one")
 }
 
 pub fn at(text: &str) -> Timestamp {
@@ -291,8 +295,20 @@ impl School {
         self.log.push(recorded);
     }
 
-    /// Gives a closing command what the log says: how the hold was placed, how the request ended.
+    /// Gives a closing command what the log says: how the hold was placed, how the
+    /// request ended, how the usage stands.
     fn recall(&self, action: &mut Action) {
+        match action {
+            Action::Usage(UsageCommand::Attribute(attribute)) => {
+                attribute.recalled = self.recalled(attribute.usage_id);
+                return;
+            }
+            Action::Usage(UsageCommand::Correct(correct)) => {
+                correct.recalled = self.recalled(correct.usage_id);
+                return;
+            }
+            Action::Usage(_) | Action::School(_) | Action::Allocation(_) | Action::Request(_) => {}
+        }
         let (hold_id, recalled) = match action {
             Action::Request(command) => {
                 if let Some(closing) = command.closing_mut() {
@@ -338,6 +354,14 @@ impl School {
         })
     }
 
+    /// Usage as the log says that it stands.
+    pub fn recalled(&self, usage_id: EventId) -> Option<Recalled> {
+        let usage = self.log.iter().find(|event| event.event_id == usage_id)?;
+        let mut newest_first = self.log.iter().rev();
+        let newest = newest_first.find(|event| event.event.usage_id() == Some(usage_id));
+        Recalled::of(usage, newest)
+    }
+
     pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {
         let member = self.state.member(member_id).expect("the member exists");
         member.line(&service(name))
@@ -381,7 +405,13 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
         Action::Usage(UsageCommand::Release(release)) => {
             CommandKey::HoldClosing(release.hold_id.clone())
         }
-        Action::Usage(UsageCommand::NoteRefused(_))
+        Action::Usage(UsageCommand::Report(report)) => CommandKey::Reported {
+            source: report.source.clone(),
+            id: report.id.clone(),
+        },
+        Action::Usage(
+            UsageCommand::NoteRefused(_) | UsageCommand::Attribute(_) | UsageCommand::Correct(_),
+        )
         | Action::School(_)
         | Action::Allocation(_)
         | Action::Request(_) => CommandKey::Request(key(&format!("at {}", state.head()))),

@@ -7,11 +7,11 @@ use ledger_core::{Management, MemberId, Period, SchoolId, ServiceId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::delta::{Delta, LineDelta, MemberDelta, PoolDelta, narrow};
+use super::delta::{Delta, LineDelta, MemberDelta, PoolDelta};
 use super::roll;
 use crate::error::ApplyError;
 use crate::projection::Build;
-use crate::word::quota_column;
+use crate::word::{narrow, quota_column};
 
 type Deltas<'a> = [(SchoolId, Delta<'a>)];
 

@@ -7,7 +7,7 @@ use ledger_core::allocation::{AllocationEvent, Priority};
 use ledger_core::catalog::Event;
 use ledger_core::period::{PeriodClosed, PeriodEvent};
 use ledger_core::school::{SchoolEvent, Standing};
-use ledger_core::usage::{HoldPlaced, UsageEvent};
+use ledger_core::usage::{Attribution, HoldPlaced, UsageEvent};
 use ledger_core::{
     Key, Level, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Timestamp, Units,
 };
@@ -201,8 +201,25 @@ impl<'a> Delta<'a> {
                 self.shift(account, 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
-            UsageEvent::Refused(_) => {} // nothing moved
+            UsageEvent::Reported(e) => {
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.shift(account, wide(e.units), 0);
+            }
+            UsageEvent::Attributed(e) => {
+                if let Some(from) = &e.from {
+                    self.count(from, -wide(e.units));
+                }
+                self.count(&e.to, wide(e.units));
+            }
+            UsageEvent::Corrected(e) => self.count(&e.account, -wide(e.units)),
+            UsageEvent::Parked(_) | UsageEvent::Refused(_) => {} // nothing moved
         }
+    }
+
+    /// Moves what is used of an account.
+    fn count(&mut self, of: &'a Attribution, used: i128) {
+        let account = (of.period_start, of.member_id, &of.service, of.level);
+        self.shift(account, used, 0);
     }
 
     /// Moves the account drawn on, and the pool, which counts all: those of the current period, or
@@ -241,9 +258,4 @@ impl<'a> Delta<'a> {
 
 fn wide(units: Units) -> i128 {
     i128::from(units.get())
-}
-
-/// A sum as a column takes it, held at the ends of 64 bits.
-pub(super) fn narrow(sum: i128) -> i64 {
-    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }

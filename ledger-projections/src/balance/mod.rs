@@ -1,8 +1,9 @@
 //! Balance: what is there, what is gone, what is left?
 //!
 //! Rows of pools, members' lines and open holds, equal to the pure fold of the log after each
-//! checkpoint, and the books of periods that ended, which late settles of their holds still move. A read takes its own clock and gives back what was held for longer than allowed, so
-//! that an expiry is exact whether or not anybody has recorded it.
+//! checkpoint, and the books of periods that ended, which late settles of their holds, reports of
+//! what happened in them and refunds still move. A read takes its own clock and gives back what was
+//! held for longer than allowed, so that an expiry is exact whether or not anybody has recorded it.
 
 mod apply;
 pub mod closed;

@@ -6,9 +6,10 @@ use ledger_core::{MemberId, SchoolId, ServiceId, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::delta::{Delta, LineDelta, PoolDelta, narrow};
+use super::delta::{Delta, LineDelta, PoolDelta};
 use crate::error::ApplyError;
 use crate::projection::Build;
+use crate::word::narrow;
 
 type Deltas<'a> = [(SchoolId, Delta<'a>)];
 

@@ -5,7 +5,7 @@ use ledger_core::catalog::Event;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::{RequestEvent, RequestStatus};
 use ledger_core::school::{SchoolEvent, Standing};
-use ledger_core::usage::UsageEvent;
+use ledger_core::usage::{UsageAttributed, UsageEvent};
 use ledger_core::{MemberId, Recorded, RequestId, ServiceId};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,8 +25,8 @@ pub(super) struct Entry<'a> {
     pub after: Option<Value>,
 }
 
-/// The entries that an event makes: none for usage that was had, two for a transfer, one for each
-/// allocation of a roll, else one.
+/// The entries that an event makes: none for usage that was had, two where something went from one
+/// member to another, one for each allocation of a roll, else one.
 pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json::Error> {
     let one = |before, after| {
         Ok(vec![Entry {
@@ -92,8 +92,42 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
                 after: Some(json!({ "allocated": row.after, "priority": row.priority })),
             })
             .collect()),
+        Event::Usage(UsageEvent::Attributed(e)) => Ok(attributed(recorded, e)),
+        Event::Usage(UsageEvent::Corrected(e)) => one(
+            Some(
+                json!({ "units": e.usage_units.saturating_sub(e.refunded.saturating_sub(e.units)) }),
+            ),
+            json!({
+                "units": e.usage_units.saturating_sub(e.refunded), "usage_id": e.usage_id,
+                "refunded": e.units,
+            }),
+        ),
         Event::Usage(_) => Ok(Vec::new()),
     }
+}
+
+/// An entry for whom the usage is given to, and one for whom it is taken from.
+fn attributed<'a>(recorded: &'a Recorded, event: &'a UsageAttributed) -> Vec<Entry<'a>> {
+    let from = event.from.as_ref();
+    let before = from.filter(|from| from.member_id != event.to.member_id);
+    [Some(&event.to), before]
+        .into_iter()
+        .flatten()
+        .map(|account| Entry {
+            recorded,
+            member_id: Some(account.member_id),
+            service: Some(&account.service),
+            part: 0,
+            before: Some(json!({
+                "member_id": from.map(|from| from.member_id),
+                "service": from.map(|from| &from.service),
+            })),
+            after: Some(json!({
+                "member_id": event.to.member_id, "service": event.to.service,
+                "units": event.units, "usage_id": event.usage_id,
+            })),
+        })
+        .collect()
 }
 
 fn school(event: &SchoolEvent) -> Result<(Option<Value>, Value), serde_json::Error> {

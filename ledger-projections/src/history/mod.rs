@@ -1,8 +1,8 @@
 //! History: who changed what, why, from what to what?
 //!
 //! An entry per change and member whom it concerns: a transfer has two, the roll of a period one for
-//! each allocation. Usage is no change; the rollups and the log have it. That it was refused is
-//! shown, once a minute.
+//! each allocation. Usage is no change; the rollups and the log have it. What somebody changed of it
+//! afterwards is one. That it was refused is shown, once a minute.
 
 mod apply;
 mod entry;
@@ -47,6 +47,8 @@ impl Projection for History {
             Kind::RequestExpired,
             Kind::PeriodClosed,
             Kind::AllocationsRenewed,
+            Kind::UsageAttributed,
+            Kind::UsageCorrected,
         ])
     }
 
@@ -83,7 +85,9 @@ mod tests {
                 "hold_placed",
                 "hold_settled",
                 "hold_released",
-                "hold_expired"
+                "hold_expired",
+                "usage_reported",
+                "usage_parked"
             ]
         );
     }

@@ -150,13 +150,15 @@ async fn change_settings(
 ) -> Result<(), ApplyError> {
     sqlx::query!(
         "UPDATE roster_school
-            SET member_cap = $3, default_grant = $4, self_service_requests = $5, version = $6
+            SET member_cap = $3, default_grant = $4, self_service_requests = $5, overage = $6,
+                version = $7
           WHERE school_id = $1 AND build = $2",
         school_id.0,
         build.0,
         serde_json::to_value(&event.after.member_cap)?,
         serde_json::to_value(&event.after.default_grant)?,
         event.after.self_service_requests,
+        serde_json::to_value(&event.after.overage)?,
         seq.0,
     )
     .execute(tx)

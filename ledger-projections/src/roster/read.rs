@@ -1,10 +1,12 @@
 //! Reads the school and its members.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use ledger_core::period::{AnchorDay, Cycle, Tz};
-use ledger_core::school::Standing;
+use ledger_core::school::{OveragePolicy, Standing};
 use ledger_core::{
-    Management, MemberId, OrgType, Period, Quotas, Role, SchoolId, Seq, Tier, Timestamp,
+    Management, MemberId, OrgType, Period, Quotas, Role, SchoolId, Seq, ServiceId, Tier, Timestamp,
 };
 use serde::{Deserialize as _, Serialize};
 use uuid::Uuid;
@@ -56,6 +58,8 @@ pub struct SettingsView {
     pub default_member_quota: Quotas,
     /// Whether teachers may ask for more themselves.
     pub self_service_requests: bool,
+    /// How far usage may go beyond what is allocated; a service that is not named is hard.
+    pub overage: BTreeMap<ServiceId, OveragePolicy>,
 }
 
 /// A member.
@@ -154,6 +158,8 @@ pub async fn school(
             max_individual_quota: quotas(&row.member_cap, "member_cap")?,
             default_member_quota: quotas(&row.default_grant, "default_grant")?,
             self_service_requests: row.self_service_requests,
+            overage: BTreeMap::deserialize(&row.overage)
+                .map_err(|_| ReadError::Unreadable("overage"))?,
         },
         registered_at,
         version: Seq(row.version),

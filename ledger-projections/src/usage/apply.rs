@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use ledger_core::period::Tz;
 use ledger_core::school::SchoolEvent;
-use ledger_core::{Event, SchoolId, Units};
+use ledger_core::{Event, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sums::{Rows, Sums, sum_up};
 use crate::error::ApplyError;
 use crate::projection::{Build, SchoolEvents};
+use crate::word::narrow;
 
 pub(super) async fn write_in_tx(
     tx: &mut PgConnection,
@@ -98,8 +99,9 @@ async fn add(tx: &mut PgConnection, build: Build, rows: &Rows<'_>) -> Result<(),
     let services: Vec<&str> = keys.clone().map(|row| row.service).collect();
     let models: Vec<&str> = keys.clone().map(|row| row.model).collect();
     let outcomes: Vec<&str> = keys.map(|row| row.outcome).collect();
-    let column =
-        |of: fn(&Sums) -> Units| -> Vec<i64> { rows.values().map(|sums| of(sums).get()).collect() };
+    let column = |of: fn(&Sums) -> i128| -> Vec<i64> {
+        rows.values().map(|sums| narrow(of(sums))).collect()
+    };
     sqlx::query_file!(
         "src/usage/queries/add.sql",
         build.0,

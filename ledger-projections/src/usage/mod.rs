@@ -1,7 +1,8 @@
 //! Usage: how much, when, by whom, of what, at what cost?
 //!
 //! Sums per day of the school's own time zone, member, service, model and outcome; a month is the
-//! sum of its days. A call counts in the day in which it occurred, whenever it was recorded.
+//! sum of its days. A call counts in the day in which it occurred, whenever it was recorded, given
+//! to somebody or refunded. A refund takes units away and leaves the requests: they were made.
 
 mod apply;
 mod bucket;
@@ -33,6 +34,9 @@ impl Projection for Usage {
             Kind::UsageDebited,
             Kind::HoldSettled,
             Kind::UsageRefused,
+            Kind::UsageReported,
+            Kind::UsageAttributed,
+            Kind::UsageCorrected,
         ])
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use ledger_core::period::Tz;
 use ledger_core::usage::{CallFacts, Outcome, UsageEvent};
-use ledger_core::{MemberId, MicroUsd, Recorded, SchoolId, ServiceId, Units};
+use ledger_core::{MemberId, MicroUsd, Recorded, SchoolId, ServiceId, Timestamp, Units};
 
 use super::bucket::day_of;
 
@@ -20,45 +20,54 @@ pub(super) struct Row<'a> {
     pub outcome: &'static str,
 }
 
-/// Sums over calls, each of which stops at the largest value that 64 bits hold.
+/// What calls add to a row, or take away from it: a refund takes units, and usage that is given to
+/// another member takes all of it. Wide enough for any page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
-    pub requests: Units,
-    pub units: Units,
-    pub input_tokens: Units,
-    pub output_tokens: Units,
-    pub cached_tokens: Units,
-    pub cost_micros: Units,
-    pub latency_ms: Units,
-    pub timed_requests: Units,
-    pub refusals: Units,
+    pub requests: i128,
+    pub units: i128,
+    pub input_tokens: i128,
+    pub output_tokens: i128,
+    pub cached_tokens: i128,
+    pub cost_micros: i128,
+    pub latency_ms: i128,
+    pub timed_requests: i128,
+    pub refusals: i128,
 }
 
 impl Sums {
     fn of(units: Units, call: &CallFacts) -> Self {
-        let said = |value: Option<Units>| value.unwrap_or(Units::ZERO);
-        let one = Units::new(1).unwrap_or(Units::ZERO);
+        let said = |value: Option<Units>| value.map_or(0, wide);
         Self {
-            requests: one,
-            units,
+            requests: 1,
+            units: wide(units),
             input_tokens: said(call.input_tokens),
             output_tokens: said(call.output_tokens),
             cached_tokens: said(call.cached_tokens),
-            cost_micros: call.cost_micros.unwrap_or(MicroUsd(Units::ZERO)).0,
+            cost_micros: said(call.cost_micros.map(|MicroUsd(cost)| cost)),
             latency_ms: said(call.latency_ms),
-            timed_requests: call.latency_ms.map_or(Units::ZERO, |_| one),
-            refusals: Units::ZERO,
+            timed_requests: i128::from(call.latency_ms.is_some()),
+            refusals: 0,
         }
     }
 
     fn of_refusals(times: Units) -> Self {
         Self {
-            refusals: times,
+            refusals: wide(times),
             ..Self::default()
         }
     }
 
-    fn add(&mut self, other: Self) {
+    /// A refund: the calls were made all the same.
+    fn refund(units: Units) -> Self {
+        Self {
+            units: -wide(units),
+            ..Self::default()
+        }
+    }
+
+    /// Adds `other` so many times: once, or to take it away, −1 times.
+    fn add(&mut self, other: Self, times: i128) {
         let Self {
             requests,
             units,
@@ -70,61 +79,104 @@ impl Sums {
             timed_requests,
             refusals,
         } = self;
-        *requests = requests.saturating_add(other.requests);
-        *units = units.saturating_add(other.units);
-        *input_tokens = input_tokens.saturating_add(other.input_tokens);
-        *output_tokens = output_tokens.saturating_add(other.output_tokens);
-        *cached_tokens = cached_tokens.saturating_add(other.cached_tokens);
-        *cost_micros = cost_micros.saturating_add(other.cost_micros);
-        *latency_ms = latency_ms.saturating_add(other.latency_ms);
-        *timed_requests = timed_requests.saturating_add(other.timed_requests);
-        *refusals = refusals.saturating_add(other.refusals);
+        *requests += other.requests * times;
+        *units += other.units * times;
+        *input_tokens += other.input_tokens * times;
+        *output_tokens += other.output_tokens * times;
+        *cached_tokens += other.cached_tokens * times;
+        *cost_micros += other.cost_micros * times;
+        *latency_ms += other.latency_ms * times;
+        *timed_requests += other.timed_requests * times;
+        *refusals += other.refusals * times;
     }
+}
+
+fn wide(units: Units) -> i128 {
+    i128::from(units.get())
 }
 
 /// Sums by the row that they are added to, in the order in which they are written.
 pub(super) type Rows<'a> = BTreeMap<Row<'a>, Sums>;
 
-/// Adds the calls and refusals among one school's `events` to `rows`.
+/// Adds what one school's `events` say of calls and refusals to `rows`, each on the day on which it
+/// occurred.
 pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone: Tz) {
     for recorded in events {
         let ledger_core::Event::Usage(event) = &recorded.event else {
             continue;
         };
-        let Some((member_id, service, call, sums)) = counted(event) else {
-            continue;
+        let mut add = |at: Timestamp, of: Of<'a>, sums: Sums, times: i128| {
+            let row = Row {
+                school_id: recorded.school_id,
+                day: day_of(at, time_zone),
+                member_id: of.member_id,
+                service: of.service.as_str(),
+                model: of.call.and_then(|call| call.model.as_deref()).unwrap_or(""),
+                outcome: of
+                    .call
+                    .and_then(|call| call.outcome)
+                    .map_or("", Outcome::as_str),
+            };
+            rows.entry(row).or_default().add(sums, times);
         };
-        let row = Row {
-            school_id: recorded.school_id,
-            day: day_of(recorded.occurred_at, time_zone),
-            member_id,
-            service: service.as_str(),
-            model: call.and_then(|call| call.model.as_deref()).unwrap_or(""),
-            outcome: call
-                .and_then(|call| call.outcome)
-                .map_or("", Outcome::as_str),
-        };
-        rows.entry(row).or_default().add(sums);
+        match event {
+            UsageEvent::Debited(e) => {
+                let of = Of::new(e.member_id, &e.service, &e.call);
+                add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
+            }
+            UsageEvent::HoldSettled(e) => {
+                let of = Of::new(e.member_id, &e.service, &e.call);
+                add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
+            }
+            UsageEvent::Reported(e) => {
+                let of = Of::new(e.member_id, &e.service, &e.call);
+                add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
+            }
+            UsageEvent::Attributed(e) => {
+                let sums = Sums::of(e.units, &e.call);
+                if let Some(from) = &e.from {
+                    let of = Of::new(from.member_id, &from.service, &e.call);
+                    add(e.usage_at, of, sums, -1);
+                }
+                let of = Of::new(e.to.member_id, &e.to.service, &e.call);
+                add(e.usage_at, of, sums, 1);
+            }
+            UsageEvent::Corrected(e) => {
+                let of = Of::new(e.account.member_id, &e.account.service, &e.call);
+                add(e.usage_at, of, Sums::refund(e.units), 1);
+            }
+            UsageEvent::Refused(e) => {
+                let of = Of {
+                    member_id: e.member_id,
+                    service: &e.service,
+                    call: None,
+                };
+                add(recorded.occurred_at, of, Sums::of_refusals(e.times), 1);
+            }
+            UsageEvent::HoldPlaced(_)
+            | UsageEvent::HoldReleased(_)
+            | UsageEvent::HoldExpired(_)
+            | UsageEvent::Parked(_) => {}
+        }
     }
+    // What a page gives and takes again leaves no row.
+    rows.retain(|_, sums| *sums != Sums::default());
 }
 
-/// Whose, of which service, which call, and how much an event counts, if it counts at all.
-fn counted(event: &UsageEvent) -> Option<(MemberId, &ServiceId, Option<&CallFacts>, Sums)> {
-    match event {
-        UsageEvent::Debited(e) => {
-            let sums = Sums::of(e.units, &e.call);
-            Some((e.member_id, &e.service, Some(&e.call), sums))
-        }
-        UsageEvent::HoldSettled(e) => {
-            let sums = Sums::of(e.units, &e.call);
-            Some((e.member_id, &e.service, Some(&e.call), sums))
-        }
-        UsageEvent::Refused(e) => {
-            let sums = Sums::of_refusals(e.times);
-            Some((e.member_id, &e.service, None, sums))
-        }
-        UsageEvent::HoldPlaced(_) | UsageEvent::HoldReleased(_) | UsageEvent::HoldExpired(_) => {
-            None
+/// Whose call, of what, and what is known of it.
+struct Of<'a> {
+    member_id: MemberId,
+    service: &'a ServiceId,
+    /// `None`: there was no call.
+    call: Option<&'a CallFacts>,
+}
+
+impl<'a> Of<'a> {
+    const fn new(member_id: MemberId, service: &'a ServiceId, call: &'a CallFacts) -> Self {
+        Self {
+            member_id,
+            service,
+            call: Some(call),
         }
     }
 }

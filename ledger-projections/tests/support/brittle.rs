@@ -11,6 +11,7 @@ use ledger_projections::history::History;
 use ledger_projections::projection::SchoolEvents;
 use ledger_projections::requests::Requests;
 use ledger_projections::roster::Roster;
+use ledger_projections::unattributed::Unattributed;
 use ledger_projections::usage::Usage;
 use ledger_projections::{ApplyError, Build, Projection, ProjectionName, Registry};
 use sqlx::PgConnection;
@@ -82,6 +83,7 @@ pub fn broken_usage(school_id: SchoolId, seq: Seq, build: Option<Build>) -> Brok
     Broken {
         registry: Registry::new(vec![
             Arc::new(Roster),
+            Arc::new(Unattributed),
             Arc::new(Balance),
             Arc::new(History),
             Arc::new(Requests),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ledger_core::period::PeriodEvent;
-use ledger_core::usage::UsageEvent;
+use ledger_core::usage::{Attribution, UsageEvent};
 use ledger_core::{
     Event, Level, MemberId, Recorded, SchoolId, SchoolState, ServiceId, Timestamp, evolve,
 };
@@ -60,28 +60,52 @@ impl Books {
     }
 
     fn shift(&mut self, event: &UsageEvent) {
-        let (start, member_id, service, level, used, freed) = match event {
-            UsageEvent::Debited(_) | UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) => return,
-            UsageEvent::HoldSettled(e) => (
-                e.period_start,
-                e.member_id,
-                &e.service,
-                e.level,
-                e.units.get(),
-                e.freed_units.get(),
-            ),
+        match event {
+            UsageEvent::Debited(_)
+            | UsageEvent::HoldPlaced(_)
+            | UsageEvent::Refused(_)
+            | UsageEvent::Parked(_) => {}
+            UsageEvent::HoldSettled(e) => {
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.count(account, e.units.get(), e.freed_units.get());
+            }
             UsageEvent::HoldReleased(e) => {
-                let freed = e.units.get();
-                (e.period_start, e.member_id, &e.service, e.level, 0, freed)
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.count(account, 0, e.units.get());
             }
             UsageEvent::HoldExpired(e) => {
-                let freed = e.units.get();
-                (e.period_start, e.member_id, &e.service, e.level, 0, freed)
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.count(account, 0, e.units.get());
             }
-        };
+            UsageEvent::Reported(e) => {
+                let account = (e.period_start, e.member_id, &e.service, e.level);
+                self.count(account, e.units.get(), 0);
+            }
+            UsageEvent::Attributed(e) => {
+                if let Some(from) = &e.from {
+                    self.count_on(from, -e.units.get());
+                }
+                self.count_on(&e.to, e.units.get());
+            }
+            UsageEvent::Corrected(e) => self.count_on(&e.account, -e.units.get()),
+        }
+    }
+
+    fn count_on(&mut self, of: &Attribution, used: i64) {
+        let account = (of.period_start, of.member_id, &of.service, of.level);
+        self.count(account, used, 0);
+    }
+
+    fn count(
+        &mut self,
+        (start, member_id, service, level): (Option<Timestamp>, MemberId, &ServiceId, Level),
+        used: i64,
+        freed: i64,
+    ) {
         let Some(start) = start else { return };
-        let service: &ServiceId = service;
-        let pool = self.pools.get_mut(&(start, service.to_string())).unwrap();
+        // Of a period before the school registered, nothing was closed.
+        let pool = self.pools.entry((start, service.to_string()));
+        let pool = pool.or_insert((Some(0), 0, 0, 0, 0));
         pool.1 += used;
         pool.2 -= freed;
         match level {

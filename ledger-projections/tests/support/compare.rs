@@ -1,9 +1,14 @@
 //! Compares the read models with the pure fold of the log, and the rollups with the log itself.
 
+use std::collections::BTreeSet;
+
 use ledger_core::allocation::AllocationEvent;
+use ledger_core::catalog::Kind;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::{RequestEvent, RequestStatus};
+use ledger_core::usage::UsageEvent;
 use ledger_core::{Event, Recorded, SchoolId, SchoolState, Seq, fold};
+use ledger_projections::ProjectionName;
 use ledger_store::feed;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
@@ -21,7 +26,10 @@ pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
 pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     let events = log(admin, school_id).await;
     let state = fold(&events);
-    assert_eq!(checkpoints(admin, school_id).await, [state.head().0; 5]);
+    assert_eq!(
+        checkpoints(admin, school_id).await,
+        [state.head().0; ProjectionName::ALL.len()]
+    );
     assert_balances_equal(admin, school_id, &state).await;
     super::closed::assert_closed_equal(admin, school_id, &events).await;
     assert_eq!(
@@ -37,6 +45,27 @@ pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     assert_history_equals(admin, school_id, &events).await;
     assert_requests_equal(admin, school_id, &events, &state).await;
     assert_usage_equals(admin, school_id).await;
+    assert_unattributed_equals(admin, school_id, &events).await;
+}
+
+/// What is listed was parked and never given to anybody.
+async fn assert_unattributed_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
+    let given: BTreeSet<_> = events.iter().filter_map(|e| e.event.usage_id()).collect();
+    let expected: Vec<_> = events
+        .iter()
+        .filter(|e| e.event.kind() == Kind::UsageParked && !given.contains(&e.event_id))
+        .map(|e| e.event_id.0)
+        .collect();
+    let listed: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT event_id FROM unattributed_usage
+           JOIN projection ON name = 'unattributed' AND live_build = build
+          WHERE school_id = $1 ORDER BY seq",
+    )
+    .bind(school_id.0)
+    .fetch_all(admin)
+    .await
+    .unwrap();
+    assert_eq!(listed, expected, "unattributed usage of {school_id}");
 }
 
 /// Pools, lines, holds and standings are those of the fold.
@@ -154,15 +183,16 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
         school_id,
         "SELECT jsonb_build_object('tier', tier, 'management', management, 'settings',
              jsonb_build_object('member_cap', member_cap, 'default_grant', default_grant,
-                 'self_service_requests', self_service_requests))
+                 'self_service_requests', self_service_requests)
+                 || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END)
            FROM roster_school JOIN projection ON name = 'roster' AND live_build = build
           WHERE school_id = $1",
     )
     .await
 }
 
-/// One entry per change, two per transfer, one for each allocation of a roll, in the order of the
-/// log.
+/// One entry per change, two where something went from one member to another, one for each
+/// allocation of a roll, in the order of the log.
 async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let entries: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT seq, count(*) FROM history_entry
@@ -175,21 +205,22 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
     .unwrap();
     let expected: Vec<_> = events
         .iter()
-        .filter(|event| {
-            let is_usage = matches!(event.event, Event::Usage(_));
-            !is_usage || event.event.kind().as_str() == "usage_refused"
-        })
-        .map(|recorded| {
+        .filter_map(|recorded| {
             let count = match &recorded.event {
+                Event::Usage(UsageEvent::Attributed(e)) => {
+                    let from = e.from.as_ref().map(|from| from.member_id);
+                    1 + i64::from(from.is_some_and(|from| from != e.to.member_id))
+                }
+                Event::Usage(UsageEvent::Corrected(_) | UsageEvent::Refused(_)) => 1,
+                Event::Usage(_) => return None,
                 Event::Allocation(AllocationEvent::Transferred(_)) => 2,
                 Event::Period(PeriodEvent::Renewed(e)) => i64::try_from(e.rows.len()).unwrap(),
                 Event::School(_)
                 | Event::Allocation(_)
                 | Event::Request(_)
-                | Event::Usage(_)
-                | Event::Period(_) => 1,
+                | Event::Period(PeriodEvent::Closed(_)) => 1,
             };
-            (recorded.seq.0, count)
+            Some((recorded.seq.0, count))
         })
         .collect();
     assert_eq!(entries, expected, "history of {school_id}");

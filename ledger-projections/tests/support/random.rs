@@ -4,12 +4,17 @@ use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority
 use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
-use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
-use ledger_core::usage::{
-    CallFacts, Debit, Outcome, PlaceHold, RefusedFor, ReleaseHold, SettleHold, UsageCommand,
-    UsageRefused,
+use ledger_core::school::{
+    ChangeSettings, EnrolMember, OveragePolicy, Percent, SchoolCommand, SetSubscription,
 };
-use ledger_core::{Action, MemberId, MicroUsd, Quota, RequestId, Role, ServiceId, Tier, Timestamp};
+use ledger_core::usage::{
+    AttributeUsage, CallFacts, CorrectUsage, Debit, Outcome, PlaceHold, RefusedFor, ReleaseHold,
+    Report, SettleHold, UsageCommand, UsageRefused,
+};
+use ledger_core::{
+    Action, Attribute, CommandKey, EventId, MemberId, MicroUsd, Quota, RequestId, Role, ServiceId,
+    Tier, Timestamp,
+};
 use uuid::Uuid;
 
 use super::school::{SERVICES, School, key, member, reason, start, units};
@@ -50,6 +55,7 @@ pub struct Life {
     now: Timestamp,
     holds: Vec<String>,
     requests: Vec<RequestId>,
+    usages: Vec<EventId>,
     steps: u64,
 }
 
@@ -63,6 +69,7 @@ impl Life {
             now: start(),
             holds: Vec::new(),
             requests: Vec::new(),
+            usages: Vec::new(),
             steps: 0,
         }
     }
@@ -106,7 +113,7 @@ impl Life {
     }
 
     fn action(&mut self) -> Action {
-        match self.dice.below(25) {
+        match self.dice.below(28) {
             0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
             6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
             9..12 => Action::Usage(self.close()),
@@ -115,6 +122,7 @@ impl Life {
             17..21 => Action::Request(self.ask()),
             21 | 22 => Action::School(self.people()),
             23 => Action::Usage(UsageCommand::NoteRefused(self.refused())),
+            24..27 => Action::Usage(self.afterwards()),
             _ => Action::School(self.school()),
         }
     }
@@ -164,8 +172,11 @@ impl Life {
     }
 
     fn debit(&mut self) -> Debit {
+        let id = key(&format!("debit-{}", self.steps));
+        self.usages
+            .push(CommandKey::Debit(id.clone()).first_event_id());
         Debit {
-            id: key(&format!("debit-{}", self.steps)),
+            id,
             member_id: self.member(),
             service: self.service(),
             units: Some(units(self.dice.amount(6))),
@@ -174,9 +185,71 @@ impl Life {
         }
     }
 
+    /// Reports usage, gives it to somebody or refunds some, often what never was.
+    fn afterwards(&mut self) -> UsageCommand {
+        let usage_id = match self.usages.len() as u64 {
+            0 => EventId(Uuid::nil()),
+            n => self.usages[usize::try_from(n - 1 - self.dice.below(n.min(8))).unwrap()],
+        };
+        match self.dice.below(5) {
+            0 => UsageCommand::Attribute(AttributeUsage {
+                usage_id,
+                member_id: self.member(),
+                service: self.dice.one_in(2).then(|| self.service()),
+                reason: reason("it was his"),
+                recalled: None,
+            }),
+            1 => UsageCommand::Correct(CorrectUsage {
+                usage_id,
+                units: (!self.dice.one_in(4)).then(|| units(self.dice.amount(4))),
+                reason: reason("it failed"),
+                recalled: None,
+            }),
+            _ => UsageCommand::Report(self.report()),
+        }
+    }
+
+    fn report(&mut self) -> Report {
+        let (id, source) = (format!("report-{}", self.steps), "/random");
+        let [id, source] = [id.as_str(), source].map(|text| Attribute::new(text).unwrap());
+        let (key_id, key_source) = (id.clone(), source.clone());
+        self.usages.push(
+            CommandKey::Reported {
+                source: key_source,
+                id: key_id,
+            }
+            .first_event_id(),
+        );
+        let service = match self.dice.one_in(8) {
+            true => "video".to_owned(),
+            false => self.service(),
+        };
+        // A model of its own: what is taken from a sum that stopped at the largest number, as those
+        // of other calls may, leaves no exact one.
+        let call = CallFacts {
+            model: Some("reported".into()),
+            input_tokens: Some(units(self.dice.amount(5_000))),
+            cost_micros: self.dice.one_in(2).then(|| MicroUsd(units(5))),
+            latency_ms: self.dice.one_in(2).then(|| units(40)),
+            ..CallFacts::default()
+        };
+        Report {
+            id,
+            source,
+            member_id: (!self.dice.one_in(3)).then(|| self.member()),
+            subject: Some(reason("somebody@example.org")),
+            service: Attribute::new(&service).unwrap(),
+            units: (!self.dice.one_in(3)).then(|| units(self.dice.amount(6))),
+            occurred_at: self.occurred_at(),
+            call,
+        }
+    }
+
     fn hold(&mut self) -> PlaceHold {
         let id = format!("hold-{}", self.steps);
         self.holds.push(id.clone());
+        self.usages
+            .push(CommandKey::HoldClosing(key(&id)).first_event_id());
         PlaceHold {
             hold_id: key(&id),
             member_id: self.member(),
@@ -319,6 +392,15 @@ impl Life {
         }
     }
 
+    fn overage(&mut self) -> OveragePolicy {
+        match u8::try_from(self.dice.below(101)).unwrap() {
+            0..50 => OveragePolicy::Hard,
+            percent => OveragePolicy::Soft {
+                percent: Percent::new(percent).unwrap(),
+            },
+        }
+    }
+
     fn school(&mut self) -> SchoolCommand {
         let quota = |dice: &mut Dice| match dice.below(4) {
             0 => Quota::Unlimited,
@@ -329,6 +411,7 @@ impl Life {
                 member_cap: vec![(self.service(), quota(&mut self.dice))],
                 default_grant: vec![(self.service(), quota(&mut self.dice))],
                 self_service_requests: Some(self.dice.one_in(2)),
+                overage: vec![(self.service(), self.overage())],
             });
         }
         SchoolCommand::SetSubscription(SetSubscription {

@@ -131,7 +131,15 @@ impl School {
             Action::Usage(UsageCommand::Release(release)) => {
                 CommandKey::HoldClosing(release.hold_id.clone())
             }
-            Action::Usage(UsageCommand::NoteRefused(_))
+            Action::Usage(UsageCommand::Report(report)) => CommandKey::Reported {
+                source: report.source.clone(),
+                id: report.id.clone(),
+            },
+            Action::Usage(
+                UsageCommand::NoteRefused(_)
+                | UsageCommand::Attribute(_)
+                | UsageCommand::Correct(_),
+            )
             | Action::School(_)
             | Action::Allocation(_)
             | Action::Request(_) => fresh(),

@@ -76,6 +76,8 @@ pub(crate) async fn append(
         &c.request_id as &[Option<&str>],
         &c.session_id as &[Option<&str>],
         &c.payload as &[Option<Value>],
+        &c.source as &[Option<&str>],
+        &c.usage_id as &[Option<Uuid>],
         &schools,
         &before,
         &after,
@@ -122,6 +124,8 @@ struct Columns<'a> {
     request_id: Vec<Option<&'a str>>,
     session_id: Vec<Option<&'a str>>,
     payload: Vec<Option<Value>>,
+    source: Vec<Option<&'a str>>,
+    usage_id: Vec<Option<Uuid>>,
 }
 
 /// What the typed columns hold of one usage event.
@@ -133,7 +137,8 @@ struct UsageColumns<'a> {
     period_start: Option<DateTime<Utc>>,
     overage: Option<bool>,
     late: Option<bool>,
-    key: Option<&'a Key>,
+    key: Option<&'a str>,
+    source: Option<&'a str>,
     level: Option<Level>,
     balance: Option<&'a Balance>,
     call: Option<&'a CallFacts>,
@@ -145,8 +150,8 @@ impl<'a> UsageColumns<'a> {
         let Event::Usage(event) = event else {
             return None;
         };
-        let common = |key, units, level, balance| Self {
-            key: Some(key),
+        let common = |key: &'a Key, units, level, balance| Self {
+            key: Some(key.as_str()),
             units: Some(units),
             level: Some(level),
             balance: Some(balance),
@@ -155,11 +160,13 @@ impl<'a> UsageColumns<'a> {
         let start = |period: Option<Timestamp>| period.map(Timestamp::get);
         Some(match event {
             UsageEvent::Debited(e) => Self {
+                overage: e.overage.then_some(true),
                 call: Some(&e.call),
                 ..common(&e.id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldPlaced(e) => Self {
                 expires_at: Some(e.expires_at.get()),
+                overage: e.overage.then_some(true),
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldSettled(e) => Self {
@@ -180,6 +187,21 @@ impl<'a> UsageColumns<'a> {
                 period_start: start(e.period_start),
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
             },
+            UsageEvent::Reported(e) => Self {
+                key: Some(e.id.as_str()),
+                source: Some(e.source.as_str()),
+                units: Some(e.units),
+                level: Some(e.level),
+                balance: Some(&e.balance),
+                period_start: start(e.period_start),
+                overage: e.overage.then_some(true),
+                call: Some(&e.call),
+                ..Self::default()
+            },
+            // Few, and of a form of their own.
+            UsageEvent::Parked(_) | UsageEvent::Attributed(_) | UsageEvent::Corrected(_) => {
+                return None;
+            }
         })
     }
 }
@@ -220,6 +242,7 @@ impl<'a> Columns<'a> {
             .push(event.member_id().map(|member| member.0));
         self.service
             .push(event.service().map(ledger_core::ServiceId::as_str));
+        self.usage_id.push(event.usage_id().map(|id| id.0));
         let usage = UsageColumns::of(event);
         self.payload.push(match usage {
             Some(_) => None,
@@ -237,7 +260,8 @@ impl<'a> Columns<'a> {
         self.period_start.push(usage.period_start);
         self.overage.push(usage.overage);
         self.late.push(usage.late);
-        self.key.push(usage.key.map(Key::as_str));
+        self.key.push(usage.key);
+        self.source.push(usage.source);
         self.level.push(usage.level.map(Level::as_str));
         self.balance_allocated.push(
             usage

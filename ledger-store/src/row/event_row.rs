@@ -39,4 +39,10 @@ pub(crate) struct EventRow {
     pub request_id: Option<String>,
     pub session_id: Option<String>,
     pub payload: Option<serde_json::Value>,
+    pub source: Option<String>,
+    #[expect(
+        dead_code,
+        reason = "it is there to be looked up by; the payload has it too"
+    )]
+    pub usage_id: Option<Uuid>,
 }

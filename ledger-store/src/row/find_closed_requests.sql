@@ -5,7 +5,7 @@ SELECT found.seq AS "seq!", occurred_at AS "occurred_at!", recorded_at AS "recor
        period_start, wanted.school_id AS "school_id!", found.event_id AS "event_id!", actor_id AS "actor_id!",
        member_id, version AS "version!", overage, late, kind AS "kind!",
        actor_role AS "actor_role!", service, level, key, model, outcome, request_id, session_id,
-       payload
+       payload, source, usage_id
   FROM unnest($1::uuid[], $2::text[]) AS wanted (school_id, wanted_request)
  CROSS JOIN LATERAL (
      SELECT * FROM event

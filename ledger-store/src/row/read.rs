@@ -3,11 +3,11 @@
 use ledger_core::catalog::{Event, Kind};
 use ledger_core::usage::{
     Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, Outcome, UsageDebited,
-    UsageEvent,
+    UsageEvent, UsageReported,
 };
 use ledger_core::{
-    Actor, ActorId, EventId, Key, Level, MemberId, MicroUsd, Quota, Recorded, SchoolId, Seq,
-    ServiceId, Timestamp, Units,
+    Actor, ActorId, Attribute, EventId, Key, Level, MemberId, MicroUsd, Quota, Recorded, SchoolId,
+    Seq, ServiceId, Timestamp, Units,
 };
 
 use super::event_row::EventRow;
@@ -70,6 +70,8 @@ impl EventRow {
             UsageEvent::HoldReleased(self.released()?)
         } else if is(Kind::HoldExpired) {
             UsageEvent::HoldExpired(self.expired()?)
+        } else if is(Kind::UsageReported) {
+            UsageEvent::Reported(self.reported()?)
         } else {
             return Ok(None);
         }))
@@ -81,6 +83,7 @@ impl EventRow {
             member_id: self.member()?,
             service: self.service()?,
             units: needed(self.units, "units")?,
+            overage: self.overage.unwrap_or(false),
             level: self.level()?,
             balance: self.balance()?,
             call: self.call()?,
@@ -95,6 +98,7 @@ impl EventRow {
             service: self.service()?,
             units: needed(self.units, "units")?,
             expires_at: Timestamp::new(expires_at),
+            overage: self.overage.unwrap_or(false),
             level: self.level()?,
             balance: self.balance()?,
         })
@@ -138,6 +142,21 @@ impl EventRow {
             level: self.level()?,
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
+        })
+    }
+
+    fn reported(&self) -> Result<UsageReported, UnreadableRow> {
+        Ok(UsageReported {
+            id: attribute(self.key.as_deref(), "key")?,
+            source: attribute(self.source.as_deref(), "source")?,
+            member_id: self.member()?,
+            service: self.service()?,
+            units: needed(self.units, "units")?,
+            overage: self.overage.unwrap_or(false),
+            level: self.level()?,
+            balance: self.balance()?,
+            period_start: self.period_start.map(Timestamp::new),
+            call: self.call()?,
         })
     }
 
@@ -207,6 +226,11 @@ fn units(value: Option<i64>, column: &'static str) -> Result<Option<Units>, Unre
 
 fn needed(value: Option<i64>, column: &'static str) -> Result<Units, UnreadableRow> {
     units(value, column)?.ok_or(UnreadableRow::Column(column))
+}
+
+fn attribute(text: Option<&str>, column: &'static str) -> Result<Attribute, UnreadableRow> {
+    text.and_then(|text| Attribute::new(text).ok())
+        .ok_or(UnreadableRow::Column(column))
 }
 
 fn key(text: Option<&str>, column: &'static str) -> Result<Option<Key>, UnreadableRow> {

@@ -3,12 +3,13 @@
 use ledger_core::allocation::AllocationCommand;
 use ledger_core::school::SchoolCommand;
 use ledger_core::usage::UsageCommand;
-use ledger_core::{Action, Event, FreeText, MemberId, SchoolId};
+use ledger_core::{Action, FreeText, MemberId, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::request::{Beside, DirectoryEntry, Request};
 use crate::error::StoreError;
+use crate::row::NewEvent;
 
 /// Everything that a batch keeps beside the log.
 #[derive(Default)]
@@ -32,10 +33,10 @@ struct Texts {
 }
 
 impl Kept {
-    /// Takes down what a command keeps beside the log that brought about `first`, and perhaps more.
-    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request, first: &Event) {
+    /// Takes down what a command that brought something about keeps beside the log.
+    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request, events: &[NewEvent]) {
         let action = &request.command.action;
-        if let Some((text, about)) = text(action, first) {
+        if let Some((text, about)) = text(action, events) {
             self.texts.school_id.push(school_id.0);
             self.texts.commitment.push(text.commitment().0.to_vec());
             self.texts.salt.push(text.salt().to_vec());
@@ -76,7 +77,7 @@ impl Kept {
 }
 
 /// The free text of a command, and the one member whom it is about.
-fn text<'a>(action: &'a Action, first: &Event) -> Option<(&'a FreeText, Option<MemberId>)> {
+fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Option<MemberId>)> {
     match action {
         Action::School(_) => None,
         Action::Allocation(command) => match command {
@@ -91,10 +92,22 @@ fn text<'a>(action: &'a Action, first: &Event) -> Option<(&'a FreeText, Option<M
             }
         },
         // Who asked is who may read it; a decision does not name him, what came of it does.
-        Action::Request(command) => command.text().map(|text| (text, first.member_id())),
+        Action::Request(command) => command.text().map(|text| (text, about(events))),
         Action::Usage(UsageCommand::Release(release)) => {
             release.reason.as_ref().map(|reason| (reason, None))
         }
+        // Only a subject that nobody is known by, which is when the event commits to it.
+        Action::Usage(UsageCommand::Report(report)) => {
+            let subject = report.subject.as_ref()?;
+            let mut events = events.iter().map(|new| &new.recorded.event);
+            events
+                .any(|event| event.subject() == Some(subject.commitment()))
+                .then_some((subject, None))
+        }
+        Action::Usage(UsageCommand::Attribute(attribute)) => {
+            Some((&attribute.reason, Some(attribute.member_id)))
+        }
+        Action::Usage(UsageCommand::Correct(correct)) => Some((&correct.reason, about(events))),
         Action::Usage(
             UsageCommand::Debit(_)
             | UsageCommand::PlaceHold(_)
@@ -102,6 +115,13 @@ fn text<'a>(action: &'a Action, first: &Event) -> Option<(&'a FreeText, Option<M
             | UsageCommand::NoteRefused(_),
         ) => None,
     }
+}
+
+/// Whom the first event is about.
+fn about(events: &[NewEvent]) -> Option<MemberId> {
+    events
+        .first()
+        .and_then(|new| new.recorded.event.member_id())
 }
 
 fn removed(action: &Action) -> Option<MemberId> {

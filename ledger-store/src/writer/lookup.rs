@@ -1,12 +1,13 @@
-//! What a command needs to know from beside the state: whose an external id is, how a hold
-//! was placed that the state does not keep any more, and how a request ended. Looked up under the stream's lock.
+//! What a command needs to know from beside the state: whose an external id is, how a hold was
+//! placed that the state does not keep any more, how a request ended, and how usage stands that is
+//! to be refunded or given to somebody. Looked up under the stream's lock.
 
 use std::collections::BTreeMap;
 
 use ledger_core::catalog::Event;
 use ledger_core::request::{ClosedRequest, Closing};
 use ledger_core::school::{ClaimedExternalId, SchoolCommand};
-use ledger_core::usage::{Hold, UsageCommand, UsageEvent};
+use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
 use ledger_core::{
     Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, RequestId, SchoolId,
 };
@@ -99,13 +100,21 @@ pub(super) fn resolve_subject(
     };
     let owner = owners
         .get(&(school_id, subject.as_str().to_owned()))
-        .copied()
-        .ok_or(Refusal::MemberNotFound { member_id: None })?;
+        .copied();
+    let known = owner.ok_or(Refusal::MemberNotFound { member_id: None });
     match &mut request.command.action {
-        Action::Usage(UsageCommand::Debit(debit)) => debit.member_id = owner,
-        Action::Usage(UsageCommand::PlaceHold(hold)) => hold.member_id = owner,
+        Action::Usage(UsageCommand::Debit(debit)) => debit.member_id = known?,
+        Action::Usage(UsageCommand::PlaceHold(hold)) => hold.member_id = known?,
+        // What happened is recorded, whoever it was; without an owner the subject may be an id.
+        Action::Usage(UsageCommand::Report(report)) => {
+            report.member_id = owner.or(report.member_id);
+        }
         Action::Usage(
-            UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::NoteRefused(_),
+            UsageCommand::Settle(_)
+            | UsageCommand::Release(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
         )
         | Action::School(_)
         | Action::Allocation(_)
@@ -182,11 +191,83 @@ fn closes(request: &Request) -> Option<&Key> {
         Action::Usage(UsageCommand::Settle(settle)) => Some(&settle.hold_id),
         Action::Usage(UsageCommand::Release(release)) => Some(&release.hold_id),
         Action::Usage(
-            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
         )
         | Action::School(_)
         | Action::Allocation(_)
         | Action::Request(_) => None,
+    }
+}
+
+/// The usage that a request is about, by the id of its event.
+pub(super) const fn adjusts(request: &Request) -> Option<EventId> {
+    match &request.command.action {
+        Action::Usage(UsageCommand::Attribute(attribute)) => Some(attribute.usage_id),
+        Action::Usage(UsageCommand::Correct(correct)) => Some(correct.usage_id),
+        Action::Usage(
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::Settle(_)
+            | UsageCommand::Release(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_),
+        )
+        | Action::School(_)
+        | Action::Allocation(_)
+        | Action::Request(_) => None,
+    }
+}
+
+/// The newest event about a usage, by school and the usage's event.
+pub(super) type Newest = BTreeMap<(SchoolId, EventId), Recorded>;
+
+/// The newest events about these usages, each given with its school: an index probe for each,
+/// however often the usage was refunded or given to somebody else.
+pub(super) async fn find_newest(
+    conn: &mut PgConnection,
+    schools: &[Uuid],
+    usages: &[Uuid],
+) -> Result<Newest, StoreError> {
+    if usages.is_empty() {
+        return Ok(Newest::new());
+    }
+    let rows = sqlx::query_file_as!(EventRow, "src/row/find_newest.sql", schools, usages)
+        .fetch_all(conn)
+        .await
+        .map_err(StoreError::at("looking up what became of usage"))?;
+    rows.into_iter()
+        .filter_map(|row| match row.into_recorded() {
+            Ok(recorded) => {
+                let usage_id = recorded.event.usage_id()?;
+                Some(Ok(((recorded.school_id, usage_id), recorded)))
+            }
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
+}
+
+/// Gives a request the usage that it is about as the log says that it stands.
+pub(super) fn recall_usage(usage: &Recorded, newest: Option<&Recorded>, request: &mut Request) {
+    let recalled = Recalled::of(usage, newest);
+    match &mut request.command.action {
+        Action::Usage(UsageCommand::Attribute(attribute)) => attribute.recalled = recalled,
+        Action::Usage(UsageCommand::Correct(correct)) => correct.recalled = recalled,
+        Action::Usage(
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::Settle(_)
+            | UsageCommand::Release(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_),
+        )
+        | Action::School(_)
+        | Action::Allocation(_)
+        | Action::Request(_) => {}
     }
 }
 
@@ -213,7 +294,12 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
         Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
         Action::Usage(UsageCommand::Release(release)) => release.recalled = hold,
         Action::Usage(
-            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
         )
         | Action::School(_)
         | Action::Allocation(_)

@@ -21,11 +21,17 @@ pub(super) fn check(
     if let Some(refusal) = closed_otherwise(&request.command.action, &first.event) {
         return Err(RefusedBy::Rule(Box::new(refusal)));
     }
-    if fingerprint == Some(request.fingerprint) {
+    if fingerprint == Some(request.fingerprint) || first_one_wins(&request.command.action) {
         Ok(())
     } else {
         Err(RefusedBy::KeyReused)
     }
+}
+
+/// A report comes from somewhere that cannot be told that it is wrong: whatever else is said under
+/// the id of one that is recorded, the first one stands.
+const fn first_one_wins(action: &Action) -> bool {
+    matches!(action, Action::Usage(UsageCommand::Report(_)))
 }
 
 /// Settling and releasing a hold share its key: whichever came first closed it.
@@ -40,7 +46,12 @@ fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
             matches!(event, Event::Usage(UsageEvent::HoldReleased(_))),
         ),
         Action::Usage(
-            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::NoteRefused(_),
+            UsageCommand::Debit(_)
+            | UsageCommand::PlaceHold(_)
+            | UsageCommand::NoteRefused(_)
+            | UsageCommand::Report(_)
+            | UsageCommand::Attribute(_)
+            | UsageCommand::Correct(_),
         )
         | Action::School(_)
         | Action::Allocation(_)

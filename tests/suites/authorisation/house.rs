@@ -56,6 +56,8 @@ pub struct Call {
     method: Method,
     path: String,
     body: Option<(&'static str, String)>,
+    /// The school, where a header may name it.
+    school: Option<Uuid>,
 }
 
 impl Call {
@@ -66,6 +68,7 @@ impl Call {
             method: Method::GET,
             path: path.to_owned(),
             body: None,
+            school: None,
         }
     }
 }
@@ -131,6 +134,14 @@ impl House {
         self.school.debit(&format!("hold-{n}"), self.teacher, 1)
     }
 
+    /// A CloudEvent that reports a call of the teacher's.
+    pub fn report(&self, n: usize) -> Value {
+        json!({
+            "specversion": "1.0", "id": format!("report-{n}"), "source": "/house",
+            "type": SERVICE, "subject": self.teacher,
+        })
+    }
+
     /// The body of a request for units of the teacher's.
     pub fn request(&self) -> Value {
         let units = json!({SERVICE: 1});
@@ -172,6 +183,7 @@ impl House {
             method: operation.method.clone(),
             path,
             body,
+            school: operation.names_its_school().then_some(self.school.id),
         }
     }
 
@@ -195,6 +207,14 @@ impl House {
                 self.withdraw(&id).await;
                 String::new()
             }
+            Thing::Debit => {
+                let debit = self.debit(self.next());
+                let id = text(&debit, "id");
+                let path = self.school.path("/debits");
+                let _ = self.proxy.post(&path, debit).await.ok();
+                id
+            }
+            Thing::ParkedUsage => self.parked_usage().await,
             Thing::SchoolApiKey => {
                 let path = self.school.path("/api-keys");
                 text(&self.platform.post(&path, label).await.ok(), "key_id")
@@ -204,6 +224,23 @@ impl House {
                 text(&key.ok(), "key_id")
             }
         }
+    }
+
+    /// Reports usage of somebody whom nobody knows, and finds it among the unattributed.
+    async fn parked_usage(&self) -> String {
+        let report = json!({
+            "specversion": "1.0", "id": format!("parked-{}", self.next()), "source": "/house",
+            "type": SERVICE, "subject": "nobody@example.org",
+        });
+        let id = report["id"].clone();
+        let reported = self.proxy.post("/v1/events", report).await;
+        let seq = reported.seq();
+        assert_eq!(reported.status, StatusCode::NO_CONTENT);
+        let path = self.school.path(&format!("/unattributed?min_seq={seq}"));
+        let list = self.platform.get(&path).await.ok();
+        let parked = list["usage"].as_array().unwrap();
+        let found = parked.iter().find(|usage| usage["id"] == id).unwrap();
+        found["event_id"].as_str().unwrap().to_owned()
     }
 
     /// Files a request; one that is pending still makes room for it.
@@ -269,6 +306,9 @@ impl House {
         let mut request = self.http.request(call.method.clone(), url);
         if let Some(token) = caller.token() {
             request = request.bearer_auth(token);
+        }
+        if let Some(school) = call.school {
+            request = request.header("ledger-school", school.to_string());
         }
         if let Some((content_type, body)) = &call.body {
             request = request

@@ -163,6 +163,12 @@ async fn kept_out(house: &House, row: &Row, operation: &Operation) -> Vec<String
             wrong.extend(house.refuses(&call, caller, no_school).await);
         }
     }
+    // Who may, but elsewhere, finds no other school by naming it.
+    if operation.names_its_school() {
+        for caller in house.outsiders.iter().filter(|c| row.may(c.role)) {
+            wrong.extend(house.refuses(&call, caller, no_school).await);
+        }
+    }
     // Who may for himself only is not told of anybody else.
     if operation.names_a_member() {
         let call = house.call(row, operation, house.colleague).await;

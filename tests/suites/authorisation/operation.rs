@@ -22,6 +22,11 @@ impl Operation {
         self.has("school", "path")
     }
 
+    /// Whether a header, and nothing else, can say which school it is about.
+    pub fn names_its_school(&self) -> bool {
+        self.has("Ledger-School", "header")
+    }
+
     /// Whether its path or its query can say which member it is about.
     pub fn names_a_member(&self) -> bool {
         self.has("member", "path") || self.asks_for_a_member()

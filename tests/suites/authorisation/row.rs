@@ -45,6 +45,10 @@ pub enum Thing {
     PendingRequest,
     /// No id, and no pending request of the teacher's.
     NoRequest,
+    /// The id of a debit of the teacher's.
+    Debit,
+    /// The id of the event that parked reported usage.
+    ParkedUsage,
     /// The id of an API key of the school.
     SchoolApiKey,
     /// The id of an API key for all schools.

@@ -32,6 +32,17 @@ pub const TABLE: &[Row] = &[
     Row::of("release_hold", SPENDERS)
         .with(&[("id", Thing::OpenHold)])
         .json(|_, _| json!({"reason": "not needed"})),
+    Row::of("report_usage", SPENDERS)
+        .text("application/cloudevents+json", |house, n| house.report(n).to_string()),
+    Row::of("report_usage_to_collector", SPENDERS)
+        .text("application/cloudevents+json", |house, n| house.report(n).to_string()),
+    Row::of("correct_usage", MANAGERS)
+        .with(&[("id", Thing::Debit)])
+        .json(|_, _| json!({"reason": "a test"})),
+    Row::of("list_unattributed", READERS),
+    Row::of("assign_usage", MANAGERS)
+        .with(&[("event_id", Thing::ParkedUsage)])
+        .json(|house, _| json!({"member_id": house.teacher, "reason": "a test"})),
     // Schools, members, allocations.
     Row::of("register_school", PLATFORM).json(|_, _| {
         json!({"name": "Another", "org_type": "k12", "tier": "enterprise", "time_zone": "UTC"})

@@ -17,7 +17,7 @@ use crate::output::print;
 /// by the next rebuild of the same read model.
 #[derive(Debug, clap::Args)]
 pub struct Rebuild {
-    /// Which read model: roster, balance, history or usage
+    /// Which read model: roster, balance, history, requests, usage or unattributed
     #[arg(long, value_name = "NAME")]
     projection: ProjectionName,
     #[command(flatten)]

@@ -113,7 +113,7 @@ impl PartialSchema for DebitLines {
 impl ToSchema for DebitLines {}
 
 /// The elements of a JSON array, unread; of one that is too long no more than shows it.
-struct Elements<'a>(Vec<&'a RawValue>);
+pub(in crate::routes) struct Elements<'a>(pub Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for Elements<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for ElementsVisitor {
     type Value = Elements<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of debits")
+        f.write_str("an array")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for ElementsVisitor {
         while let Some(element) = array.next_element()? {
             if elements.len() == DEBIT_BATCH_MAX {
                 return Err(de::Error::custom(format_args!(
-                    "a batch has at most {DEBIT_BATCH_MAX} debits"
+                    "a batch has at most {DEBIT_BATCH_MAX} items"
                 )));
             }
             elements.push(element);

@@ -13,6 +13,7 @@ use crate::auth::{Allowed, Spend};
 use crate::convention::{Now, Query, SchoolPath, Written};
 use crate::problem::Problem;
 use crate::state::AppState;
+pub(in crate::routes) use items::Elements;
 use items::{DebitArray, DebitItems, DebitLines};
 use results::BatchAnswer;
 

@@ -1,13 +1,18 @@
 //! What is told of a school.
 
+use std::collections::BTreeMap;
+
 use ledger_core::decider::SchoolView;
 use ledger_core::period::{AnchorDay, Tz};
-use ledger_core::school::{SchoolEvent, Settings};
-use ledger_core::{Event, EventId, Management, OrgType, Quotas, SchoolId, Seq, Tier, Timestamp};
+use ledger_core::school::{OveragePolicy, SchoolEvent, Settings};
+use ledger_core::{
+    Event, EventId, Management, OrgType, Quotas, SchoolId, Seq, ServiceId, Tier, Timestamp,
+};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::overage::OveragePolicies;
 use crate::convention::{PeriodAnswer, schema, words};
 use crate::problem::Problem;
 
@@ -23,6 +28,9 @@ pub struct SettingsAnswer {
     default_member_quota: Quotas,
     /// Whether teachers may ask for more themselves.
     self_service_requests: bool,
+    /// How far usage may go beyond what is allocated; a service that is not named is hard.
+    #[schema(value_type = OveragePolicies)]
+    overage: BTreeMap<ServiceId, OveragePolicy>,
 }
 
 impl From<&Settings> for SettingsAnswer {
@@ -31,6 +39,7 @@ impl From<&Settings> for SettingsAnswer {
             max_individual_quota: settings.member_cap.clone(),
             default_member_quota: settings.default_grant.clone(),
             self_service_requests: settings.self_service_requests,
+            overage: settings.overage.clone(),
         }
     }
 }
@@ -87,6 +96,7 @@ impl RegisteredAnswer {
             member_cap: registered.member_cap.clone(),
             default_grant: registered.default_grant.clone(),
             self_service_requests: registered.self_service_requests,
+            overage: BTreeMap::new(),
         };
         Ok(Self {
             school_id,

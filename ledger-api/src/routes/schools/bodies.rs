@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::overage::OverageByService;
 use crate::convention::{
     AnchorDayNumber, Issue, Name, NewId, QuotasByService, Stamp, TierName, TimeZoneName,
     fingerprint, words,
@@ -131,7 +132,8 @@ impl SubscriptionBody {
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "max_individual_quota": { "claude_messages": 100 }, "self_service_requests": true
+    "max_individual_quota": { "claude_messages": 100 }, "self_service_requests": true,
+    "overage": { "claude_messages": { "policy": "soft", "percent": 10 } }
 }))]
 pub struct SettingsBody {
     /// The most that one member may hold.
@@ -143,6 +145,9 @@ pub struct SettingsBody {
     /// Whether teachers may ask for more themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     self_service_requests: Option<bool>,
+    /// How far usage may go beyond what is allocated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overage: Option<OverageByService>,
 }
 
 impl SettingsBody {
@@ -161,6 +166,7 @@ impl SettingsBody {
             member_cap: named(self.max_individual_quota)?,
             default_grant: named(self.default_member_quota)?,
             self_service_requests: self.self_service_requests,
+            overage: self.overage.unwrap_or_default().into_named(catalogue)?,
         };
         let action = Action::School(SchoolCommand::ChangeSettings(command));
         Ok(Issue {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod overage;
 pub mod settings;
 pub mod subscription;
 

@@ -11,7 +11,7 @@ USING unnest(
   AND l.service = d.service
  WHEN MATCHED THEN UPDATE SET
     allocated = CASE WHEN d.sets_allocated THEN d.allocated ELSE l.allocated END,
-    used = l.used + least(d.used, 9223372036854775807 - l.used),
+    used = greatest(l.used + least(d.used, 9223372036854775807 - l.used), 0),
     held = greatest(l.held + least(d.held, 9223372036854775807 - l.held), 0),
     priority = coalesce(d.priority, l.priority),
     auto_renew = coalesce(d.auto_renew, l.auto_renew)
@@ -19,6 +19,6 @@ USING unnest(
     school_id, build, member_id, service, allocated, used, held, priority, auto_renew
  ) VALUES (
     d.school_id, $1, d.member_id, d.service,
-    CASE WHEN d.sets_allocated THEN d.allocated ELSE 0 END, d.used, greatest(d.held, 0),
-    coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
+    CASE WHEN d.sets_allocated THEN d.allocated ELSE 0 END, greatest(d.used, 0),
+    greatest(d.held, 0), coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
  )

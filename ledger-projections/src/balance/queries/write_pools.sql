@@ -13,9 +13,11 @@ USING unnest(
     total = CASE WHEN d.sets_total THEN d.total ELSE p.total END,
     allocated = greatest(p.allocated + least(d.allocated, 9223372036854775807 - p.allocated), 0),
     unlimited_holders = greatest(p.unlimited_holders + d.unlimited_holders, 0),
-    used = p.used + least(d.used, 9223372036854775807 - p.used),
+    used = greatest(p.used + least(d.used, 9223372036854775807 - p.used), 0),
     held = greatest(p.held + least(d.held, 9223372036854775807 - p.held), 0),
-    direct_used = p.direct_used + least(d.direct_used, 9223372036854775807 - p.direct_used),
+    direct_used = greatest(
+        p.direct_used + least(d.direct_used, 9223372036854775807 - p.direct_used), 0
+    ),
     direct_held = greatest(
         p.direct_held + least(d.direct_held, 9223372036854775807 - p.direct_held), 0
     )
@@ -24,6 +26,6 @@ USING unnest(
     direct_held
  ) VALUES (
     d.school_id, $1, d.service, CASE WHEN d.sets_total THEN d.total ELSE 0 END,
-    greatest(d.allocated, 0), greatest(d.unlimited_holders, 0), d.used, greatest(d.held, 0),
-    d.direct_used, greatest(d.direct_held, 0)
+    greatest(d.allocated, 0), greatest(d.unlimited_holders, 0), greatest(d.used, 0),
+    greatest(d.held, 0), greatest(d.direct_used, 0), greatest(d.direct_held, 0)
  )

@@ -1,3 +1,5 @@
+-- What is given to another member leaves a row without requests, which is none where nothing was
+-- refused either.
 -- Sums that 64 bits cannot hold stop at their largest value: a projection must not stop because
 -- somebody reported absurd numbers.
 MERGE INTO usage_rollup AS r
@@ -11,16 +13,18 @@ USING unnest(
 )
    ON r.school_id = d.school_id AND r.build = $1 AND r.day = d.day AND r.member_id = d.member_id
   AND r.service = d.service AND r.model = d.model AND r.outcome = d.outcome
+ WHEN MATCHED AND r.requests + d.requests <= 0 AND d.requests < 0
+  AND r.refusals = 0 AND d.refusals = 0 THEN DELETE
  WHEN MATCHED THEN UPDATE SET
-    requests = r.requests + least(d.requests, 9223372036854775807 - r.requests),
-    units = r.units + least(d.units, 9223372036854775807 - r.units),
-    input_tokens = r.input_tokens + least(d.input_tokens, 9223372036854775807 - r.input_tokens),
-    output_tokens = r.output_tokens + least(d.output_tokens, 9223372036854775807 - r.output_tokens),
-    cached_tokens = r.cached_tokens + least(d.cached_tokens, 9223372036854775807 - r.cached_tokens),
-    cost_micros = r.cost_micros + least(d.cost_micros, 9223372036854775807 - r.cost_micros),
-    latency_ms = r.latency_ms + least(d.latency_ms, 9223372036854775807 - r.latency_ms),
+    requests = greatest(r.requests + least(d.requests, 9223372036854775807 - r.requests), 0),
+    units = greatest(r.units + least(d.units, 9223372036854775807 - r.units), 0),
+    input_tokens = greatest(r.input_tokens + least(d.input_tokens, 9223372036854775807 - r.input_tokens), 0),
+    output_tokens = greatest(r.output_tokens + least(d.output_tokens, 9223372036854775807 - r.output_tokens), 0),
+    cached_tokens = greatest(r.cached_tokens + least(d.cached_tokens, 9223372036854775807 - r.cached_tokens), 0),
+    cost_micros = greatest(r.cost_micros + least(d.cost_micros, 9223372036854775807 - r.cost_micros), 0),
+    latency_ms = greatest(r.latency_ms + least(d.latency_ms, 9223372036854775807 - r.latency_ms), 0),
     timed_requests =
-        r.timed_requests + least(d.timed_requests, 9223372036854775807 - r.timed_requests),
+        greatest(r.timed_requests + least(d.timed_requests, 9223372036854775807 - r.timed_requests), 0),
     refusals = r.refusals + least(d.refusals, 9223372036854775807 - r.refusals)
  WHEN NOT MATCHED THEN INSERT (
     school_id, build, day, member_id, service, model, outcome, requests, units, input_tokens,

@@ -48,7 +48,12 @@ fn needs_only_the_state(state: &SchoolState, request: &Request) -> bool {
             Action::Usage(UsageCommand::Release(release)) => {
                 release.reason.is_none() && state.is_held(&release.hold_id)
             }
-            Action::Usage(UsageCommand::NoteRefused(_))
+            Action::Usage(
+                UsageCommand::NoteRefused(_)
+                | UsageCommand::Report(_)
+                | UsageCommand::Attribute(_)
+                | UsageCommand::Correct(_),
+            )
             | Action::School(_)
             | Action::Allocation(_)
             | Action::Request(_) => false,

@@ -114,19 +114,41 @@ impl Batch {
             lookup::resolve_subject(&self.owners, school_id, request)?;
         }
         lookup::resolve_claims(&self.owners, school_id, request);
-        if let Some(placed) = lookup::placed_by(request) {
-            let key = (school_id, placed);
-            let in_log = self.known.get(&key).map(|(recorded, _)| recorded);
-            let in_batch = || {
-                self.appended
-                    .get(&key)
-                    .map(|at| &self.events[at.start].recorded)
-            };
-            if let Some(placed) = in_log.or_else(in_batch) {
-                lookup::recall(placed, request);
-            }
+        if let Some(placed) = lookup::placed_by(request)
+            && let Some(placed) = self.first_event(school_id, placed)
+        {
+            lookup::recall(placed, request);
+        }
+        if let Some(usage_id) = lookup::adjusts(request)
+            && let Some(usage) = self.first_event(school_id, usage_id)
+        {
+            lookup::recall_usage(usage, self.newest_about(school_id, usage_id), request);
         }
         decide(&self.catalogue, &stream.cached.state, &request.command)
+    }
+
+    /// The first event of a command, from the log or from this batch.
+    fn first_event(&self, school_id: SchoolId, event_id: EventId) -> Option<&Recorded> {
+        let key = (school_id, event_id);
+        let in_log = self.known.get(&key).map(|(recorded, _)| recorded);
+        let in_batch = || {
+            self.appended
+                .get(&key)
+                .map(|at| &self.events[at.start].recorded)
+        };
+        in_log.or_else(in_batch)
+    }
+
+    /// The newest event about a usage, from this batch or from the log. Few commands ask, so they
+    /// look through the batch.
+    fn newest_about(&self, school_id: SchoolId, usage_id: EventId) -> Option<&Recorded> {
+        let mut in_batch = self.events.iter().rev().map(|new| &new.recorded);
+        let is_about = |recorded: &&Recorded| {
+            recorded.school_id == school_id && recorded.event.usage_id() == Some(usage_id)
+        };
+        in_batch
+            .find(is_about)
+            .or_else(|| self.newest.get(&(school_id, usage_id)))
     }
 
     fn append(&mut self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {

@@ -72,8 +72,8 @@ impl Batch {
             let Ok(outcomes) = outcomes else { continue };
             for (request, outcome) in submission.requests.iter().zip(outcomes) {
                 if let Outcome::Appended { range, .. } = outcome {
-                    let first = &self.events[range.start].recorded.event;
-                    kept.note(submission.school_id, request, first);
+                    let left = self.events.get(range.clone()).unwrap_or_default();
+                    kept.note(submission.school_id, request, left);
                 }
             }
         }
@@ -152,13 +152,15 @@ impl Batch {
         submissions: &[Submission],
     ) -> Result<(), StoreError> {
         let mut events: (Vec<Uuid>, Vec<Uuid>) = Default::default();
+        let mut adjusted: (Vec<Uuid>, Vec<Uuid>) = Default::default();
         let mut named: (Vec<Uuid>, Vec<String>) = Default::default();
         let mut requests: (Vec<Uuid>, Vec<String>) = Default::default();
         for submission in submissions {
             let school_id = submission.school_id.0;
             for request in &submission.requests {
                 let own = (!request.dry_run).then(|| request.key.first_event_id());
-                for event_id in own.into_iter().chain(lookup::placed_by(request)) {
+                let about = lookup::placed_by(request).or(lookup::adjusts(request));
+                for event_id in own.into_iter().chain(about) {
                     events.0.push(school_id);
                     events.1.push(event_id.0);
                 }
@@ -168,6 +170,10 @@ impl Batch {
                     requests.0.push(school_id);
                     requests.1.push(request_id.to_string());
                 }
+                if let Some(usage_id) = lookup::adjusts(request) {
+                    adjusted.0.push(school_id);
+                    adjusted.1.push(usage_id.0);
+                }
                 for external_id in lookup::external_ids(request) {
                     named.0.push(school_id);
                     named.1.push(external_id.as_str().to_owned());
@@ -175,6 +181,7 @@ impl Batch {
             }
         }
         self.known = lookup::find_events(tx, &events.0, &events.1).await?;
+        self.newest = lookup::find_newest(tx, &adjusted.0, &adjusted.1).await?;
         for (school_id, _) in self.known.keys() {
             if let Some(stream) = self.streams.get_mut(school_id) {
                 stream.cached.calm_batches = 0;

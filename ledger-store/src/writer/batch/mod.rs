@@ -19,7 +19,7 @@ use ledger_core::{Catalogue, EventId, SchoolId, SchoolState, Seq};
 use sqlx::PgPool;
 
 use super::load::load;
-use super::lookup::{ClosedRequests, Known, Owners};
+use super::lookup::{ClosedRequests, Known, Newest, Owners};
 use super::shard::{Shard, Submission};
 use super::state_cache::Cached;
 use crate::error::StoreError;
@@ -39,6 +39,7 @@ struct Batch {
     /// Schools whose log cannot be read; their commands alone fail.
     broken: BTreeMap<SchoolId, Arc<StoreError>>,
     known: Known,
+    newest: Newest,
     owners: Owners,
     /// How requests ended that are not pending any more, as the log says.
     closed_requests: ClosedRequests,
@@ -54,6 +55,7 @@ impl Batch {
             streams: BTreeMap::new(),
             broken: BTreeMap::new(),
             known: Known::new(),
+            newest: Newest::new(),
             owners: Owners::new(),
             closed_requests: ClosedRequests::new(),
             events: Vec::new(),

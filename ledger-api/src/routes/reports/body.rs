@@ -1,0 +1,263 @@
+//! The events of a request, whichever way it carries them (CloudEvents 1.0.2, HTTP Protocol
+//! Binding): one or a batch in structured mode, or one in binary mode, whose attributes are headers.
+
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
+
+use super::event::{UsageEvent, fault};
+use crate::convention::{has_media_type, read_body};
+use crate::limits::REPORT_BYTES_MAX;
+use crate::problem::{Code, Problem};
+use crate::routes::debit_batch::Elements;
+
+/// What an attribute's header begins with in binary mode.
+const ATTRIBUTE_HEADER: &str = "ce-";
+
+/// The events of a request.
+#[derive(Debug)]
+pub struct Events {
+    events: Vec<UsageEvent>,
+    /// Whether they came as a batch, so that a problem of one says of which.
+    is_batch: bool,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Events {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let attributes = attributes(request.headers())?;
+        let form = Form::of(request.headers(), attributes.is_some())?;
+        let bytes = read_body(request, REPORT_BYTES_MAX).await?;
+        match (form, attributes) {
+            (Form::Binary, Some(attributes)) => Self::binary(attributes, &bytes),
+            (Form::Batch, _) => Self::batch(&bytes),
+            (Form::Either, _) if bytes.trim_ascii_start().first() == Some(&b'[') => {
+                Self::batch(&bytes)
+            }
+            (Form::One | Form::Either | Form::Binary, _) => Self::one(UsageEvent::parse(&bytes)?),
+        }
+    }
+}
+
+/// How a request carries its events.
+enum Form {
+    One,
+    Batch,
+    /// One or a batch: plain JSON.
+    Either,
+    Binary,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap, has_attributes: bool) -> Result<Self, Problem> {
+        let is = |media_type: &str| has_media_type(headers, media_type);
+        if is("application/cloudevents+json") {
+            Ok(Self::One)
+        } else if is("application/cloudevents-batch+json") {
+            Ok(Self::Batch)
+        } else if has_attributes && (is("application/json") || !headers.contains_key(CONTENT_TYPE))
+        {
+            Ok(Self::Binary)
+        } else if is("application/json") {
+            Ok(Self::Either)
+        } else {
+            Err(Problem::new(
+                Code::UnsupportedMediaType,
+                "send events as application/cloudevents+json, \
+                 application/cloudevents-batch+json or application/json",
+            ))
+        }
+    }
+}
+
+impl Events {
+    fn one(event: UsageEvent) -> Result<Self, Problem> {
+        Ok(Self {
+            events: vec![event],
+            is_batch: false,
+        })
+    }
+
+    fn batch(bytes: &[u8]) -> Result<Self, Problem> {
+        let Elements(elements) = serde_json::from_slice(bytes)
+            .map_err(|error| fault(".", &format!("a batch is an array of events: {error}")))?;
+        let events = elements.iter().enumerate().map(|(index, element)| {
+            let event = UsageEvent::parse(element.get().as_bytes());
+            event.map_err(|problem| problem.with("index", index))
+        });
+        Ok(Self {
+            events: events.collect::<Result<_, _>>()?,
+            is_batch: true,
+        })
+    }
+
+    /// The body is the event's `data`; without one, nothing is said of the call.
+    fn binary(attributes: Map<String, Value>, bytes: &[u8]) -> Result<Self, Problem> {
+        let data = if bytes.is_empty() {
+            None
+        } else {
+            let data = serde_json::from_slice(bytes);
+            Some(data.map_err(|error| fault("data", &format!("data is JSON: {error}")))?)
+        };
+        Self::one(UsageEvent::of(attributes, data))
+    }
+
+    /// The events, each with what a problem of it is told with: where it stands in a batch.
+    pub(super) fn into_parts(self) -> impl Iterator<Item = (Option<usize>, UsageEvent)> {
+        let is_batch = self.is_batch;
+        let events = self.events.into_iter().enumerate();
+        events.map(move |(index, event)| (is_batch.then_some(index), event))
+    }
+}
+
+/// The attributes that stand in headers, if there are any.
+fn attributes(headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Problem> {
+    let mut attributes = Map::new();
+    for (header, value) in headers {
+        let Some(name) = header.as_str().strip_prefix(ATTRIBUTE_HEADER) else {
+            continue;
+        };
+        // The body is the data in this mode, whatever an attribute calls itself.
+        if name == "data" || name == "data_base64" {
+            continue;
+        }
+        let text = value.to_str().ok().and_then(percent_decoded);
+        let text = text.ok_or_else(|| fault(name, &format!("the header {header} is no text")))?;
+        attributes.insert(name.to_owned(), text.into());
+    }
+    Ok((!attributes.is_empty()).then_some(attributes))
+}
+
+/// A header's value, of which what is beyond visible ASCII is percent-encoded UTF-8 (HTTP Protocol
+/// Binding §3.1.3.2).
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        let value = digit()? * 16 + digit()?;
+        bytes.push(u8::try_from(value).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use ledger_core::{Actor, Timestamp};
+
+    const ONE: &str = r#"{"specversion":"1.0","id":"a","source":"/s","type":"claude_messages"}"#;
+
+    async fn read(headers: &[(&str, &str)], body: &str) -> Result<usize, Problem> {
+        let mut request = Request::post("/v1/events");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
+        let events = Events::from_request(request, &()).await?.into_parts();
+        let requests: Result<Vec<_>, _> = events
+            .map(|(_, event)| event.into_request(Actor::SYSTEM, now))
+            .collect();
+        Ok(requests?.len())
+    }
+
+    #[tokio::test]
+    async fn events_come_one_by_one_in_batches_and_with_their_attributes_in_headers() {
+        let batch = format!("[{ONE}, {ONE}]");
+        let json = ("content-type", "application/json");
+        for (headers, body, expected) in [
+            (
+                &[(
+                    "content-type",
+                    "application/cloudevents+json; charset=utf-8",
+                )][..],
+                ONE,
+                1,
+            ),
+            (
+                &[("content-type", "application/cloudevents-batch+json")],
+                &batch,
+                2,
+            ),
+            (
+                &[("content-type", "application/cloudevents-batch+json")],
+                "[]",
+                0,
+            ),
+            (&[json], ONE, 1),
+            (&[json], &batch, 2),
+            (
+                &[
+                    json,
+                    ("ce-specversion", "1.0"),
+                    ("ce-id", "a"),
+                    ("ce-source", "/caf%C3%A9"),
+                    ("ce-type", "claude_messages"),
+                ],
+                r#"{"units": 1}"#,
+                1,
+            ),
+            (
+                &[
+                    ("ce-specversion", "1.0"),
+                    ("ce-id", "a"),
+                    ("ce-source", "/s"),
+                    ("ce-type", "claude_messages"),
+                ],
+                "",
+                1,
+            ),
+        ] {
+            assert_eq!(read(headers, body).await.unwrap(), expected, "{headers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_event_is_refused_and_named() {
+        let json = ("content-type", "application/json");
+        for (headers, body) in [
+            (&[json][..], ""),
+            (&[json], "7"),
+            (&[json], "[7]"),
+            (&[("content-type", "application/cloudevents+json")], "[]"),
+            (
+                &[("content-type", "application/cloudevents-batch+json")],
+                ONE,
+            ),
+            (&[json, ("ce-id", "a")], "{}"),
+            (&[json, ("ce-id", "%zz")], "{}"),
+        ] {
+            let problem = read(headers, body).await.unwrap_err();
+            assert_eq!(problem.code, Code::InvalidEvent, "{headers:?} {body}");
+        }
+        let problem = read(&[("content-type", "text/plain")], ONE)
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code, Code::UnsupportedMediaType);
+    }
+
+    #[tokio::test]
+    async fn the_event_of_a_batch_that_is_none_is_named_by_its_index() {
+        let batch = format!("[{ONE}, 7]");
+        let headers = [("content-type", "application/json")];
+        let problem = read(&headers, &batch).await.unwrap_err();
+        assert_eq!(problem.to_json()["index"], 1);
+    }
+
+    #[test]
+    fn a_header_s_value_is_percent_decoded() {
+        assert_eq!(percent_decoded("a%20b").as_deref(), Some("a b"));
+        assert_eq!(percent_decoded("plain").as_deref(), Some("plain"));
+        for damaged in ["%", "%2", "%zz", "%ff"] {
+            assert_eq!(percent_decoded(damaged), None, "{damaged}");
+        }
+    }
+}

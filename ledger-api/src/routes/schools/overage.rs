@@ -1,0 +1,168 @@
+//! Overage policies as callers write them: `{"policy": "soft", "percent": 10}`, by service.
+
+use ledger_core::school::{OveragePolicy, Percent};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::convention::schema::whole;
+use crate::convention::{ByService, OfService, by_service, whole_number};
+
+/// Overage policies by service.
+pub type OverageByService = ByService<OverageValue>;
+
+/// How far usage of a service may go beyond what is allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "Form", into = "OveragePolicy")]
+pub struct OverageValue(OveragePolicy);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    policy: Word,
+    percent: Option<PercentNumber>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Word {
+    Hard,
+    Soft,
+}
+
+struct PercentNumber(Percent);
+
+impl<'de> Deserialize<'de> for PercentNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = whole_number(deserializer, 1, 100)?;
+        u8::try_from(number)
+            .map_err(serde::de::Error::custom)
+            .and_then(|number| Percent::new(number).map_err(serde::de::Error::custom))
+            .map(Self)
+    }
+}
+
+impl TryFrom<Form> for OverageValue {
+    type Error = &'static str;
+
+    fn try_from(form: Form) -> Result<Self, Self::Error> {
+        match (form.policy, form.percent) {
+            (Word::Hard, None) => Ok(Self(OveragePolicy::Hard)),
+            (Word::Soft, Some(PercentNumber(percent))) => Ok(Self(OveragePolicy::Soft { percent })),
+            (Word::Hard, Some(_)) => Err("a hard policy has no percent"),
+            (Word::Soft, None) => Err("a soft policy needs its percent, 1 to 100"),
+        }
+    }
+}
+
+impl From<OverageValue> for OveragePolicy {
+    fn from(value: OverageValue) -> Self {
+        value.0
+    }
+}
+
+impl OfService for OverageValue {
+    type Core = OveragePolicy;
+
+    fn core(self) -> OveragePolicy {
+        self.0
+    }
+}
+
+impl PartialSchema for OverageValue {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "How far usage may go beyond what is allocated: not at all (`hard`, the default), or \
+                 by so many hundredths of it (`soft`, whole units, rounded down), marked as overage.",
+            ))
+            .property(
+                "policy",
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .enum_values(Some(["hard", "soft"])),
+            )
+            .property(
+                "percent",
+                whole(1, 100).description(Some("With `soft`, and only with it.")),
+            )
+            .required("policy")
+            .additional_properties(Some(utoipa::openapi::schema::AdditionalProperties::<
+                Schema,
+            >::FreeForm(false)))
+            .into()
+    }
+}
+
+impl ToSchema for OverageValue {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "OveragePolicy".into()
+    }
+}
+
+impl PartialSchema for OverageByService {
+    fn schema() -> RefOr<Schema> {
+        by_service(
+            "Overage policies by service, by its name or an alias, each service once.",
+            &OverageValue::name(),
+        )
+    }
+}
+
+impl ToSchema for OverageByService {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "OverageByService".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((OverageValue::name().into_owned(), OverageValue::schema()));
+    }
+}
+
+/// How a school's overage policies look in an answer.
+#[derive(Debug)]
+pub struct OveragePolicies;
+
+impl PartialSchema for OveragePolicies {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "Overage policies by service; one that is not named is hard.",
+            ))
+            .additional_properties(Some(Ref::from_schema_name(OverageValue::name())))
+            .into()
+    }
+}
+
+impl ToSchema for OveragePolicies {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((OverageValue::name().into_owned(), OverageValue::schema()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soft_policy_says_how_far_and_a_hard_one_does_not() {
+        let read = |json: &str| serde_json::from_str::<OverageValue>(json).is_ok();
+        assert!(read(r#"{"policy": "hard"}"#));
+        assert!(read(r#"{"policy": "soft", "percent": 10}"#));
+        for other in [
+            r#"{"policy": "soft"}"#,
+            r#"{"policy": "soft", "percent": 0}"#,
+            r#"{"policy": "soft", "percent": 101}"#,
+            r#"{"policy": "soft", "percent": 1.5}"#,
+            r#"{"policy": "hard", "percent": 10}"#,
+            r#"{"policy": "none"}"#,
+            r#"{"percent": 10}"#,
+            r#"{"policy": "hard", "from": "today"}"#,
+        ] {
+            assert!(!read(other), "{other}");
+        }
+    }
+}
