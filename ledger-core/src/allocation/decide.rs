@@ -8,6 +8,7 @@ use super::event::{
     AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, TermsSet,
     UnitsTransferred,
 };
+use super::reclaim::revoked;
 use super::state::Line;
 use crate::catalog::Event;
 use crate::ids::MemberId;
@@ -364,11 +365,16 @@ pub(crate) fn default_grant(
         .collect()
 }
 
-/// The first line on which somebody who left still holds units that are not used or held.
+/// The first line on which units that are not used or held are to go back by themselves: of
+/// somebody who left, or of anybody where the plan has no allocations any more.
 pub(crate) fn due(state: &SchoolState) -> Option<Event> {
     state.leavers.iter().find_map(|member_id| {
         let member = state.member(member_id).ok()?;
-        returned_on_removal(state, member_id, member).next()
+        let cause = match member.standing {
+            Standing::Removed => Cause::Removal,
+            Standing::Active | Standing::Suspended => Cause::Downgrade,
+        };
+        returned(state, member_id, member, cause).next()
     })
 }
 
@@ -378,9 +384,18 @@ pub(crate) fn returned_on_removal<'a>(
     member_id: MemberId,
     member: &'a Member,
 ) -> impl Iterator<Item = Event> + 'a {
-    member
-        .lines()
-        .filter_map(move |(service, line)| line_returned(state, member_id, service, line))
+    returned(state, member_id, member, Cause::Removal)
+}
+
+fn returned<'a>(
+    state: &'a SchoolState,
+    member_id: MemberId,
+    member: &'a Member,
+    cause: Cause,
+) -> impl Iterator<Item = Event> + 'a {
+    member.lines().filter_map(move |(service, line)| {
+        line_returned(state, member_id, service, line, cause.clone())
+    })
 }
 
 /// An unlimited line stays where what was used of it does not fit beside the finite allocations
@@ -390,19 +405,9 @@ fn line_returned(
     member_id: MemberId,
     service: &ServiceId,
     line: &Line,
+    cause: Cause,
 ) -> Option<Event> {
     let after = line.least();
     state.pool(service).replacing(line.allocated, after)?;
-    (after != line.allocated).then(|| {
-        Event::Allocation(AllocationEvent::Revoked(AllocationChanged {
-            member_id,
-            service: service.clone(),
-            before: line.allocated,
-            after,
-            priority: line.priority,
-            auto_renew: line.auto_renew,
-            reason: None,
-            cause: Some(Cause::Removal),
-        }))
-    })
+    (after != line.allocated).then(|| revoked(member_id, service, line, after, cause))
 }

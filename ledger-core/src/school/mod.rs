@@ -4,9 +4,11 @@ mod command;
 mod decide;
 mod event;
 mod state;
+mod subscribe;
 
 pub use command::{
-    ChangeSettings, ClaimedExternalId, EnrolMember, RegisterSchool, SchoolCommand, SetSubscription,
+    ChangeSettings, ClaimedExternalId, EnrolMember, Reclaim, RegisterSchool, SchoolCommand,
+    SetSubscription,
 };
 pub use event::{
     MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,

@@ -177,9 +177,10 @@ fn shift(
     match level {
         Level::Pool => pool.direct_tally().shift(freed, used, held),
         Level::Member => {
+            let draws_on_pool = state.draws_on_pool();
             if let Some(member) = state.members.get_mut(&member_id) {
                 member.line_mut(service).tally().shift(freed, used, held);
-                state.leavers.note(member_id, member);
+                state.leavers.note(member_id, member, draws_on_pool);
             }
         }
     }

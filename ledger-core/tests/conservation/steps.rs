@@ -3,7 +3,7 @@
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
 use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
-use ledger_core::school::{ChangeSettings, EnrolMember, SetSubscription};
+use ledger_core::school::{ChangeSettings, EnrolMember, Reclaim, SetSubscription};
 use ledger_core::usage::{Debit, PlaceHold, ReleaseHold, SettleHold};
 use ledger_core::{Action, Actor, MemberId, OrgType, Quota, RequestId, Role, Tier, Units};
 use proptest::prelude::*;
@@ -94,6 +94,7 @@ pub enum Act {
     Subscribe {
         tier: Option<Tier>,
         totals: Vec<(String, Quota)>,
+        reclaim: Reclaim,
     },
     Settings {
         what: &'static str,
@@ -189,7 +190,16 @@ impl Proxy {
             Act::Enrol { who, role } => EnrolMember { role, ..enrol(who) }.action(),
             Act::Remove { who } => remove(who).action(),
             Act::SetRole { who, role } => set_role(who, role).action(),
-            Act::Subscribe { tier, totals } => SetSubscription { tier, totals }.action(),
+            Act::Subscribe {
+                tier,
+                totals,
+                reclaim,
+            } => SetSubscription {
+                tier,
+                totals,
+                reclaim,
+            }
+            .action(),
             Act::Settings { what, cap, grant } => {
                 let named = |quota: Option<Quota>| {
                     quota
@@ -397,7 +407,9 @@ fn plan() -> impl Strategy<Value = Act> {
     let totals = proptest::collection::vec((service().prop_map(str::to_owned), quota()), 0..3);
     let some = || proptest::option::of(quota());
     prop_oneof![
-        2 => (tier(), totals).prop_map(|(tier, totals)| Act::Subscribe { tier, totals }),
+        2 => (tier(), totals, select(vec![Reclaim::Refuse, Reclaim::ByPriority])).prop_map(
+            |(tier, totals, reclaim)| Act::Subscribe { tier, totals, reclaim }
+        ),
         1 => (service(), some(), some())
             .prop_map(|(what, cap, grant)| Act::Settings { what, cap, grant }),
     ]

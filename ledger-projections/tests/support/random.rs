@@ -4,7 +4,7 @@ use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority
 use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
-use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
+use ledger_core::school::{ChangeSettings, EnrolMember, Reclaim, SchoolCommand, SetSubscription};
 use ledger_core::usage::{
     CallFacts, Debit, Outcome, PlaceHold, RefusedFor, ReleaseHold, SettleHold, UsageCommand,
     UsageRefused,
@@ -336,6 +336,7 @@ impl Life {
                 .dice
                 .pick(&[None, None, Some(Tier::Enterprise), Some(Tier::Pro)]),
             totals: vec![(self.service(), quota(&mut self.dice))],
+            reclaim: self.dice.pick(&[Reclaim::Refuse, Reclaim::ByPriority]),
         })
     }
 }
