@@ -2,6 +2,7 @@
 
 mod allocations;
 mod api_keys;
+mod downgrade;
 mod members;
 mod schools;
 
