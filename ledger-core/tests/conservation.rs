@@ -34,17 +34,23 @@ fn cases(cases: u32) -> ProptestConfig {
 
 fn open(shape: &Shape) -> School {
     let of_each = |quota: Quota| [CLAUDE, CONTENT, ASSESSMENT].map(|name| (name.to_owned(), quota));
-    let school = School::registered(shape.org_type, shape.tier)
-        .given(SetSubscription {
-            totals: of_each(shape.total).to_vec(),
-            ..Default::default()
-        })
-        .given(ChangeSettings {
-            member_cap: of_each(shape.member_cap).to_vec(),
-            default_grant: of_each(shape.default_grant).to_vec(),
-            self_service_requests: None,
-        })
-        .with_member(ADA);
+    let rules = ChangeSettings {
+        member_cap: of_each(shape.member_cap).to_vec(),
+        default_grant: of_each(shape.default_grant).to_vec(),
+        self_service_requests: None,
+    };
+    let mut school = School::registered(shape.org_type, shape.tier).given(SetSubscription {
+        totals: of_each(shape.total).to_vec(),
+        ..Default::default()
+    });
+    if school
+        .state
+        .school()
+        .is_ok_and(|s| s.management != Management::None)
+    {
+        school = school.given(rules);
+    }
+    school = school.with_member(ADA);
     match shape.org_type {
         OrgType::Individual => school,
         OrgType::Preschool | OrgType::K12 => school.with_member(BEN).with_member(CLEO),

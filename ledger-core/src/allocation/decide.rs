@@ -26,7 +26,9 @@ pub(crate) fn decide(
     command: &AllocationCommand,
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
-    needs(catalogue, school, command.management())?;
+    if !undoes(state, command) {
+        needs(catalogue, school, needed(school, command))?;
+    }
     let (rows, reason, cause) = match command {
         AllocationCommand::Apply {
             rows,
@@ -48,6 +50,30 @@ pub(crate) fn decide(
         cause,
     };
     batch.apply(state, rows)
+}
+
+/// What the plan must include before a row is looked at. Where it includes allocations, a transfer
+/// among the rows is refused by itself; where it includes none, the plan that is named must have
+/// all of the command.
+fn needed(school: &School, command: &AllocationCommand) -> Management {
+    let is_transfer = |row: &AllocationRow| matches!(row.change, Change::Transfer { .. });
+    if school.management == Management::None && command.rows().iter().any(is_transfer) {
+        return Management::Advanced;
+    }
+    command.management()
+}
+
+/// Whether a command only ends what a plan with allocation management began: a member who was
+/// suspended must not stay so because the school pays for less.
+fn undoes(state: &SchoolState, command: &AllocationCommand) -> bool {
+    match command {
+        AllocationCommand::Reactivate { member_id, .. } => state
+            .member(*member_id)
+            .is_ok_and(|member| member.standing == Standing::Suspended),
+        AllocationCommand::Apply { .. }
+        | AllocationCommand::Import { .. }
+        | AllocationCommand::Suspend { .. } => false,
+    }
 }
 
 /// A command that the plan does not include names the plan that would.

@@ -84,10 +84,28 @@ fn change_settings(
     if after == *before {
         return Ok(Vec::new());
     }
+    check_they_matter(catalogue, school, &after)?;
     let before = before.clone();
     Ok(vec![Event::School(SchoolEvent::SettingsChanged(
         SettingsChanged { before, after },
     ))])
+}
+
+/// Caps, grants and self-service are rules of allocating: where the plan has no allocations they
+/// would bind nobody, and whoever set one would believe that it does.
+fn check_they_matter(
+    catalogue: &Catalogue,
+    school: &School,
+    after: &Settings,
+) -> Result<(), Refusal> {
+    let before = &school.settings;
+    if after.member_cap != before.member_cap
+        || after.default_grant != before.default_grant
+        || after.self_service_requests != before.self_service_requests
+    {
+        allocation::needs(catalogue, school, Management::Basic)?;
+    }
+    Ok(())
 }
 
 /// A new teacher comes with the school's default grant, as far as the pool reaches.
