@@ -70,7 +70,7 @@ pub enum Refusal {
     /// The plan asked for has no allocation management, and members still hold unused units.
     #[error(
         "{allocated} unused units of {service} are allocated and the plan asked for has no \
-         allocations; revoke them first"
+         allocations; revoke them first, or have them reclaimed by priority"
     )]
     AllocationsOutstanding {
         /// Of which service.
@@ -317,7 +317,8 @@ impl std::fmt::Display for Shortfall {
             ),
             Rule::TotalBelowAllocated => write!(
                 f,
-                "a total of {asked} {service} asked for, {limit} are allocated; revoke first"
+                "a total of {asked} {service} asked for, {limit} are allocated; revoke first, or \
+                 reclaim by priority"
             ),
         }
     }

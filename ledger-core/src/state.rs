@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::allocation::{Line, Pool};
 use crate::ids::{Key, MemberId, Seq};
 use crate::period::Renewals;
-use crate::plan::Quotas;
+use crate::plan::{Management, Quotas};
 use crate::refusal::Refusal;
 use crate::request::Requests;
 use crate::school::{Leavers, Member, School, Standing};
@@ -73,6 +73,12 @@ impl SchoolState {
     pub fn closed_period_at(&self, instant: Timestamp) -> Option<Timestamp> {
         let school = self.school.as_ref()?;
         (instant < school.period.start).then(|| school.cycle.period_at(instant).start)
+    }
+
+    /// Whether the plan has no allocations: members draw straight on the pool.
+    pub(crate) fn draws_on_pool(&self) -> bool {
+        let school = self.school.as_ref();
+        school.is_some_and(|school| school.management == Management::None)
     }
 
     /// The registered school.

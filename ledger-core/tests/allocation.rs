@@ -288,10 +288,10 @@ mod unlimited {
         let none_left = short(Rule::PoolExceeded, Level::Pool);
         School::k12_without_management()
             .buying(i64::MAX)
-            .capped_at(Quota::Unlimited)
             .with_member(ADA)
             .given(hold("h", ADA, 20))
             .given(go_to(Tier::Enterprise))
+            .capped_at(Quota::Unlimited)
             .given(set(ADA, i64::MAX - 20))
             .given(settle("h", 30))
             .when(add(ADA, 1))
@@ -303,10 +303,10 @@ mod unlimited {
         let none_left = short(Rule::PoolExceeded, Level::Pool);
         School::k12_without_management()
             .buying(i64::MAX)
-            .capped_at(Quota::Unlimited)
             .with_member(ADA)
             .used(1)
             .given(go_to(Tier::Enterprise))
+            .capped_at(Quota::Unlimited)
             .when(set(ADA, i64::MAX))
             .refused(
                 none_left

@@ -12,7 +12,8 @@ use ledger_core::allocation::{AllocationRow, Line};
 use ledger_core::school::{ChangeSettings, SetSubscription, Standing};
 use ledger_core::usage::UsageCommand;
 use ledger_core::{
-    Action, OrgType, Quota, Refusal, Rule, SchoolState, ServiceId, Shortfall, Tier, fold,
+    Action, Management, OrgType, Quota, Refusal, Rule, SchoolState, ServiceId, Shortfall, Tier,
+    fold,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm};
@@ -33,22 +34,30 @@ fn cases(cases: u32) -> ProptestConfig {
 
 fn open(shape: &Shape) -> School {
     let of_each = |quota: Quota| [CLAUDE, CONTENT, ASSESSMENT].map(|name| (name.to_owned(), quota));
-    let school = School::registered(shape.org_type, shape.tier)
-        .given(SetSubscription {
-            tier: None,
-            totals: of_each(shape.total).to_vec(),
-        })
-        .given(ChangeSettings {
+    let mut school = School::registered(shape.org_type, shape.tier).given(SetSubscription {
+        totals: of_each(shape.total).to_vec(),
+        ..Default::default()
+    });
+    let overage = shape.overage.map(|policy| (CLAUDE.to_owned(), policy));
+    let overage: Vec<_> = overage.into_iter().collect();
+    let is_managed = school
+        .state
+        .school()
+        .is_ok_and(|s| s.management != Management::None);
+    school = school.given(if is_managed {
+        ChangeSettings {
             member_cap: of_each(shape.member_cap).to_vec(),
             default_grant: of_each(shape.default_grant).to_vec(),
             self_service_requests: None,
-            overage: shape
-                .overage
-                .map(|policy| (CLAUDE.to_owned(), policy))
-                .into_iter()
-                .collect(),
-        })
-        .with_member(ADA);
+            overage,
+        }
+    } else {
+        ChangeSettings {
+            overage,
+            ..Default::default()
+        }
+    });
+    school = school.with_member(ADA);
     match shape.org_type {
         OrgType::Individual => school,
         OrgType::Preschool | OrgType::K12 => school.with_member(BEN).with_member(CLEO),
@@ -113,8 +122,8 @@ fn closed_by(action: &Action) -> Option<String> {
 }
 
 /// The period has not ended, no hold is open and no request pending at or after the instant at which
-/// it runs out, and who
-/// left holds nothing that he did not use.
+/// it runs out; who left, and everybody where the plan has no allocations, holds nothing that he did
+/// not use.
 fn nothing_is_due_any_more(school: &School) {
     let now = school.state.not_before_last(school.now());
     let period = school.state.school().expect("it is registered").period;
@@ -128,12 +137,16 @@ fn nothing_is_due_any_more(school: &School) {
     for (request_id, request) in school.state.requests().iter() {
         assert!(now < request.expires_at, "{request_id} is pending at {now}");
     }
+    let draws_on_pool = school
+        .state
+        .school()
+        .is_ok_and(|s| s.management == Management::None);
     for (id, member) in school.state.members() {
-        if member.standing == Standing::Removed {
+        if draws_on_pool || member.standing == Standing::Removed {
             for (service, line) in member.lines().filter(|(service, line)| {
                 line.allocated != Quota::Unlimited || fits_beside(&school.state, service, line)
             }) {
-                assert_eq!(line.least(), line.allocated, "{id} left with {service}");
+                assert_eq!(line.least(), line.allocated, "{id} keeps {service}");
             }
         }
     }

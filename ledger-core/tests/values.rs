@@ -170,7 +170,8 @@ mod amounts {
     )]
     #[case(
         Rule::TotalBelowAllocated,
-        "a total of 9 claude_messages asked for, 10 are allocated; revoke first"
+        "a total of 9 claude_messages asked for, 10 are allocated; revoke first, \
+         or reclaim by priority"
     )]
     fn a_refusal_says_its_numbers(#[case] rule: Rule, #[case] expected: &str) {
         let numbers = short(rule, Level::Member)

@@ -8,6 +8,7 @@ use super::event::{
     AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, TermsSet,
     UnitsTransferred,
 };
+use super::reclaim::revoked;
 use super::state::Line;
 use crate::catalog::Event;
 use crate::ids::MemberId;
@@ -25,7 +26,9 @@ pub(crate) fn decide(
     command: &AllocationCommand,
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
-    needs(catalogue, school, command.management())?;
+    if !undoes(state, command) {
+        needs(catalogue, school, needed(school, command))?;
+    }
     let (rows, reason, cause) = match command {
         AllocationCommand::Apply {
             rows,
@@ -47,6 +50,30 @@ pub(crate) fn decide(
         cause,
     };
     batch.apply(state, rows)
+}
+
+/// What the plan must include before a row is looked at. Where it includes allocations, a transfer
+/// among the rows is refused by itself; where it includes none, the plan that is named must have
+/// all of the command.
+fn needed(school: &School, command: &AllocationCommand) -> Management {
+    let is_transfer = |row: &AllocationRow| matches!(row.change, Change::Transfer { .. });
+    if school.management == Management::None && command.rows().iter().any(is_transfer) {
+        return Management::Advanced;
+    }
+    command.management()
+}
+
+/// Whether a command only ends what a plan with allocation management began: a member who was
+/// suspended must not stay so because the school pays for less.
+fn undoes(state: &SchoolState, command: &AllocationCommand) -> bool {
+    match command {
+        AllocationCommand::Reactivate { member_id, .. } => state
+            .member(*member_id)
+            .is_ok_and(|member| member.standing == Standing::Suspended),
+        AllocationCommand::Apply { .. }
+        | AllocationCommand::Import { .. }
+        | AllocationCommand::Suspend { .. } => false,
+    }
 }
 
 /// A command that the plan does not include names the plan that would.
@@ -364,11 +391,16 @@ pub(crate) fn default_grant(
         .collect()
 }
 
-/// The first line on which somebody who left still holds units that are not used or held.
+/// The first line on which units that are not used or held are to go back by themselves: of
+/// somebody who left, or of anybody where the plan has no allocations any more.
 pub(crate) fn due(state: &SchoolState) -> Option<Event> {
     state.leavers.iter().find_map(|member_id| {
         let member = state.member(member_id).ok()?;
-        returned_on_removal(state, member_id, member).next()
+        let cause = match member.standing {
+            Standing::Removed => Cause::Removal,
+            Standing::Active | Standing::Suspended => Cause::Downgrade,
+        };
+        returned(state, member_id, member, cause).next()
     })
 }
 
@@ -378,9 +410,18 @@ pub(crate) fn returned_on_removal<'a>(
     member_id: MemberId,
     member: &'a Member,
 ) -> impl Iterator<Item = Event> + 'a {
-    member
-        .lines()
-        .filter_map(move |(service, line)| line_returned(state, member_id, service, line))
+    returned(state, member_id, member, Cause::Removal)
+}
+
+fn returned<'a>(
+    state: &'a SchoolState,
+    member_id: MemberId,
+    member: &'a Member,
+    cause: Cause,
+) -> impl Iterator<Item = Event> + 'a {
+    member.lines().filter_map(move |(service, line)| {
+        line_returned(state, member_id, service, line, cause.clone())
+    })
 }
 
 /// An unlimited line stays where what was used of it does not fit beside the finite allocations
@@ -390,19 +431,9 @@ fn line_returned(
     member_id: MemberId,
     service: &ServiceId,
     line: &Line,
+    cause: Cause,
 ) -> Option<Event> {
     let after = line.least();
     state.pool(service).replacing(line.allocated, after)?;
-    (after != line.allocated).then(|| {
-        Event::Allocation(AllocationEvent::Revoked(AllocationChanged {
-            member_id,
-            service: service.clone(),
-            before: line.allocated,
-            after,
-            priority: line.priority,
-            auto_renew: line.auto_renew,
-            reason: None,
-            cause: Some(Cause::Removal),
-        }))
-    })
+    (after != line.allocated).then(|| revoked(member_id, service, line, after, cause))
 }

@@ -35,6 +35,8 @@ pub enum Cause {
     Enrolment,
     /// A member's removal.
     Removal,
+    /// The school buys less, or a plan without allocations.
+    Downgrade,
     /// A request that was approved.
     Request(RequestId),
     /// A period ended and the next one began.
@@ -50,6 +52,7 @@ impl Cause {
             Self::Enrolment => "enrolment",
             Self::Removal => "removal",
             Self::PeriodRoll => "period_roll",
+            Self::Downgrade => "downgrade",
             Self::Request(_) => "request",
         }
     }
@@ -59,7 +62,9 @@ impl Cause {
     pub const fn request_id(&self) -> Option<RequestId> {
         match self {
             Self::Request(request_id) => Some(*request_id),
-            Self::Batch | Self::Enrolment | Self::Removal | Self::PeriodRoll => None,
+            Self::Batch | Self::Enrolment | Self::Removal | Self::Downgrade | Self::PeriodRoll => {
+                None
+            }
         }
     }
 }

@@ -25,6 +25,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every priority, from the one that gives first to the one that gives last.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+
     /// The word in JSON and in columns.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -275,6 +278,7 @@ pub(crate) fn set_allocated(
     service: &ServiceId,
     after: Quota,
 ) {
+    let draws_on_pool = state.draws_on_pool();
     let Some(member) = state.members.get_mut(&member_id) else {
         return;
     };
@@ -290,7 +294,7 @@ pub(crate) fn set_allocated(
         line.since = seq;
     }
     line.allocated = after;
-    state.leavers.note(member_id, member);
+    state.leavers.note(member_id, member, draws_on_pool);
 }
 
 fn set_terms(

@@ -29,12 +29,25 @@ pub(crate) fn decide(
     command: &RequestCommand,
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
-    allocation::needs(catalogue, school, Management::Basic)?;
+    if !ends_without_units(state, command) {
+        allocation::needs(catalogue, school, Management::Basic)?;
+    }
     match command {
         RequestCommand::File(command) => file(catalogue, state, school, actor, now, command),
         RequestCommand::Approve(command) => approve(catalogue, state, school, actor, command),
         RequestCommand::Reject(command) => reject(state, actor, command),
         RequestCommand::Withdraw(command) => withdraw(state, actor, command),
+    }
+}
+
+/// Whether a command ends a pending request and gives nothing: one that was filed under a plan with
+/// allocation management must not wait on because the school pays for less.
+fn ends_without_units(state: &SchoolState, command: &RequestCommand) -> bool {
+    let is_pending = |closing: &Closing| state.requests.get(closing.request_id).is_some();
+    match command {
+        RequestCommand::File(_) | RequestCommand::Approve(_) => false,
+        RequestCommand::Reject(command) => is_pending(&command.closing),
+        RequestCommand::Withdraw(closing) => is_pending(closing),
     }
 }
 

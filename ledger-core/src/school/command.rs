@@ -55,6 +55,19 @@ pub struct SetSubscription {
     pub tier: Option<Tier>,
     /// Units bought, by service name or alias.
     pub totals: Vec<(String, Quota)>,
+    /// What becomes of units that are allocated and do not fit into what is bought now.
+    pub reclaim: Reclaim,
+}
+
+/// What becomes of units that are allocated, when a school buys less than that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reclaim {
+    /// They stay, and the change is refused.
+    #[default]
+    Refuse,
+    /// As far as they are not used or held they are taken back: of low priority first, then of
+    /// normal, then of high, in proportion inside a class.
+    ByPriority,
 }
 
 /// Change a school's own rules; what is not named stays.

@@ -1,23 +1,21 @@
-//! The rules of registering, subscribing, setting and enrolling.
+//! The rules of registering, setting and enrolling; `subscribe.rs` has those of subscribing.
 
 use std::collections::BTreeMap;
 
-use super::command::{
-    ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand, SetSubscription, named, overlaid,
-};
+use super::command::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand, named, overlaid};
 use super::event::{
     MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,
-    SettingsChanged, SubscriptionChanged,
+    SettingsChanged,
 };
 use super::overage::OveragePolicy;
 use super::state::{School, Standing};
+use super::subscribe::subscribe;
 use crate::actor::Role;
 use crate::allocation;
 use crate::catalog::Event;
 use crate::ids::MemberId;
-use crate::plan::{Catalogue, Management, OrgType, Tier};
-use crate::quantity::Quota;
-use crate::refusal::{Level, Refusal, Rule, Shortfall};
+use crate::plan::{Catalogue, Management, OrgType};
+use crate::refusal::Refusal;
 use crate::request;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -71,120 +69,6 @@ fn register(
     ))])
 }
 
-fn subscribe(
-    catalogue: &Catalogue,
-    state: &SchoolState,
-    school: &School,
-    command: &SetSubscription,
-) -> Result<Vec<Event>, Refusal> {
-    let tier = command.tier.unwrap_or(school.tier);
-    let old_plan = catalogue.plan(school.org_type, school.tier);
-    let plan = catalogue.plan(school.org_type, tier);
-    let totals_before = state.totals();
-    let mut totals = totals_before.clone();
-    for (service, total) in &plan.totals {
-        let current = totals.get(service);
-        if current.is_none() || current == old_plan.totals.get(service) {
-            totals.insert(service.clone(), *total);
-        }
-    }
-    totals.extend(named(catalogue, &command.totals)?);
-    for (service, total) in &totals {
-        check_total(state, school, service, *total)?;
-    }
-    if plan.management == Management::None {
-        check_nothing_unused(state)?;
-    }
-    if tier == school.tier && plan.management == school.management && totals == totals_before {
-        return Ok(Vec::new());
-    }
-    let changed = Event::School(SchoolEvent::SubscriptionChanged(SubscriptionChanged {
-        tier_before: school.tier,
-        tier,
-        management: plan.management,
-        totals_before,
-        totals,
-    }));
-    let events = std::iter::once(changed).chain(self_service(catalogue, school, tier));
-    Ok(events.collect())
-}
-
-/// A school that has self-service as its tier has it by default goes with the new tier's default.
-fn self_service(catalogue: &Catalogue, school: &School, tier: Tier) -> Option<Event> {
-    let before = &school.settings;
-    let old_default = catalogue.defaults.self_service_requests(school.tier);
-    let new_default = catalogue.defaults.self_service_requests(tier);
-    if before.self_service_requests != old_default || old_default == new_default {
-        return None;
-    }
-    let before = before.clone();
-    let after = Settings {
-        self_service_requests: new_default,
-        ..before.clone()
-    };
-    let changed = SettingsChanged { before, after };
-    Some(Event::School(SchoolEvent::SettingsChanged(changed)))
-}
-
-/// Without allocation management nobody could take back what members hold and did not use; what
-/// they used stays on their lines until the period ends.
-fn check_nothing_unused(state: &SchoolState) -> Result<(), Refusal> {
-    for (service, pool) in &state.pools {
-        if pool.holds_nothing() {
-            continue;
-        }
-        let unused = state.members.values().fold(Quota::ZERO, |sum, member| {
-            let line = member.line(service);
-            match (sum, line.allocated.minus(line.used)) {
-                (Quota::Finite(sum), Quota::Finite(more)) => sum.saturating_add(more).into(),
-                (Quota::Unlimited, _) | (_, Quota::Unlimited) => Quota::Unlimited,
-            }
-        });
-        if unused != Quota::ZERO {
-            return Err(Refusal::AllocationsOutstanding {
-                service: service.clone(),
-                allocated: unused,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// A total must cover what was used and is held, and what is allocated.
-fn check_total(
-    state: &SchoolState,
-    school: &School,
-    service: &ServiceId,
-    total: Quota,
-) -> Result<(), Refusal> {
-    let pool = state.pool(service);
-    if pool.total.fits_in(total) {
-        return Ok(());
-    }
-    let refuse = |rule, least: Quota| {
-        Err(Refusal::Shortfall(Box::new(Shortfall {
-            rule,
-            level: Level::Pool,
-            service: service.clone(),
-            limit: least,
-            used: pool.used,
-            held: pool.held,
-            asked: total,
-            available: pool.unallocated(),
-            resets_at: school.period.end,
-        })))
-    };
-    let spent = pool.used.saturating_add(pool.held);
-    if !total.covers(spent) {
-        return refuse(Rule::TotalBelowUsage, Quota::Finite(spent));
-    }
-    let committed = pool.committed();
-    if !committed.fits_in(total) {
-        return refuse(Rule::TotalBelowAllocated, committed);
-    }
-    Ok(())
-}
-
 fn change_settings(
     catalogue: &Catalogue,
     school: &School,
@@ -205,6 +89,7 @@ fn change_settings(
     if after == *before {
         return Ok(Vec::new());
     }
+    check_they_matter(catalogue, school, &after)?;
     let before = before.clone();
     Ok(vec![Event::School(SchoolEvent::SettingsChanged(
         SettingsChanged { before, after },
@@ -220,6 +105,23 @@ fn overage(
     policies.extend(changes);
     policies.retain(|_, policy| *policy != OveragePolicy::Hard);
     policies
+}
+
+/// Caps, grants and self-service are rules of allocating: where the plan has no allocations they
+/// would bind nobody, and whoever set one would believe that it does.
+fn check_they_matter(
+    catalogue: &Catalogue,
+    school: &School,
+    after: &Settings,
+) -> Result<(), Refusal> {
+    let before = &school.settings;
+    if after.member_cap != before.member_cap
+        || after.default_grant != before.default_grant
+        || after.self_service_requests != before.self_service_requests
+    {
+        allocation::needs(catalogue, school, Management::Basic)?;
+    }
+    Ok(())
 }
 
 /// A new teacher comes with the school's default grant, as far as the pool reaches.

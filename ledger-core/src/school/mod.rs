@@ -5,9 +5,11 @@ mod decide;
 mod event;
 mod overage;
 mod state;
+mod subscribe;
 
 pub use command::{
-    ChangeSettings, ClaimedExternalId, EnrolMember, RegisterSchool, SchoolCommand, SetSubscription,
+    ChangeSettings, ClaimedExternalId, EnrolMember, Reclaim, RegisterSchool, SchoolCommand,
+    SetSubscription,
 };
 pub use event::{
     MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,

@@ -103,7 +103,8 @@ impl Member {
     }
 }
 
-/// Those who left and still hold units that they did not use: a call in flight when they left
+/// Those whose units go back by themselves as far as they are not used or held: who left, and
+/// everybody where the plan has no allocations any more. They hold some yet when a call in flight
 /// used less than was held for it. Kept apart so that [`crate::due`] need not look for them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -115,10 +116,10 @@ impl Leavers {
         self.0.iter().copied()
     }
 
-    /// Takes down how it stands with `member` now.
-    pub(crate) fn note(&mut self, member_id: MemberId, member: &Member) {
-        let left = member.standing == Standing::Removed;
-        if left
+    /// Takes down how it stands with `member` now, whose school may draw on its pool.
+    pub(crate) fn note(&mut self, member_id: MemberId, member: &Member, draws_on_pool: bool) {
+        let gives_back = draws_on_pool || member.standing == Standing::Removed;
+        if gives_back
             && member
                 .lines()
                 .any(|(_, line)| line.least() != line.allocated)
@@ -150,12 +151,19 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             set_totals(state, &e.totals);
         }
         SchoolEvent::SubscriptionChanged(e) => {
+            let drew_on_pool = state.draws_on_pool();
             if let Some(school) = &mut state.school {
                 school.tier = e.tier;
                 school.management = e.management;
                 school.version = seq;
             }
             set_totals(state, &e.totals);
+            let draws_on_pool = state.draws_on_pool();
+            if draws_on_pool != drew_on_pool {
+                for (member_id, member) in &state.members {
+                    state.leavers.note(*member_id, member, draws_on_pool);
+                }
+            }
         }
         SchoolEvent::SettingsChanged(e) => {
             if let Some(school) = &mut state.school {
@@ -164,13 +172,14 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             }
         }
         SchoolEvent::MemberEnrolled(e) => {
+            let draws_on_pool = state.draws_on_pool();
             let member = state
                 .members
                 .entry(e.member_id)
                 .or_insert_with(|| Member::new(e.role));
             member.role = e.role;
             member.standing = Standing::Active;
-            state.leavers.note(e.member_id, member);
+            state.leavers.note(e.member_id, member, draws_on_pool);
         }
         SchoolEvent::MemberRoleChanged(e) => {
             if let Some(member) = state.members.get_mut(&e.member_id) {
@@ -178,9 +187,10 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             }
         }
         SchoolEvent::MemberRemoved(e) => {
+            let draws_on_pool = state.draws_on_pool();
             if let Some(member) = state.members.get_mut(&e.member_id) {
                 member.standing = Standing::Removed;
-                state.leavers.note(e.member_id, member);
+                state.leavers.note(e.member_id, member, draws_on_pool);
             }
         }
     }

@@ -202,6 +202,7 @@ fn give_back(
     level: Level,
     units: Units,
 ) {
+    let draws_on_pool = state.draws_on_pool();
     let Some(pool) = state.pools.get_mut(service) else {
         return;
     };
@@ -211,7 +212,7 @@ fn give_back(
         Level::Member => {
             if let Some(member) = state.members.get_mut(&member_id) {
                 member.line_mut(service).tally().give_back(units);
-                state.leavers.note(member_id, member);
+                state.leavers.note(member_id, member, draws_on_pool);
             }
         }
     }
@@ -236,9 +237,10 @@ fn shift(
     match level {
         Level::Pool => pool.direct_tally().shift(freed, used, held),
         Level::Member => {
+            let draws_on_pool = state.draws_on_pool();
             if let Some(member) = state.members.get_mut(&member_id) {
                 member.line_mut(service).tally().shift(freed, used, held);
-                state.leavers.note(member_id, member);
+                state.leavers.note(member_id, member, draws_on_pool);
             }
         }
     }

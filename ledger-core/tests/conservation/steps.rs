@@ -3,7 +3,9 @@
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
 use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
-use ledger_core::school::{ChangeSettings, EnrolMember, OveragePolicy, Percent, SetSubscription};
+use ledger_core::school::{
+    ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SetSubscription,
+};
 use ledger_core::usage::{
     AttributeUsage, CorrectUsage, Debit, PlaceHold, ReleaseHold, Report, SettleHold,
 };
@@ -117,6 +119,7 @@ pub enum Act {
     Subscribe {
         tier: Option<Tier>,
         totals: Vec<(String, Quota)>,
+        reclaim: Reclaim,
     },
     Settings {
         what: &'static str,
@@ -245,7 +248,16 @@ impl Proxy {
             Act::Enrol { who, role } => EnrolMember { role, ..enrol(who) }.action(),
             Act::Remove { who } => remove(who).action(),
             Act::SetRole { who, role } => set_role(who, role).action(),
-            Act::Subscribe { tier, totals } => SetSubscription { tier, totals }.action(),
+            Act::Subscribe {
+                tier,
+                totals,
+                reclaim,
+            } => SetSubscription {
+                tier,
+                totals,
+                reclaim,
+            }
+            .action(),
             Act::Settings {
                 what,
                 cap,
@@ -489,7 +501,9 @@ fn plan() -> impl Strategy<Value = Act> {
     let totals = proptest::collection::vec((service().prop_map(str::to_owned), quota()), 0..3);
     let some = || proptest::option::of(quota());
     prop_oneof![
-        2 => (tier(), totals).prop_map(|(tier, totals)| Act::Subscribe { tier, totals }),
+        2 => (tier(), totals, select(vec![Reclaim::Refuse, Reclaim::ByPriority])).prop_map(
+            |(tier, totals, reclaim)| Act::Subscribe { tier, totals, reclaim }
+        ),
         1 => (service(), some(), some(), proptest::option::of(overage()))
             .prop_map(|(what, cap, grant, overage)| Act::Settings { what, cap, grant, overage }),
     ]

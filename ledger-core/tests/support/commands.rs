@@ -163,15 +163,15 @@ pub fn set_role(member_id: MemberId, role: Role) -> SchoolCommand {
 
 pub fn buy(name: &str, total: impl Amount) -> SetSubscription {
     SetSubscription {
-        tier: None,
         totals: vec![(name.to_owned(), total.quota())],
+        ..Default::default()
     }
 }
 
 pub fn go_to(tier: Tier) -> SetSubscription {
     SetSubscription {
         tier: Some(tier),
-        totals: Vec::new(),
+        ..Default::default()
     }
 }
 

@@ -5,7 +5,7 @@ use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
 use ledger_core::school::{
-    ChangeSettings, EnrolMember, OveragePolicy, Percent, SchoolCommand, SetSubscription,
+    ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SchoolCommand, SetSubscription,
 };
 use ledger_core::usage::{
     AttributeUsage, CallFacts, CorrectUsage, Debit, Outcome, PlaceHold, RefusedFor, ReleaseHold,
@@ -419,6 +419,7 @@ impl Life {
                 .dice
                 .pick(&[None, None, Some(Tier::Enterprise), Some(Tier::Pro)]),
             totals: vec![(self.service(), quota(&mut self.dice))],
+            reclaim: self.dice.pick(&[Reclaim::Refuse, Reclaim::ByPriority]),
         })
     }
 }

@@ -200,29 +200,3 @@ async fn a_batch_with_a_bad_row_names_it_and_does_nothing() {
     books::check(&world.postgres, world.school.id).await;
     world.server.stop().await;
 }
-
-#[tokio::test]
-async fn a_plan_without_allocations_names_the_one_that_has_them() {
-    let world = World::start().await;
-    let body = json!({"name": "Small", "org_type": "k12", "tier": "free", "time_zone": "UTC"});
-    let school = world.platform.post("/v1/schools", body).await.ok();
-    let members = format!(
-        "/v1/schools/{}/members",
-        school["school_id"].as_str().unwrap()
-    );
-    let member = json!({"role": "teacher"});
-    let member = world.platform.post(&members, member).await;
-    assert_eq!(member.body["granted"], json!([]));
-    let id = member.body["member_id"].as_str().unwrap();
-    let path = format!("{members}/{id}/allocations/claude_messages");
-    let body = json!({"units": 1, "reason": "r"});
-    let refusal = world.platform.put(&path, body).await;
-    assert_eq!(refused(&refusal), as_refused(403, "plan-required"));
-    for (name, expected) in [("has", "none"), ("needs", "basic"), ("tier", "enterprise")] {
-        assert_eq!(refusal.body[name], expected, "{name}");
-    }
-    let balance = format!("{members}/{id}/balance?min_seq={}", member.seq());
-    let balance = world.platform.get(&balance).await.ok();
-    assert_eq!(balance["services"][1]["allocated"], 20, "the pool's");
-    world.server.stop().await;
-}

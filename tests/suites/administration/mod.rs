@@ -2,7 +2,9 @@
 
 mod allocations;
 mod api_keys;
+mod downgrade;
 mod members;
+mod plans;
 mod schools;
 
 use ledger_core::Role;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ledger_core::allocation::{AllocationEvent, Priority};
 use ledger_core::decider::SchoolView;
 use ledger_core::period::{AnchorDay, Tz};
 use ledger_core::school::{OveragePolicy, SchoolEvent, Settings};
 use ledger_core::{
-    Event, EventId, Management, OrgType, Quotas, SchoolId, Seq, ServiceId, Tier, Timestamp,
+    Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq, ServiceId, Tier,
+    Timestamp,
 };
 use ledger_store::writer::Receipt;
 use serde::Serialize;
@@ -147,23 +149,66 @@ pub struct SubscriptionAnswer {
     /// Whether teachers may ask for more themselves now, when the change of tier changed that.
     #[schema(required)]
     self_service_requests: Option<bool>,
+    /// What was taken back of members' allocations, or would be: of each service what gives first
+    /// stands first.
+    reclaimed: Vec<ReclaimedAnswer>,
     /// The version of what the school bought and its own rules, as it is now: their ETag.
     #[schema(value_type = schema::Seq)]
     pub(super) version: Seq,
 }
 
+/// Units that were taken back, or would be.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ReclaimedUnits)]
+pub struct ReclaimedAnswer {
+    /// Whose.
+    #[schema(value_type = Uuid)]
+    member_id: MemberId,
+    /// Of which service.
+    #[schema(value_type = schema::ServiceId)]
+    service: ServiceId,
+    /// How the member ranks.
+    #[schema(value_type = words::Priority)]
+    priority: Priority,
+    /// Allocated before.
+    #[schema(value_type = schema::Quota)]
+    before: Quota,
+    /// Allocated now.
+    #[schema(value_type = schema::Quota)]
+    after: Quota,
+}
+
+impl ReclaimedAnswer {
+    fn of(event: &Event) -> Option<Self> {
+        let Event::Allocation(AllocationEvent::Revoked(revoked)) = event else {
+            return None;
+        };
+        Some(Self {
+            member_id: revoked.member_id,
+            service: revoked.service.clone(),
+            priority: revoked.priority,
+            before: revoked.before,
+            after: revoked.after,
+        })
+    }
+}
+
 impl SubscriptionAnswer {
     pub(super) fn of(dry_run: bool, receipt: &Receipt) -> Result<Self, Problem> {
+        let reclaimed = receipt.events.iter();
+        let reclaimed = reclaimed
+            .filter_map(|recorded| ReclaimedAnswer::of(&recorded.event))
+            .collect();
         let mut events = receipt
             .events
             .iter()
-            .filter_map(|recorded| school(&recorded.event));
+            .filter_map(|recorded| Some((recorded.event_id, school(&recorded.event)?)));
         let version = version(receipt);
         let (seq, replayed) = (receipt.seq, receipt.replayed);
         match (events.next(), &receipt.found.school) {
-            (Some(SchoolEvent::SubscriptionChanged(changed)), _) => Ok(Self {
+            (Some((event_id, SchoolEvent::SubscriptionChanged(changed))), _) => Ok(Self {
                 seq,
-                event_id: (!dry_run).then_some(receipt.event_id),
+                event_id: (!dry_run).then_some(event_id),
                 replayed,
                 dry_run,
                 tier_before: changed.tier_before,
@@ -172,8 +217,9 @@ impl SubscriptionAnswer {
                 totals_before: changed.totals_before.clone(),
                 totals: changed.totals.clone(),
                 self_service_requests: events
-                    .find_map(settings_after)
+                    .find_map(|(_, event)| settings_after(event))
                     .map(|s| s.self_service_requests),
+                reclaimed,
                 version,
             }),
             (None, Some(found)) => Ok(Self {
@@ -187,6 +233,7 @@ impl SubscriptionAnswer {
                 totals_before: found.totals.clone(),
                 totals: found.totals.clone(),
                 self_service_requests: None,
+                reclaimed,
                 version,
             }),
             _ => Err(Problem::unlike("a subscription", receipt)),

@@ -1,7 +1,7 @@
 //! What is asked of a school.
 
 use ledger_core::period::{AnchorDay, Cycle};
-use ledger_core::school::{ChangeSettings, RegisterSchool, SchoolCommand, SetSubscription};
+use ledger_core::school::{self, ChangeSettings, RegisterSchool, SchoolCommand, SetSubscription};
 use ledger_core::{Action, Actor, Catalogue, OrgType, SchoolId, Seq};
 use ledger_store::writer::Beside;
 use serde::{Deserialize, Serialize};
@@ -75,13 +75,26 @@ impl RegisterBody {
     }
 }
 
-/// What becomes of units that are allocated, when a total goes below them.
+/// What becomes of units that are allocated, when a total goes below them or the plan has no
+/// allocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reclaim {
     /// The change is refused.
     #[default]
     Refuse,
+    /// What is not used or held is taken back: of low priority first, then of normal, then of
+    /// high, in proportion inside a class.
+    ByPriority,
+}
+
+impl From<Reclaim> for school::Reclaim {
+    fn from(reclaim: Reclaim) -> Self {
+        match reclaim {
+            Reclaim::Refuse => Self::Refuse,
+            Reclaim::ByPriority => Self::ByPriority,
+        }
+    }
 }
 
 /// What a school buys from now on; what is not named stays, except that a total which was the old
@@ -96,7 +109,7 @@ pub struct SubscriptionBody {
     /// Units bought per cycle.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<QuotasByService>,
-    /// What becomes of units that are allocated, when a total goes below them.
+    /// What becomes of units that are allocated and do not fit into what is bought.
     #[serde(default)]
     #[schema(required = false)]
     reclaim: Reclaim,
@@ -118,7 +131,11 @@ impl SubscriptionBody {
         let fingerprint = fingerprint("set-subscription", &[], &self)?;
         let tier = self.tier.map(|tier| tier.resolve(catalogue)).transpose()?;
         let totals = self.totals.unwrap_or_default().into_named(catalogue)?;
-        let command = SetSubscription { tier, totals };
+        let command = SetSubscription {
+            tier,
+            totals,
+            reclaim: self.reclaim.into(),
+        };
         let action = Action::School(SchoolCommand::SetSubscription(command));
         Ok(Issue {
             dry_run: self.dry_run,

@@ -9,9 +9,10 @@ use crate::convention::{IdempotencyKey, IfMatch, Json, SchoolPath, Stamp, Writte
 use crate::problem::Problem;
 use crate::state::AppState;
 
-problems!(SettingsProblems: PreconditionFailed, UnknownService);
+problems!(SettingsProblems: PreconditionFailed, PlanRequired, UnknownService);
 
-/// Changes a school's own rules. What is not named stays; what members hold stays too.
+/// Changes a school's own rules. What is not named stays; what members hold stays too. Rules of
+/// allocating are not changed where the plan has no allocations.
 #[utoipa::path(
     patch,
     path = "/v1/schools/{school}/settings",

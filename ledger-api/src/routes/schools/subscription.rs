@@ -16,8 +16,9 @@ problems!(
 
 /// Changes what a school buys.
 ///
-/// A total below what is used, held or allocated is refused. With `dry_run` the answer tells what
-/// would come of it, and nothing is done.
+/// A total below what is used and held is refused. One below what is allocated is refused too,
+/// unless `reclaim` says `by_priority`: then `reclaimed` tells what was taken back of whom. With
+/// `dry_run` the answer tells what would come of it, and nothing is done.
 #[utoipa::path(
     put,
     path = "/v1/schools/{school}/subscription",

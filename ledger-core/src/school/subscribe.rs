@@ -1,0 +1,203 @@
+//! The rules of buying: more, less, or by another plan.
+
+use super::command::{Reclaim, SetSubscription, named};
+use super::event::{SchoolEvent, Settings, SettingsChanged, SubscriptionChanged};
+use super::state::School;
+use crate::allocation::{self, Extent, Pool};
+use crate::catalog::Event;
+use crate::plan::{Catalogue, Management, Quotas, Tier};
+use crate::quantity::Quota;
+use crate::refusal::{Level, Refusal, Rule, Shortfall};
+use crate::service::ServiceId;
+use crate::state::SchoolState;
+
+/// What is taken back comes before the change that makes it necessary, so that at every point of
+/// the log what is allocated fits into the total.
+pub(super) fn subscribe(
+    catalogue: &Catalogue,
+    state: &SchoolState,
+    school: &School,
+    command: &SetSubscription,
+) -> Result<Vec<Event>, Refusal> {
+    let tier = command.tier.unwrap_or(school.tier);
+    let management = catalogue.plan(school.org_type, tier).management;
+    let totals_before = state.totals();
+    let totals = totals(catalogue, school, tier, &totals_before, command)?;
+    let asked = Asked {
+        state,
+        school,
+        totals: &totals,
+        management,
+    };
+    let reclaimed = match command.reclaim {
+        Reclaim::Refuse => asked.nothing_to_reclaim()?,
+        Reclaim::ByPriority => asked.reclaimed()?,
+    };
+    if tier == school.tier && management == school.management && totals == totals_before {
+        return Ok(Vec::new());
+    }
+    let changed = Event::School(SchoolEvent::SubscriptionChanged(SubscriptionChanged {
+        tier_before: school.tier,
+        tier,
+        management,
+        totals_before,
+        totals,
+    }));
+    let events = reclaimed.into_iter().chain([changed]);
+    Ok(events
+        .chain(self_service(catalogue, school, tier))
+        .collect())
+}
+
+/// The totals that the school asks for: a total which was the old plan's is the new plan's.
+fn totals(
+    catalogue: &Catalogue,
+    school: &School,
+    tier: Tier,
+    before: &Quotas,
+    command: &SetSubscription,
+) -> Result<Quotas, Refusal> {
+    let old_plan = catalogue.plan(school.org_type, school.tier);
+    let plan = catalogue.plan(school.org_type, tier);
+    let mut totals = before.clone();
+    for (service, total) in &plan.totals {
+        let current = totals.get(service);
+        if current.is_none() || current == old_plan.totals.get(service) {
+            totals.insert(service.clone(), *total);
+        }
+    }
+    totals.extend(named(catalogue, &command.totals)?);
+    Ok(totals)
+}
+
+/// A school that has self-service as its tier has it by default goes with the new tier's default.
+fn self_service(catalogue: &Catalogue, school: &School, tier: Tier) -> Option<Event> {
+    let before = &school.settings;
+    let old_default = catalogue.defaults.self_service_requests(school.tier);
+    let new_default = catalogue.defaults.self_service_requests(tier);
+    if before.self_service_requests != old_default || old_default == new_default {
+        return None;
+    }
+    let before = before.clone();
+    let after = Settings {
+        self_service_requests: new_default,
+        ..before.clone()
+    };
+    let changed = SettingsChanged { before, after };
+    Some(Event::School(SchoolEvent::SettingsChanged(changed)))
+}
+
+/// What a school asks to buy, held against what it has.
+struct Asked<'a> {
+    state: &'a SchoolState,
+    school: &'a School,
+    totals: &'a Quotas,
+    management: Management,
+}
+
+impl Asked<'_> {
+    /// The totals that are lowered, each covering what was used and is held at least.
+    fn lowered(&self) -> impl Iterator<Item = Result<(&ServiceId, Quota, Pool), Refusal>> {
+        self.totals.iter().filter_map(|(service, total)| {
+            let pool = self.state.pool(service);
+            if pool.total.fits_in(*total) {
+                return None;
+            }
+            let spent = pool.used.saturating_add(pool.held);
+            if total.covers(spent) {
+                return Some(Ok((service, *total, pool)));
+            }
+            let least = Quota::Finite(spent);
+            Some(Err(self.too_low(
+                Rule::TotalBelowUsage,
+                service,
+                *total,
+                least,
+            )))
+        })
+    }
+
+    /// That everything allocated fits into what is asked for.
+    fn nothing_to_reclaim(&self) -> Result<Vec<Event>, Refusal> {
+        for lowered in self.lowered() {
+            let (service, total, pool) = lowered?;
+            let committed = pool.committed();
+            if !committed.fits_in(total) {
+                return Err(self.too_low(Rule::TotalBelowAllocated, service, total, committed));
+            }
+        }
+        if self.management == Management::None {
+            self.check_nothing_unused()?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Without allocation management nobody could take back what members hold and did not use; what
+    /// they used stays on their lines until the period ends.
+    fn check_nothing_unused(&self) -> Result<(), Refusal> {
+        for (service, pool) in &self.state.pools {
+            if pool.holds_nothing() {
+                continue;
+            }
+            let unused = self
+                .state
+                .members
+                .values()
+                .fold(Quota::ZERO, |sum, member| {
+                    let line = member.line(service);
+                    match (sum, line.allocated.minus(line.used)) {
+                        (Quota::Finite(sum), Quota::Finite(more)) => {
+                            sum.saturating_add(more).into()
+                        }
+                        (Quota::Unlimited, _) | (_, Quota::Unlimited) => Quota::Unlimited,
+                    }
+                });
+            if unused != Quota::ZERO {
+                return Err(Refusal::AllocationsOutstanding {
+                    service: service.clone(),
+                    allocated: unused,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The changes that make everything allocated fit.
+    fn reclaimed(&self) -> Result<Vec<Event>, Refusal> {
+        let lowered = self.lowered().collect::<Result<Vec<_>, _>>()?;
+        let mut events = Vec::new();
+        let extent = match self.management {
+            Management::None => Extent::Everything,
+            Management::Basic | Management::Advanced => Extent::Excess,
+        };
+        for service in self.totals.keys() {
+            // A total that is not lowered needs no room, also where usage that happened exceeds it.
+            let room = lowered
+                .iter()
+                .find(|(lowered, ..)| *lowered == service)
+                .map_or(Quota::Unlimited, |(_, total, _)| *total);
+            let reclaimed = allocation::reclaim(self.state, service, room, extent);
+            events.extend(
+                reclaimed.map_err(|least| {
+                    self.too_low(Rule::TotalBelowAllocated, service, room, least)
+                })?,
+            );
+        }
+        Ok(events)
+    }
+
+    fn too_low(&self, rule: Rule, service: &ServiceId, asked: Quota, least: Quota) -> Refusal {
+        let pool = self.state.pool(service);
+        Refusal::Shortfall(Box::new(Shortfall {
+            rule,
+            level: Level::Pool,
+            service: service.clone(),
+            limit: least,
+            used: pool.used,
+            held: pool.held,
+            asked,
+            available: pool.unallocated(),
+            resets_at: self.school.period.end,
+        }))
+    }
+}
