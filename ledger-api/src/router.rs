@@ -79,6 +79,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
             members::change_member,
             members::remove_member
         ))
+        .routes(routes!(members::erase::erase_member))
         .routes(routes!(allocations::set_allocation))
         .routes(routes!(allocations::batch::allocate_batch))
         .routes(routes!(

@@ -102,6 +102,8 @@ kinds! {
     MemberRoleChanged = "member_role_changed" v 1 <- School(SchoolEvent::MemberRoleChanged);
     /// A member left.
     MemberRemoved = "member_removed" v 1 <- School(SchoolEvent::MemberRemoved);
+    /// What was kept of a person beside the log is erased.
+    MemberErased = "member_erased" v 1 <- School(SchoolEvent::MemberErased);
     /// A member holds more.
     UnitsAllocated = "units_allocated" v 1 <- Allocation(AllocationEvent::Allocated);
     /// A member holds less.
@@ -194,6 +196,7 @@ impl Event {
                 SchoolEvent::MemberEnrolled(e) => Some(e.member_id),
                 SchoolEvent::MemberRoleChanged(e) => Some(e.member_id),
                 SchoolEvent::MemberRemoved(e) => Some(e.member_id),
+                SchoolEvent::MemberErased(e) => Some(e.member_id),
             },
             Self::Allocation(event) => Some(match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.member_id,
@@ -265,7 +268,16 @@ impl Event {
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
-            Self::School(_) | Self::Period(_) => None,
+            Self::Period(_) => None,
+            Self::School(event) => match event {
+                SchoolEvent::MemberErased(e) => e.reason,
+                SchoolEvent::Registered(_)
+                | SchoolEvent::SubscriptionChanged(_)
+                | SchoolEvent::SettingsChanged(_)
+                | SchoolEvent::MemberEnrolled(_)
+                | SchoolEvent::MemberRoleChanged(_)
+                | SchoolEvent::MemberRemoved(_) => None,
+            },
             Self::Request(event) => event.reason(),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.reason,

@@ -154,6 +154,7 @@ pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
         Event::Usage(event) => usage::evolve(state, recorded.recorded_at, event),
         Event::Period(event) => period::evolve(state, recorded.seq, event),
     }
+    school::note_text(state, recorded);
     state.head = recorded.seq;
     state.last_at = state.last_at.max(recorded.recorded_at);
 }
@@ -273,7 +274,8 @@ impl Action {
                 | SchoolCommand::CatchUp => None,
                 SchoolCommand::EnrolMember(enrol) => Some(enrol.member_id),
                 SchoolCommand::SetRole { member_id, .. }
-                | SchoolCommand::RemoveMember { member_id } => Some(*member_id),
+                | SchoolCommand::RemoveMember { member_id }
+                | SchoolCommand::EraseMember { member_id, .. } => Some(*member_id),
             },
             Self::Allocation(command) => match command {
                 AllocationCommand::Apply { rows, .. } | AllocationCommand::Import { rows, .. } => {

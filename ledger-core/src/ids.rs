@@ -42,6 +42,23 @@ uuid_newtype!(
     EventId
 );
 
+/// The namespace of the actor ids of subjects that are no UUIDs (a random UUID, fixed for ever:
+/// the log names people by what comes out of it).
+const ACTORS: Uuid = Uuid::from_u128(0x5b0c_9a41_7f3e_4d6a_8c52_e1d9_03b7_64fa);
+
+impl ActorId {
+    /// Who acts under a token's subject: a UUID is its own actor id, any other the UUIDv5 of it.
+    /// The nil UUID is the ledger's own id (`Actor::SYSTEM`), so that as a subject it is text like
+    /// any other.
+    #[must_use]
+    pub fn of_subject(subject: &str) -> Self {
+        match Uuid::try_parse(subject) {
+            Ok(id) if !id.is_nil() => Self(id),
+            Ok(_) | Err(_) => Self(Uuid::new_v5(&ACTORS, subject.as_bytes())),
+        }
+    }
+}
+
 /// A position in a school's stream: 1, 2, 3 … without gaps; 0 is "before the first event".
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

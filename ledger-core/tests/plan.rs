@@ -11,9 +11,9 @@ use ledger_core::{Action, Management, OrgType, Refusal, Role, Tier};
 use rstest::rstest;
 
 use support::commands::{
-    Ask, add, buy, cap, debit, enrol, give, go_to, grant, hold, import, keep, of, reactivate,
-    refund_all, release, remove, report, reported, revoke, set, set_role, settle, suspend,
-    transfer, with_auto_renew, with_priority,
+    Ask, add, buy, cap, debit, enrol, erase, give, go_to, grant, hold, import, keep, of,
+    reactivate, refund_all, release, remove, report, reported, revoke, set, set_role, settle,
+    suspend, transfer, with_auto_renew, with_priority,
 };
 use support::requests::{ASKED, OTHER, approve, ask, file, reject, withdraw};
 use support::{ADA, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, register, service, start, units};
@@ -39,6 +39,7 @@ commands! {
     None: Action::School(SchoolCommand::EnrolMember(_)) => enrol(CLEO);
     None: Action::School(SchoolCommand::SetRole { .. }) => set_role(ADA, Role::Principal);
     None: Action::School(SchoolCommand::RemoveMember { .. }) => remove(ADA);
+    None: Action::School(SchoolCommand::EraseMember { .. }) => erase(ADA);
     None: Action::School(SchoolCommand::CatchUp) => SchoolCommand::CatchUp;
     None: Action::Usage(UsageCommand::Debit(_)) => debit(ADA, 1);
     None: Action::Usage(UsageCommand::PlaceHold(_)) => hold("another", ADA, 1);

@@ -12,6 +12,7 @@ mod compat_views;
 mod conditional_append;
 mod corrections;
 mod durability;
+mod erasure;
 mod executable;
 mod immutability;
 mod overspend;

@@ -8,10 +8,6 @@ use uuid::Uuid;
 use super::api_key::ApiKeyId;
 use super::error::AuthError;
 
-/// The namespace of the actor ids of subjects that are no UUIDs (a random UUID, fixed for ever:
-/// the log names people by what comes out of it).
-const ACTORS: Uuid = Uuid::from_u128(0x5b0c_9a41_7f3e_4d6a_8c52_e1d9_03b7_64fa);
-
 /// The namespace of credential ids (a random UUID). These live as long as the process.
 const CREDENTIALS: Uuid = Uuid::from_u128(0xc7e2_51d8_0a96_4f1b_b3d4_92fe_6870_1c5d);
 
@@ -122,7 +118,7 @@ impl Credential {
         Ok(Self {
             actor: Actor {
                 role,
-                id: actor_id(subject),
+                id: ActorId::of_subject(subject),
             },
             role,
             tenancy,
@@ -139,7 +135,7 @@ impl Credential {
         Self {
             actor: Actor {
                 role: Role::Proxy,
-                id: actor_id(&subject),
+                id: ActorId::of_subject(&subject),
             },
             role: Role::Proxy,
             tenancy,
@@ -157,15 +153,6 @@ impl fmt::Debug for Credential {
             .field("actor", &self.actor)
             .field("tenancy", &self.tenancy)
             .finish_non_exhaustive()
-    }
-}
-
-/// A subject that is a UUID is its own actor id; the UUIDv5 of any other. The nil UUID is the
-/// ledger's own id (`Actor::SYSTEM`), so that as a subject it is text like any other.
-fn actor_id(subject: &str) -> ActorId {
-    match Uuid::try_parse(subject) {
-        Ok(id) if !id.is_nil() => ActorId(id),
-        Ok(_) | Err(_) => ActorId(Uuid::new_v5(&ACTORS, subject.as_bytes())),
     }
 }
 

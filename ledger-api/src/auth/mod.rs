@@ -55,9 +55,9 @@ pub use issue::{IssueError, TokenGrant, TokenIssuer};
 pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;
 pub use permission::{
-    Administer, Allocate, AskForUnits, Correct, ManageApiKeys, ManagePlatformApiKeys, Permission,
-    ReadActivity, ReadBalance, ReadLog, ReadMember, ReadMemberBalance, ReadSchool, RegisterSchool,
-    Spend, Subscribe,
+    Administer, Allocate, AskForUnits, Correct, Erase, ManageApiKeys, ManagePlatformApiKeys,
+    Permission, ReadActivity, ReadBalance, ReadLog, ReadMember, ReadMemberBalance, ReadSchool,
+    RegisterSchool, Spend, Subscribe,
 };
 pub use rate_limit::RateLimiter;
 pub use settings::{AuthConfigError, JwksSource, JwtSettings, RateLimit, RateLimits};

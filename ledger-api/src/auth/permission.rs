@@ -79,6 +79,9 @@ permissions! {
         /// Change the school's settings, its members, their roles and departments.
         Administer: Principal PrincipalAdmin PlatformAdmin;
 
+        /// Erase what is kept of a person beside the log, for ever.
+        Erase: PrincipalAdmin PlatformAdmin;
+
         /// Change what the school buys: tier, totals, period.
         Subscribe: Principal PrincipalAdmin PlatformAdmin;
 
@@ -147,6 +150,7 @@ mod tests {
             [
                 "Allocate: principal principal_admin platform_admin",
                 "Administer: principal principal_admin platform_admin",
+                "Erase: principal_admin platform_admin",
                 "Subscribe: principal principal_admin platform_admin",
                 "Spend: proxy",
                 "Correct: principal principal_admin platform_admin",

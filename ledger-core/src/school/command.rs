@@ -6,6 +6,7 @@ use crate::ids::MemberId;
 use crate::period::Cycle;
 use crate::plan::{OrgType, Quotas, Tier};
 use crate::quantity::Quota;
+use crate::text::FreeText;
 
 /// A command about the school itself or its members.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,14 @@ pub enum SchoolCommand {
     RemoveMember {
         /// Who goes.
         member_id: MemberId,
+    },
+    /// Erase what is kept of a person beside the log: his directory entry and free texts. His
+    /// history stays, under his opaque id.
+    EraseMember {
+        /// Whom it was about.
+        member_id: MemberId,
+        /// Why, if somebody says why. It is about the erasure and stays.
+        reason: Option<FreeText>,
     },
     /// Take in what time has brought about by now, and nothing else.
     CatchUp,

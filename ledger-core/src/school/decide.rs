@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::command::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand, named, overlaid};
 use super::event::{
-    MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,
-    SettingsChanged,
+    MemberEnrolled, MemberErased, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered,
+    Settings, SettingsChanged,
 };
 use super::overage::OveragePolicy;
 use super::state::{School, Standing};
@@ -19,6 +19,7 @@ use crate::refusal::Refusal;
 use crate::request;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
+use crate::text::FreeText;
 use crate::time::Timestamp;
 
 pub(crate) fn decide(
@@ -38,6 +39,9 @@ pub(crate) fn decide(
         SchoolCommand::EnrolMember(command) => enrol(state, school, command),
         SchoolCommand::SetRole { member_id, role } => set_role(state, *member_id, *role),
         SchoolCommand::RemoveMember { member_id } => remove(state, *member_id),
+        SchoolCommand::EraseMember { member_id, reason } => {
+            erase(state, *member_id, reason.as_ref())
+        }
         // What is due is taken in before any command is decided.
         SchoolCommand::CatchUp => Ok(Vec::new()),
     }
@@ -186,4 +190,22 @@ fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusa
         member_id,
     })));
     Ok(events)
+}
+
+/// Anybody who ever was a member can be erased, also one who left or who stays. Nothing is done
+/// where nothing of him is kept any more.
+fn erase(
+    state: &SchoolState,
+    member_id: MemberId,
+    reason: Option<&FreeText>,
+) -> Result<Vec<Event>, Refusal> {
+    if state.member(member_id)?.erased {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Event::School(SchoolEvent::MemberErased(
+        MemberErased {
+            member_id,
+            reason: reason.map(FreeText::commitment),
+        },
+    ))])
 }

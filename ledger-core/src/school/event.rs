@@ -10,6 +10,7 @@ use crate::ids::MemberId;
 use crate::period::{Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
+use crate::text::Commitment;
 
 /// A fact about the school itself or its members.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub enum SchoolEvent {
     MemberRoleChanged(MemberRoleChanged),
     /// A member left.
     MemberRemoved(MemberRemoved),
+    /// What was kept of a person beside the log is erased.
+    MemberErased(MemberErased),
 }
 
 /// The school exists. Holds everything that the plan gave it, so that a later catalogue changes
@@ -130,4 +133,16 @@ pub struct MemberRoleChanged {
 pub struct MemberRemoved {
     /// Who left.
     pub member_id: MemberId,
+}
+
+/// What was kept of a person beside the log is erased: directory entry, external ids, and the free
+/// texts that were about him or by him. Everything in the log stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberErased {
+    /// Who he was.
+    pub member_id: MemberId,
+    /// Commitment to why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Commitment>,
 }

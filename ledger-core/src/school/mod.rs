@@ -12,11 +12,11 @@ pub use command::{
     SetSubscription,
 };
 pub use event::{
-    MemberEnrolled, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered, Settings,
-    SettingsChanged, SubscriptionChanged,
+    MemberEnrolled, MemberErased, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered,
+    Settings, SettingsChanged, SubscriptionChanged,
 };
 pub use overage::{NotAPercent, OveragePolicy, Percent};
 pub use state::{Member, School, Standing};
 
 pub(crate) use decide::decide;
-pub(crate) use state::{Leavers, evolve};
+pub(crate) use state::{Leavers, evolve, note_text};

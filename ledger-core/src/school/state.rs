@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::event::{SchoolEvent, Settings};
 use crate::actor::Role;
 use crate::allocation::Line;
+use crate::catalog::Event;
+use crate::decider::Recorded;
 use crate::ids::{MemberId, Seq};
 use crate::period::{Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
@@ -63,6 +65,8 @@ pub struct Member {
     pub role: Role,
     /// Whether he may use what he holds.
     pub standing: Standing,
+    /// Whether nothing of him is kept beside the log: he was erased, and nothing came since.
+    pub(crate) erased: bool,
     /// What he holds, a line per service that he ever held, few and in no order.
     pub(crate) lines: Vec<(ServiceId, Line)>,
 }
@@ -72,6 +76,7 @@ impl Member {
         Self {
             role,
             standing: Standing::Active,
+            erased: false,
             lines: Vec::new(),
         }
     }
@@ -179,6 +184,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 .or_insert_with(|| Member::new(e.role));
             member.role = e.role;
             member.standing = Standing::Active;
+            member.erased = false;
             state.leavers.note(e.member_id, member, draws_on_pool);
         }
         SchoolEvent::MemberRoleChanged(e) => {
@@ -192,6 +198,27 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 member.standing = Standing::Removed;
                 state.leavers.note(e.member_id, member, draws_on_pool);
             }
+        }
+        SchoolEvent::MemberErased(e) => {
+            if let Some(member) = state.members.get_mut(&e.member_id) {
+                member.erased = true;
+            }
+        }
+    }
+}
+
+/// A text that is about a member or by one is kept with the event: there is something to erase
+/// again. The reason of an erasure is about that, and about nobody.
+pub(crate) fn note_text(state: &mut SchoolState, recorded: &Recorded) {
+    if recorded.event.reason().is_none() {
+        return;
+    }
+    let is_erasure = matches!(recorded.event, Event::School(SchoolEvent::MemberErased(_)));
+    let about = recorded.event.member_id().filter(|_| !is_erasure);
+    let author = MemberId(recorded.actor.id.0);
+    for member_id in about.into_iter().chain([author]) {
+        if let Some(member) = state.members.get_mut(&member_id) {
+            member.erased = false;
         }
     }
 }

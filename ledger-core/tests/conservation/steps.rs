@@ -17,7 +17,7 @@ use proptest::sample::{Index, select};
 use uuid::Uuid;
 
 use crate::support::commands::{
-    Ask, apply, debit, enrol, give, hold, reactivate, refund_all, release, remove, report,
+    Ask, apply, debit, enrol, erase, give, hold, reactivate, refund_all, release, remove, report,
     reported, row, set_role, settle, suspend,
 };
 use crate::support::requests::{approve, approve_part, ask, file, reject, teacher, withdraw};
@@ -110,6 +110,9 @@ pub enum Act {
         role: Role,
     },
     Remove {
+        who: MemberId,
+    },
+    Erase {
         who: MemberId,
     },
     SetRole {
@@ -247,6 +250,7 @@ impl Proxy {
             } => reactivate(who).action(),
             Act::Enrol { who, role } => EnrolMember { role, ..enrol(who) }.action(),
             Act::Remove { who } => remove(who).action(),
+            Act::Erase { who } => erase(who).action(),
             Act::SetRole { who, role } => set_role(who, role).action(),
             Act::Subscribe {
                 tier,
@@ -491,6 +495,7 @@ fn people() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (member(), role()).prop_map(|(who, role)| Act::Enrol { who, role }),
         2 => member().prop_map(|who| Act::Remove { who }),
+        1 => member().prop_map(|who| Act::Erase { who }),
         1 => (member(), role()).prop_map(|(who, role)| Act::SetRole { who, role }),
         2 => (member(), any::<bool>())
             .prop_map(|(who, suspended)| Act::Standing { who, suspended }),

@@ -157,6 +157,13 @@ pub fn remove(member_id: MemberId) -> SchoolCommand {
     SchoolCommand::RemoveMember { member_id }
 }
 
+pub fn erase(member_id: MemberId) -> SchoolCommand {
+    SchoolCommand::EraseMember {
+        member_id,
+        reason: None,
+    }
+}
+
 pub fn set_role(member_id: MemberId, role: Role) -> SchoolCommand {
     SchoolCommand::SetRole { member_id, role }
 }

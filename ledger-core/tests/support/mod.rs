@@ -250,7 +250,7 @@ impl School {
         let first = command_key(&command.action, &self.state).first_event_id();
         if let Ok(facts) = &result {
             for (index, fact) in facts.iter().enumerate() {
-                self.record(first.at_index(index), fact.clone());
+                self.record(first.at_index(index), self.actor, fact.clone());
             }
         }
         Outcome {
@@ -264,7 +264,7 @@ impl School {
     pub fn catch_up_with_time(&mut self) -> Vec<Fact> {
         let mut facts = Vec::new();
         while let Some(Due { key, fact }) = due(&self.state, self.now) {
-            self.record(key.first_event_id(), fact.clone());
+            self.record(key.first_event_id(), Actor::SYSTEM, fact.clone());
             facts.push(fact);
         }
         facts
@@ -272,15 +272,15 @@ impl School {
 
     /// Takes in one thing that is due.
     pub fn take_in(&mut self, due: Due) {
-        self.record(due.key.first_event_id(), due.fact);
+        self.record(due.key.first_event_id(), Actor::SYSTEM, due.fact);
     }
 
-    fn record(&mut self, event_id: EventId, fact: Fact) {
+    fn record(&mut self, event_id: EventId, actor: Actor, fact: Fact) {
         let recorded = Recorded {
             school_id: SchoolId(Uuid::from_u128(1)),
             seq: self.state.head().next(),
             event_id,
-            actor: Actor::SYSTEM,
+            actor,
             occurred_at: fact.occurred_at,
             recorded_at: self.state.not_before_last(self.now),
             event: fact.event,

@@ -101,7 +101,9 @@ impl<'a> Delta<'a> {
             }
             SchoolEvent::MemberEnrolled(e) => self.standing(e.member_id, Standing::Active, true),
             SchoolEvent::MemberRemoved(e) => self.standing(e.member_id, Standing::Removed, false),
-            SchoolEvent::SettingsChanged(_) | SchoolEvent::MemberRoleChanged(_) => {}
+            SchoolEvent::SettingsChanged(_)
+            | SchoolEvent::MemberRoleChanged(_)
+            | SchoolEvent::MemberErased(_) => {}
         }
     }
 

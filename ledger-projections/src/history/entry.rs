@@ -147,6 +147,7 @@ fn school(event: &SchoolEvent) -> Result<(Option<Value>, Value), serde_json::Err
             json!({ "role": e.after }),
         ),
         SchoolEvent::MemberRemoved(_) => (None, json!({ "standing": Standing::Removed })),
+        SchoolEvent::MemberErased(_) => (None, json!({ "erased": true })),
     })
 }
 

@@ -33,6 +33,7 @@ impl Projection for History {
             Kind::MemberEnrolled,
             Kind::MemberRoleChanged,
             Kind::MemberRemoved,
+            Kind::MemberErased,
             Kind::UnitsAllocated,
             Kind::UnitsRevoked,
             Kind::UnitsTransferred,

@@ -73,7 +73,8 @@ fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &Schoo
         }
         SchoolEvent::Registered(_)
         | SchoolEvent::SubscriptionChanged(_)
-        | SchoolEvent::SettingsChanged(_) => {}
+        | SchoolEvent::SettingsChanged(_)
+        | SchoolEvent::MemberErased(_) => {} // the directory says so
     }
 }
 

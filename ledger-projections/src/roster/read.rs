@@ -81,6 +81,8 @@ pub struct MemberView {
     pub enrolled_at: Timestamp,
     /// When he left.
     pub removed_at: Option<Timestamp>,
+    /// When what was kept of him was erased: name, e-mail address, external ids and texts.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// Some members, in the order of their ids.
@@ -233,6 +235,7 @@ struct MemberRow {
     removed_at: Option<DateTime<Utc>>,
     display_name: Option<String>,
     email: Option<String>,
+    erased_at: Option<DateTime<Utc>>,
     external_ids: Vec<String>,
 }
 
@@ -247,6 +250,7 @@ impl MemberRow {
             email: self.email,
             enrolled_at: Timestamp::new(self.enrolled_at),
             removed_at: self.removed_at.map(Timestamp::new),
+            erased_at: self.erased_at.map(Timestamp::new),
         })
     }
 }

@@ -7,18 +7,26 @@ use ledger_core::{Action, FreeText, MemberId, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::erasure::Gone;
 use super::request::{Beside, DirectoryEntry, Request};
 use crate::error::StoreError;
 use crate::row::NewEvent;
 
-/// Everything that a batch keeps beside the log.
+/// Everything that a batch keeps beside the log or takes away from there. What is taken away ends a
+/// part: what came before it goes with it, what comes after stays.
 #[derive(Default)]
 pub(super) struct Kept {
+    done: Vec<Part>,
+    last: Part,
+}
+
+/// What is kept, and then somebody of whom something goes.
+#[derive(Default)]
+struct Part {
     texts: Texts,
     schools: Vec<(SchoolId, String)>,
     members: Vec<(SchoolId, MemberId, DirectoryEntry)>,
-    /// Members who left, by school and id.
-    removed: (Vec<Uuid>, Vec<Uuid>),
+    gone: Option<Gone>,
 }
 
 /// Free texts, column by column.
@@ -35,6 +43,26 @@ struct Texts {
 impl Kept {
     /// Takes down what a command that brought something about keeps beside the log.
     pub(super) fn note(&mut self, school_id: SchoolId, request: &Request, events: &[NewEvent]) {
+        self.last.note(school_id, request, events);
+    }
+
+    /// Takes down of whom something goes.
+    pub(super) fn note_gone(&mut self, gone: Gone) {
+        self.last.gone = Some(gone);
+        self.done.push(std::mem::take(&mut self.last));
+    }
+
+    /// Writes it, in the transaction of the events that it belongs to.
+    pub(super) async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        for part in self.done.iter().chain([&self.last]) {
+            part.write_in_tx(tx).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    fn note(&mut self, school_id: SchoolId, request: &Request, events: &[NewEvent]) {
         let action = &request.command.action;
         if let Some((text, about)) = text(action, events) {
             self.texts.school_id.push(school_id.0);
@@ -52,14 +80,9 @@ impl Kept {
             }
             (Beside::Nothing | Beside::Member(_), _) => {}
         }
-        if let Some(member_id) = removed(action) {
-            self.removed.0.push(school_id.0);
-            self.removed.1.push(member_id.0);
-        }
     }
 
-    /// Writes it, in the transaction of the events that it belongs to.
-    pub(super) async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+    async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         if !self.texts.school_id.is_empty() {
             write_texts(tx, &self.texts).await?;
         }
@@ -69,17 +92,29 @@ impl Kept {
         for (school_id, member_id, entry) in &self.members {
             write_member(tx, *school_id, *member_id, entry).await?;
         }
-        if !self.removed.0.is_empty() {
-            free_external_ids(tx, &self.removed.0, &self.removed.1).await?;
+        match self.gone {
+            Some(gone) => gone.write_in_tx(tx).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 /// The free text of a command, and the one member whom it is about.
 fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Option<MemberId>)> {
     match action {
-        Action::School(_) => None,
+        Action::School(command) => match command {
+            // It is about the erasure: about a person it would have to go with him.
+            SchoolCommand::EraseMember { reason, .. } => {
+                reason.as_ref().map(|reason| (reason, None))
+            }
+            SchoolCommand::Register(_)
+            | SchoolCommand::SetSubscription(_)
+            | SchoolCommand::ChangeSettings(_)
+            | SchoolCommand::EnrolMember(_)
+            | SchoolCommand::SetRole { .. }
+            | SchoolCommand::RemoveMember { .. }
+            | SchoolCommand::CatchUp => None,
+        },
         Action::Allocation(command) => match command {
             AllocationCommand::Apply { rows, reason, .. }
             | AllocationCommand::Import { rows, reason } => match rows.as_slice() {
@@ -122,13 +157,6 @@ fn about(events: &[NewEvent]) -> Option<MemberId> {
     events
         .first()
         .and_then(|new| new.recorded.event.member_id())
-}
-
-fn removed(action: &Action) -> Option<MemberId> {
-    match action {
-        Action::School(SchoolCommand::RemoveMember { member_id }) => Some(*member_id),
-        Action::School(_) | Action::Allocation(_) | Action::Request(_) | Action::Usage(_) => None,
-    }
 }
 
 async fn write_texts(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreError> {
@@ -178,7 +206,8 @@ async fn write_member(
         "INSERT INTO member_directory (school_id, member_id, display_name, email)
          VALUES ($1, $2, $3, $4)
          ON CONFLICT (school_id, member_id)
-         DO UPDATE SET display_name = excluded.display_name, email = excluded.email",
+         DO UPDATE SET display_name = excluded.display_name, email = excluded.email,
+                       erased_at = NULL",
         school_id.0,
         member_id.0,
         entry.display_name,
@@ -204,23 +233,4 @@ async fn write_member(
     .await
     .map(|_| ())
     .map_err(StoreError::at("keeping a member's external ids"))
-}
-
-/// An external id is free again when its member is gone.
-async fn free_external_ids(
-    tx: &mut PgConnection,
-    schools: &[Uuid],
-    members: &[Uuid],
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "DELETE FROM member_external_id AS known
-          USING unnest($1::uuid[], $2::uuid[]) AS gone (school_id, member_id)
-          WHERE known.school_id = gone.school_id AND known.member_id = gone.member_id",
-        schools,
-        members,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::at("freeing a member's external ids"))
 }

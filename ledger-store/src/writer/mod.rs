@@ -15,6 +15,7 @@
 
 mod batch;
 mod beside;
+mod erasure;
 mod load;
 mod lookup;
 mod refusals;

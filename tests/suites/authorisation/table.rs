@@ -59,6 +59,9 @@ pub const TABLE: &[Row] = &[
         .with(&[("member", Thing::NewMember)])
         .json(|_, _| json!({"role": "auditor"})),
     Row::of("remove_member", MANAGERS).with(&[("member", Thing::NewMember)]),
+    Row::of("erase_member", ADMINISTRATORS)
+        .with(&[("member", Thing::NewMember)])
+        .json(|_, _| json!({"reason": "request 17"})),
     Row::of("set_allocation", MANAGERS)
         .json(|_, n| json!({"units": 10_000 + n, "reason": "a test"})),
     Row::of("allocate_batch", MANAGERS).json(|house, _| {

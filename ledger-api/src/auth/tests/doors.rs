@@ -45,7 +45,7 @@ macro_rules! doors {
 }
 
 doors! {
-    Allowed "/{school}": Allocate Administer Subscribe Spend Correct ReadSchool ReadBalance ReadLog
+    Allowed "/{school}": Allocate Administer Erase Subscribe Spend Correct ReadSchool ReadBalance ReadLog
         ManageApiKeys;
     AllowedViewer "/{school}": ReadActivity AskForUnits;
     AllowedMember "/{school}/{member}": ReadMember ReadMemberBalance;

@@ -162,7 +162,7 @@ fn returned(event: &Event) -> Option<ReturnedAnswer> {
     })
 }
 
-fn event_id(receipt: &Receipt) -> Option<EventId> {
+pub(super) fn event_id(receipt: &Receipt) -> Option<EventId> {
     (!receipt.events.is_empty()).then_some(receipt.event_id)
 }
 
@@ -221,4 +221,7 @@ pub struct MemberDocument {
     /// When he left.
     #[schema(value_type = Option<schema::Instant>, required)]
     removed_at: Option<String>,
+    /// When what was kept of him was erased: name, e-mail address, external ids and texts.
+    #[schema(value_type = Option<schema::Instant>, required)]
+    erased_at: Option<String>,
 }

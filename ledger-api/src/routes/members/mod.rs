@@ -1,7 +1,8 @@
-//! Members: they are enrolled, read, given another role, and let go.
+//! Members: they are enrolled, read, given another role, let go, and erased.
 
 mod answers;
 mod bodies;
+pub mod erase;
 pub mod read;
 
 use axum::extract::State;

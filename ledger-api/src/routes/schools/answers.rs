@@ -303,7 +303,8 @@ fn settings_after(event: &SchoolEvent) -> Option<&Settings> {
         | SchoolEvent::SubscriptionChanged(_)
         | SchoolEvent::MemberEnrolled(_)
         | SchoolEvent::MemberRoleChanged(_)
-        | SchoolEvent::MemberRemoved(_) => None,
+        | SchoolEvent::MemberRemoved(_)
+        | SchoolEvent::MemberErased(_) => None,
     }
 }
 

@@ -1,5 +1,5 @@
 SELECT m.member_id, m.role, m.standing, m.enrolled_at, m.removed_at,
-       d.display_name AS "display_name?", d.email AS "email?",
+       d.display_name AS "display_name?", d.email AS "email?", d.erased_at AS "erased_at?",
        ARRAY(
            SELECT x.external_id FROM member_external_id AS x
             WHERE x.school_id = $1 AND x.member_id = m.member_id

@@ -14,6 +14,7 @@ use crate::database::DatabaseRole;
 use crate::error::StoreError;
 use crate::row::append;
 use crate::writer::beside::Kept;
+use crate::writer::erasure::Gone;
 use crate::writer::load::{catch_up, load};
 use crate::writer::request::{Receipt, Request, WriteError};
 use crate::writer::shard::{Shard, Submission};
@@ -70,10 +71,16 @@ impl Batch {
         let mut kept = Kept::default();
         for (submission, outcomes) in submissions.iter().zip(outcomes) {
             let Ok(outcomes) = outcomes else { continue };
+            let school_id = submission.school_id;
+            let school = self.state(school_id).and_then(|state| state.school().ok());
+            let org_type = school.map(|school| school.org_type);
             for (request, outcome) in submission.requests.iter().zip(outcomes) {
                 if let Outcome::Appended { range, .. } = outcome {
+                    if let Some(gone) = Gone::by(school_id, request, org_type) {
+                        kept.note_gone(gone);
+                    }
                     let left = self.events.get(range.clone()).unwrap_or_default();
-                    kept.note(submission.school_id, request, left);
+                    kept.note(school_id, request, left);
                 }
             }
         }

@@ -1,0 +1,84 @@
+//! A person is erased.
+
+use axum::extract::State;
+use ledger_core::school::SchoolCommand;
+use ledger_core::{Action, EventId, MemberId, Seq};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::MemberProblems;
+use super::answers::event_id;
+use crate::auth::{Allowed, Erase};
+use crate::convention::{
+    IdempotencyKey, Issue, Json, MemberPath, Path, Stamp, Written, fingerprint, free_text, schema,
+};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Why a person is erased.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "request 17 of the data protection officer" }))]
+pub struct EraseBody {
+    /// Why, if there is something to say. It is about the erasure and stays: it names nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Reason>)]
+    reason: Option<String>,
+}
+
+/// A person who is erased.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErasedAnswer {
+    /// The member's id, which is all that is left of him.
+    #[schema(value_type = Uuid)]
+    member_id: MemberId,
+    /// The head of the school's log.
+    #[schema(value_type = schema::Seq)]
+    seq: Seq,
+    /// The erasure's identity in the school; none when nothing of him was kept any more.
+    #[schema(value_type = Option<Uuid>, required)]
+    event_id: Option<EventId>,
+    /// Whether it was done before, and this is what came of it then.
+    replayed: bool,
+}
+
+/// Erases what is kept of a person beside the log: his name and e-mail address, his external ids,
+/// and the free texts that are about him or that he wrote.
+///
+/// Every event, every number and every proof stays, under his opaque id. It cannot be undone. Who
+/// is still a member stays one; whoever is to go is removed first. Erasing somebody of whom nothing
+/// is kept any more changes nothing, and that is no error.
+#[utoipa::path(
+    post,
+    path = "/v1/schools/{school}/members/{member}/erase",
+    tag = "members",
+    params(MemberPath, IdempotencyKey),
+    request_body = Option<EraseBody>,
+    responses(
+        (status = 200, description = "The person is erased.", body = ErasedAnswer),
+        MemberProblems,
+    ),
+)]
+pub async fn erase_member(
+    allowed: Allowed<Erase>,
+    State(state): State<AppState>,
+    Path(path): Path<MemberPath>,
+    stamp: Stamp,
+    body: Option<Json<EraseBody>>,
+) -> Result<Written<ErasedAnswer>, Problem> {
+    let Json(body) = body.unwrap_or_default();
+    let member_id = MemberId(path.member);
+    let fingerprint = fingerprint("erase-member", &[&member_id], &body)?;
+    let reason = body.reason.as_deref();
+    let reason = reason.map(|text| free_text("reason", text)).transpose()?;
+    let action = Action::School(SchoolCommand::EraseMember { member_id, reason });
+    let issue = Issue::new(allowed.school, allowed.actor(), stamp, fingerprint, action);
+    let receipt = issue.send(&state).await?;
+    let answer = ErasedAnswer {
+        member_id,
+        seq: receipt.seq,
+        event_id: event_id(&receipt),
+        replayed: receipt.replayed,
+    };
+    Ok(Written::ok(&receipt, answer))
+}
