@@ -7,8 +7,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::allocation::{AllocationEvent, Cause};
-use crate::ids::{EventId, MemberId};
+use crate::allocation::{AllocationEvent, Cause, Holder};
+use crate::department::DepartmentEvent;
+use crate::ids::{DepartmentId, EventId, MemberId};
 use crate::period::PeriodEvent;
 use crate::request::RequestEvent;
 use crate::school::SchoolEvent;
@@ -21,6 +22,8 @@ use crate::usage::UsageEvent;
 pub enum Event {
     /// To the school itself or its members.
     School(SchoolEvent),
+    /// To departments and who is in them.
+    Department(DepartmentEvent),
     /// To allocations.
     Allocation(AllocationEvent),
     /// To requests for units.
@@ -104,11 +107,17 @@ kinds! {
     MemberRemoved = "member_removed" v 1 <- School(SchoolEvent::MemberRemoved);
     /// What was kept of a person beside the log is erased.
     MemberErased = "member_erased" v 1 <- School(SchoolEvent::MemberErased);
-    /// A member holds more.
+    /// A department exists.
+    DepartmentOpened = "department_opened" v 1 <- Department(DepartmentEvent::Opened);
+    /// A department ended.
+    DepartmentClosed = "department_closed" v 1 <- Department(DepartmentEvent::Closed);
+    /// A member is in another department than before.
+    MemberMoved = "member_moved" v 1 <- Department(DepartmentEvent::MemberMoved);
+    /// A holder has more.
     UnitsAllocated = "units_allocated" v 1 <- Allocation(AllocationEvent::Allocated);
-    /// A member holds less.
+    /// A holder has less.
     UnitsRevoked = "units_revoked" v 1 <- Allocation(AllocationEvent::Revoked);
-    /// Units went from one member to another.
+    /// Units went from one holder to another.
     UnitsTransferred = "units_transferred" v 1 <- Allocation(AllocationEvent::Transferred);
     /// Priority or auto-renew changed.
     AllocationTermsSet = "allocation_terms_set" v 1 <- Allocation(AllocationEvent::TermsSet);
@@ -184,6 +193,13 @@ fn parse<T: DeserializeOwned>(kind: &str, version: i16, data: Value) -> Result<T
     })
 }
 
+const fn department_of(holder: Holder, out_of: Option<DepartmentId>) -> Option<DepartmentId> {
+    match holder {
+        Holder::Member(_) => out_of,
+        Holder::Department(department_id) => Some(department_id),
+    }
+}
+
 impl Event {
     /// Whose event it is, if it is one member's; of a transfer the giver's.
     #[must_use]
@@ -198,13 +214,17 @@ impl Event {
                 SchoolEvent::MemberRemoved(e) => Some(e.member_id),
                 SchoolEvent::MemberErased(e) => Some(e.member_id),
             },
-            Self::Allocation(event) => Some(match event {
-                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.member_id,
-                AllocationEvent::Transferred(e) => e.member_id,
-                AllocationEvent::TermsSet(e) => e.member_id,
-                AllocationEvent::Suspended(e) => e.member_id,
-                AllocationEvent::Reactivated(e) => e.member_id,
-            }),
+            Self::Department(event) => match event {
+                DepartmentEvent::Opened(_) | DepartmentEvent::Closed(_) => None,
+                DepartmentEvent::MemberMoved(e) => Some(e.member_id),
+            },
+            Self::Allocation(event) => match event {
+                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.holder.member_id(),
+                AllocationEvent::Transferred(e) => e.holder.member_id(),
+                AllocationEvent::TermsSet(e) => e.holder.member_id(),
+                AllocationEvent::Suspended(e) => Some(e.member_id),
+                AllocationEvent::Reactivated(e) => Some(e.member_id),
+            },
             Self::Request(event) => Some(event.member_id()),
             Self::Usage(event) => match event {
                 UsageEvent::Debited(e) => Some(e.member_id),
@@ -222,11 +242,44 @@ impl Event {
         }
     }
 
+    /// The department that it is about, or in whose books it counts; of a move the one moved to.
+    #[must_use]
+    pub const fn department_id(&self) -> Option<DepartmentId> {
+        match self {
+            Self::School(_) | Self::Request(_) | Self::Period(_) => None,
+            Self::Department(event) => match event {
+                DepartmentEvent::Opened(e) => Some(e.department_id),
+                DepartmentEvent::Closed(e) => Some(e.department_id),
+                DepartmentEvent::MemberMoved(e) => e.after,
+            },
+            Self::Allocation(event) => match event {
+                AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
+                    department_of(e.holder, e.out_of)
+                }
+                AllocationEvent::Transferred(e) => department_of(e.holder, e.out_of),
+                AllocationEvent::TermsSet(e) => e.holder.department_id(),
+                AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
+            },
+            Self::Usage(event) => match event {
+                UsageEvent::Debited(e) => e.department_id,
+                UsageEvent::HoldPlaced(e) => e.department_id,
+                UsageEvent::HoldSettled(e) => e.department_id,
+                UsageEvent::HoldReleased(e) => e.department_id,
+                UsageEvent::HoldExpired(e) => e.department_id,
+                UsageEvent::Refused(e) => e.department_id,
+                UsageEvent::Reported(e) => e.department_id,
+                UsageEvent::Parked(_) => None,
+                UsageEvent::Attributed(e) => e.to.department_id,
+                UsageEvent::Corrected(e) => e.account.department_id,
+            },
+        }
+    }
+
     /// Which service it is about, if it is about one.
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceId> {
         match self {
-            Self::School(_) | Self::Request(_) | Self::Period(_) => None,
+            Self::School(_) | Self::Department(_) | Self::Request(_) | Self::Period(_) => None,
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => Some(&e.service),
                 AllocationEvent::Transferred(e) => Some(&e.service),
@@ -252,7 +305,7 @@ impl Event {
     #[must_use]
     pub const fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::School(_) | Self::Usage(_) => None,
+            Self::School(_) | Self::Department(_) | Self::Usage(_) => None,
             Self::Request(event) => event.cause(),
             Self::Period(_) => Some(&Cause::PeriodRoll),
             Self::Allocation(event) => match event {
@@ -268,7 +321,7 @@ impl Event {
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
-            Self::Period(_) => None,
+            Self::Period(_) | Self::Department(_) => None,
             Self::School(event) => match event {
                 SchoolEvent::MemberErased(e) => e.reason,
                 SchoolEvent::Registered(_)
@@ -307,6 +360,7 @@ impl Event {
         match self {
             Self::Usage(UsageEvent::Parked(e)) => e.subject,
             Self::School(_)
+            | Self::Department(_)
             | Self::Allocation(_)
             | Self::Usage(_)
             | Self::Request(_)
@@ -321,6 +375,7 @@ impl Event {
             Self::Usage(UsageEvent::Attributed(e)) => Some(e.usage_id),
             Self::Usage(UsageEvent::Corrected(e)) => Some(e.usage_id),
             Self::School(_)
+            | Self::Department(_)
             | Self::Allocation(_)
             | Self::Usage(_)
             | Self::Request(_)

@@ -1,8 +1,9 @@
 //! The two functions that everything else serves: [`decide`] and [`evolve`].
 
 use crate::actor::Actor;
-use crate::allocation::{self, AllocationCommand, Line};
+use crate::allocation::{self, AllocationCommand, Holder, Line};
 use crate::catalog::Event;
+use crate::department::{self, DepartmentCommand};
 use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
 use crate::period;
 use crate::plan::{Catalogue, Quotas};
@@ -34,6 +35,8 @@ pub struct Command {
 pub enum Action {
     /// Of the school itself and its members.
     School(SchoolCommand),
+    /// Of departments and who is in them.
+    Department(DepartmentCommand),
     /// Of allocations.
     Allocation(AllocationCommand),
     /// Of requests for units.
@@ -94,6 +97,7 @@ pub fn decide(
     let actor = command.actor;
     let events = match &command.action {
         Action::School(command) => school::decide(catalogue, state, now, command)?,
+        Action::Department(command) => department::decide(catalogue, state, command)?,
         Action::Allocation(command) => allocation::decide(catalogue, state, command)?,
         Action::Request(command) => request::decide(catalogue, state, actor, now, command)?,
         Action::Usage(command) => return usage::decide(catalogue, state, now, command),
@@ -149,6 +153,7 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
 pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
         Event::School(event) => school::evolve(state, recorded.seq, event),
+        Event::Department(event) => department::evolve(state, event),
         Event::Allocation(event) => allocation::evolve(state, recorded.seq, event),
         Event::Request(event) => request::evolve(state, recorded.seq, event),
         Event::Usage(event) => usage::evolve(state, recorded.recorded_at, event),
@@ -188,14 +193,14 @@ pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> SchoolState {
     state
 }
 
-/// What a member holds of a service, as a command's answer shows it.
+/// What a holder has of a service, as a command's answer shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountView {
     /// Whose.
-    pub member_id: MemberId,
+    pub holder: Holder,
     /// Of which service.
     pub service: ServiceId,
-    /// The account: the member's own line, or the pool's where members draw on it.
+    /// The account: the holder's own line, or what is drawn on instead of a member's.
     pub line: Line,
 }
 
@@ -228,7 +233,7 @@ pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
 pub fn version(state: &SchoolState, command: &Command) -> Option<Seq> {
     match &command.action {
         Action::Request(closing) => request::version(state, command.actor, closing),
-        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => {
+        Action::School(_) | Action::Department(_) | Action::Allocation(_) | Action::Usage(_) => {
             state.school().ok().map(|school| school.version)
         }
     }
@@ -237,20 +242,20 @@ pub fn version(state: &SchoolState, command: &Command) -> Option<Seq> {
 /// The accounts that an action is about.
 #[must_use]
 pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> Vec<AccountView> {
-    let view = |member_id, name: &str| {
+    let view = |holder, name: &str| {
         let service = catalogue.resolve(name)?.clone();
-        let line = state.member(member_id).ok()?.line(&service);
+        let line = state.line(holder, &service);
         Some(AccountView {
-            member_id,
+            holder,
             service,
             line,
         })
     };
     match action {
-        Action::School(_) | Action::Request(_) => Vec::new(),
+        Action::School(_) | Action::Department(_) | Action::Request(_) => Vec::new(),
         Action::Allocation(AllocationCommand::Apply { rows, .. }) => rows
             .iter()
-            .filter_map(|row| view(row.member_id, &row.service))
+            .filter_map(|row| view(row.holder, &row.service))
             .collect(),
         // The answer to an import is made of its events alone.
         Action::Allocation(
@@ -277,10 +282,14 @@ impl Action {
                 | SchoolCommand::RemoveMember { member_id }
                 | SchoolCommand::EraseMember { member_id, .. } => Some(*member_id),
             },
+            Self::Department(command) => match command {
+                DepartmentCommand::Open { .. } | DepartmentCommand::Close { .. } => None,
+                DepartmentCommand::Move { member_id, .. } => Some(*member_id),
+            },
             Self::Allocation(command) => match command {
                 AllocationCommand::Apply { rows, .. } | AllocationCommand::Import { rows, .. } => {
                     match rows.as_slice() {
-                        [only] => Some(only.member_id),
+                        [only] => only.holder.member_id(),
                         _ => None,
                     }
                 }

@@ -30,6 +30,10 @@ uuid_newtype!(
     MemberId
 );
 uuid_newtype!(
+    /// A department of a school. Opaque: its name lives in the directory.
+    DepartmentId
+);
+uuid_newtype!(
     /// Who issued a command: a person's or a service's subject.
     ActorId
 );

@@ -12,6 +12,7 @@ pub mod actor;
 pub mod allocation;
 pub mod catalog;
 pub mod decider;
+pub mod department;
 pub mod ids;
 pub mod period;
 pub mod plan;
@@ -28,7 +29,8 @@ pub mod usage;
 pub use actor::{Actor, Role};
 pub use decider::{Action, Command, Due, Fact, Recorded, at_instant, decide, due, evolve, fold};
 pub use ids::{
-    ActorId, Attribute, CommandKey, EventId, Fingerprint, Key, MemberId, RequestId, SchoolId, Seq,
+    ActorId, Attribute, CommandKey, DepartmentId, EventId, Fingerprint, Key, MemberId, RequestId,
+    SchoolId, Seq,
 };
 pub use period::Period;
 pub use plan::{Catalogue, Management, OrgType, Quotas, Tier};

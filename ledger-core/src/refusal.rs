@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{EventId, Key, MemberId, RequestId};
+use crate::ids::{DepartmentId, EventId, Key, MemberId, RequestId};
 use crate::plan::{Catalogue, Management, Tier};
 use crate::quantity::{Quota, Units};
 use crate::request::RequestStatus;
@@ -33,6 +33,29 @@ pub enum Refusal {
     /// A member to enrol has the nil id, which stands for nobody: the ledger itself acts under it.
     #[error("the nil UUID is nobody's; a member needs another id")]
     NilMember,
+    /// There is no such department, or it ended.
+    #[error("the school has no such department")]
+    DepartmentNotFound {
+        /// The id that none has.
+        department_id: DepartmentId,
+    },
+    /// There is or was a department of this id.
+    #[error("there is or was a department {department_id}; another needs another id")]
+    DepartmentExists {
+        /// Which.
+        department_id: DepartmentId,
+    },
+    /// A department to open has the nil id, which stands for none.
+    #[error("the nil UUID is no department's; it needs another id")]
+    NilDepartment,
+    /// A department that is to end has members.
+    #[error("{members} members are in the department; move them first")]
+    DepartmentNotEmpty {
+        /// Which.
+        department_id: DepartmentId,
+        /// How many are in it.
+        members: usize,
+    },
     /// Another member has the external id.
     #[error("another member of the school has this external id")]
     ExternalIdTaken {
@@ -84,9 +107,14 @@ pub enum Refusal {
     /// An amount that must be above zero is not.
     #[error("the units must be more than zero")]
     NothingAsked,
-    /// A transfer names the same member as giver and taker.
-    #[error("a transfer needs two different members")]
+    /// A transfer names the same holder as giver and taker.
+    #[error("a transfer needs two different holders")]
     TransferToSelf,
+    /// A transfer is between a department and a member of it.
+    #[error(
+        "a member's allocation comes out of his department's: add to it or revoke from it, and          the department has so much less or more left"
+    )]
+    TransferWithinDepartment,
     /// A batch names the same holder and service twice; only transfers may come together.
     #[error("the batch names this holder and service in an earlier row; put them together")]
     RepeatedRow,
@@ -206,7 +234,7 @@ pub struct RowRefusal {
 pub enum Rule {
     /// used + held + asked ≤ allocated.
     QuotaExceeded,
-    /// Σ allocated ≤ total.
+    /// Σ allocated ≤ total, of the school or of a department.
     PoolExceeded,
     /// A member's allocation ≤ the cap per member.
     MemberCapExceeded,
@@ -214,7 +242,7 @@ pub enum Rule {
     AllocationBelowUsage,
     /// A total ≥ used + held.
     TotalBelowUsage,
-    /// A total ≥ Σ allocated.
+    /// A total ≥ Σ allocated, of the school or of a department.
     TotalBelowAllocated,
 }
 
@@ -239,6 +267,8 @@ impl Rule {
 pub enum Level {
     /// The member's own allocation.
     Member,
+    /// The allocation of the member's department.
+    Department,
     /// The school's pool.
     Pool,
 }
@@ -249,6 +279,7 @@ impl Level {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
+            Self::Department => "department",
             Self::Pool => "pool",
         }
     }
@@ -296,8 +327,9 @@ impl std::fmt::Display for Shortfall {
             ),
             Rule::PoolExceeded => write!(
                 f,
-                "{asked} units of {service} asked for, {available} of the pool's {limit} are \
-                 not allocated"
+                "{asked} units of {service} asked for, {available} of the {}'s {limit} are \
+                 not allocated",
+                self.level.as_str()
             ),
             Rule::MemberCapExceeded => {
                 write!(
@@ -314,6 +346,11 @@ impl std::fmt::Display for Shortfall {
                 f,
                 "a total of {asked} {service} asked for, {used} are used and {held} held, so it \
                  cannot be less than {limit}"
+            ),
+            Rule::TotalBelowAllocated if self.level == Level::Department => write!(
+                f,
+                "{asked} units of {service} asked for, {limit} of the department's are allocated \
+                 to its members or used, {available} can be had; revoke from them first"
             ),
             Rule::TotalBelowAllocated => write!(
                 f,

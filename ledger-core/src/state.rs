@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::allocation::{Line, Pool};
-use crate::ids::{Key, MemberId, Seq};
+use crate::allocation::{Holder, Line, Pool};
+use crate::department::{Department, DepartmentLine};
+use crate::ids::{DepartmentId, Key, MemberId, Seq};
 use crate::period::Renewals;
 use crate::plan::{Management, Quotas};
 use crate::refusal::Refusal;
@@ -25,6 +26,7 @@ pub struct SchoolState {
     pub(crate) last_at: Timestamp,
     pub(crate) school: Option<School>,
     pub(crate) pools: BTreeMap<ServiceId, Pool>,
+    pub(crate) departments: BTreeMap<DepartmentId, Department>,
     pub(crate) members: BTreeMap<MemberId, Member>,
     pub(crate) leavers: Leavers,
     pub(crate) holds: Holds,
@@ -39,6 +41,7 @@ impl Default for SchoolState {
             last_at: Timestamp::MIN,
             school: None,
             pools: BTreeMap::new(),
+            departments: BTreeMap::new(),
             members: BTreeMap::new(),
             leavers: Leavers::default(),
             holds: Holds::default(),
@@ -124,6 +127,82 @@ impl SchoolState {
         self.pools.get(service).copied().unwrap_or_default()
     }
 
+    /// A department that ever was.
+    ///
+    /// # Errors
+    /// [`Refusal::DepartmentNotFound`] when none has this id.
+    pub fn department(&self, department_id: DepartmentId) -> Result<&Department, Refusal> {
+        self.departments
+            .get(&department_id)
+            .ok_or(Refusal::DepartmentNotFound { department_id })
+    }
+
+    /// A department that has not ended.
+    ///
+    /// # Errors
+    /// [`Refusal::DepartmentNotFound`] when none has this id or it ended.
+    pub fn open_department(&self, department_id: DepartmentId) -> Result<&Department, Refusal> {
+        self.department(department_id)
+            .ok()
+            .filter(|department| !department.closed)
+            .ok_or(Refusal::DepartmentNotFound { department_id })
+    }
+
+    /// Every department that ever was, in the order of their ids.
+    pub fn departments(&self) -> impl Iterator<Item = (DepartmentId, &Department)> {
+        self.departments
+            .iter()
+            .map(|(id, department)| (*id, department))
+    }
+
+    /// What a holder has of `service`; an empty line when it never had any.
+    #[must_use]
+    pub fn line(&self, holder: Holder, service: &ServiceId) -> Line {
+        match holder {
+            Holder::Member(member_id) => self
+                .members
+                .get(&member_id)
+                .map_or_else(Line::default, |member| member.line(service)),
+            Holder::Department(department_id) => self
+                .departments
+                .get(&department_id)
+                .map_or_else(Line::default, |department| department.line(service).line()),
+        }
+    }
+
+    /// The department out of whose allocation a holder's comes; `None`: out of the school's pool.
+    #[must_use]
+    pub fn out_of(&self, holder: Holder) -> Option<DepartmentId> {
+        self.members.get(&holder.member_id()?)?.department_id
+    }
+
+    /// What the school has of `service`, or a department of it.
+    #[must_use]
+    pub fn pool_of(&self, department_id: Option<DepartmentId>, service: &ServiceId) -> Pool {
+        match department_id {
+            None => self.pool(service),
+            Some(department_id) => self
+                .departments
+                .get(&department_id)
+                .map_or_else(Pool::default, |department| department.line(service).pool),
+        }
+    }
+
+    /// The same, to be moved.
+    pub(crate) fn pool_mut(
+        &mut self,
+        department_id: Option<DepartmentId>,
+        service: &ServiceId,
+    ) -> &mut Pool {
+        match department_id {
+            None => self.pools.entry(service.clone()).or_default(),
+            Some(department_id) => {
+                let department = self.departments.entry(department_id).or_default();
+                &mut department.line_mut(service).pool
+            }
+        }
+    }
+
     /// The school's pools, in the order of their services' names.
     pub fn pools(&self) -> impl Iterator<Item = (&ServiceId, &Pool)> {
         self.pools.iter()
@@ -154,6 +233,13 @@ impl SchoolState {
     pub fn weight(&self) -> usize {
         const MEMBER: usize = size_of::<(MemberId, Member)>() + 64;
         const LINE: usize = size_of::<(ServiceId, Line)>();
+        const DEPARTMENT: usize = size_of::<(DepartmentId, Department)>() + 64;
+        const DEPARTMENT_LINE: usize = size_of::<(ServiceId, DepartmentLine)>();
+        let department_lines: usize = self
+            .departments
+            .values()
+            .map(|department| department.lines().count())
+            .sum();
         let lines: usize = self
             .members
             .values()
@@ -162,6 +248,8 @@ impl SchoolState {
         1_024
             + self.members.len() * MEMBER
             + lines * LINE
+            + self.departments.len() * DEPARTMENT
+            + department_lines * DEPARTMENT_LINE
             + self.holds.weight()
             + self.requests.weight()
     }

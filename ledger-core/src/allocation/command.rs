@@ -1,5 +1,6 @@
 //! What can be asked of allocations.
 
+use super::holder::Holder;
 use super::state::Priority;
 use crate::ids::MemberId;
 use crate::plan::Management;
@@ -48,7 +49,7 @@ pub enum AllocationCommand {
 
 impl AllocationCommand {
     /// What of allocation management the plan has to switch on, whatever the rows are; a transfer
-    /// among them may need more.
+    /// or a department among them may need more.
     #[must_use]
     pub const fn management(&self) -> Management {
         match self {
@@ -77,16 +78,16 @@ impl AllocationCommand {
     }
 }
 
-/// One change of one member's allocation of one service.
+/// One change of one holder's allocation of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AllocationRow {
     /// Whose allocation.
-    pub member_id: MemberId,
+    pub holder: Holder,
     /// Of which service, by name or alias.
     pub service: String,
     /// What to do.
     pub change: Change,
-    /// How the member ranks; stays when not named.
+    /// How the holder ranks; stays when not named.
     pub priority: Option<Priority>,
     /// Whether it is granted again in the next period; stays when not named.
     pub auto_renew: Option<bool>,
@@ -101,12 +102,12 @@ pub enum Change {
     Add(Units),
     /// Take so much back, or all that is not used or held.
     Revoke(Option<Units>),
-    /// Move unused units to another member.
+    /// Move unused units to another holder.
     Transfer {
         /// How many.
         units: Units,
         /// To whom.
-        to: MemberId,
+        to: Holder,
     },
     /// Leave the amount, change priority or auto-renew.
     Keep,

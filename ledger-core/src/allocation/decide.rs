@@ -8,14 +8,15 @@ use super::event::{
     AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, TermsSet,
     UnitsTransferred,
 };
+use super::holder::Holder;
 use super::reclaim::revoked;
 use super::state::Line;
 use crate::catalog::Event;
-use crate::ids::MemberId;
+use crate::ids::{DepartmentId, MemberId};
 use crate::plan::{Catalogue, Management};
 use crate::quantity::{Quota, Units};
 use crate::refusal::{Refusal, RowRefusal, known_service};
-use crate::school::{Member, School, Standing};
+use crate::school::{School, Standing};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::text::{Commitment, FreeText};
@@ -52,15 +53,19 @@ pub(crate) fn decide(
     batch.apply(state, rows)
 }
 
-/// What the plan must include before a row is looked at. Where it includes allocations, a transfer
-/// among the rows is refused by itself; where it includes none, the plan that is named must have
-/// all of the command.
+/// What the plan must include before a row is looked at. Where it includes allocations, a row that
+/// needs more is refused by itself; where it includes none, the plan that is named must have all of
+/// the command.
 fn needed(school: &School, command: &AllocationCommand) -> Management {
-    let is_transfer = |row: &AllocationRow| matches!(row.change, Change::Transfer { .. });
-    if school.management == Management::None && command.rows().iter().any(is_transfer) {
+    if school.management == Management::None && command.rows().iter().any(is_advanced) {
         return Management::Advanced;
     }
     command.management()
+}
+
+/// Whether a row is a transfer or a department's.
+const fn is_advanced(row: &AllocationRow) -> bool {
+    matches!(row.change, Change::Transfer { .. }) || matches!(row.holder, Holder::Department(_))
 }
 
 /// Whether a command only ends what a plan with allocation management began: a member who was
@@ -112,13 +117,13 @@ struct Resolved<'a> {
 /// both together would come out differently in another order.
 #[derive(Default)]
 struct Named {
-    changed: BTreeSet<(MemberId, ServiceId)>,
-    moved: BTreeSet<(MemberId, ServiceId)>,
+    changed: BTreeSet<(Holder, ServiceId)>,
+    moved: BTreeSet<(Holder, ServiceId)>,
 }
 
 impl Named {
     fn take(&mut self, row: &AllocationRow, service: &ServiceId) -> Result<(), Refusal> {
-        let line = (row.member_id, service.clone());
+        let line = (row.holder, service.clone());
         let repeated = match row.change {
             Change::Transfer { to, .. } => {
                 let other = (to, service.clone());
@@ -139,9 +144,10 @@ impl Named {
 }
 
 impl Batch<'_> {
-    /// Rows that give back are done before rows that take, so that a batch succeeds in any order
-    /// of its rows whenever its end is allowed, and no event between breaks a rule. Transfers
-    /// alone build on each other: they keep the given order.
+    /// Rows that give back are done before rows that take, and of those the members' before their
+    /// departments', which take before their members do: so a batch succeeds in any order of its
+    /// rows whenever its end is allowed, and no event between breaks a rule. Transfers alone build
+    /// on each other: they keep the given order.
     fn apply(&self, state: &SchoolState, rows: &[AllocationRow]) -> Result<Vec<Event>, Refusal> {
         let mut refused = Vec::new();
         let mut named = Named::default();
@@ -185,13 +191,17 @@ impl Batch<'_> {
         row: &'r AllocationRow,
     ) -> Result<Resolved<'r>, Refusal> {
         let service = known_service(self.catalogue, &row.service)?;
-        let line = state.present_member(row.member_id)?.line(&service);
+        let line = Draft::new(state, self.school).line(row.holder, &service)?;
+        if is_advanced(row) {
+            needs(self.catalogue, self.school, Management::Advanced)?;
+        }
         named.take(row, &service)?;
+        let is_department = matches!(row.holder, Holder::Department(_));
         let rank = match row.change {
-            Change::Revoke(_) => 0,
-            Change::Set(units) if units.fits_in(line.allocated) => 0,
-            Change::Transfer { .. } => 1,
-            Change::Set(_) | Change::Add(_) | Change::Keep => 2,
+            Change::Revoke(_) => u8::from(is_department),
+            Change::Set(units) if units.fits_in(line.allocated) => u8::from(is_department),
+            Change::Transfer { .. } => 2,
+            Change::Set(_) | Change::Add(_) | Change::Keep => 3 + u8::from(!is_department),
         };
         Ok(Resolved {
             index,
@@ -207,42 +217,44 @@ impl Batch<'_> {
         row: &AllocationRow,
         service: &ServiceId,
     ) -> Result<Option<AllocationEvent>, Refusal> {
-        let before = draft.line(row.member_id, service)?;
+        let holder = row.holder;
+        let before = draft.line(holder, service)?;
         let mut after = before;
         after.priority = row.priority.unwrap_or(before.priority);
         after.auto_renew = row.auto_renew.unwrap_or(before.auto_renew);
         after.allocated = match row.change {
             Change::Set(units) => units,
             Change::Add(units) => plus(before.allocated, above_zero(units)?)?,
-            Change::Revoke(None) => before.least(),
-            Change::Revoke(Some(units)) => draft.without(service, &before, above_zero(units)?)?,
+            Change::Revoke(None) => draft.least(holder, service, &before),
+            Change::Revoke(Some(units)) => {
+                draft.without(holder, service, &before, above_zero(units)?)?
+            }
             Change::Transfer { units, to } => {
-                needs(self.catalogue, self.school, Management::Advanced)?;
-                return self.transfer(draft, row.member_id, to, service, units);
+                return self.transfer(draft, holder, to, service, units);
             }
             Change::Keep => before.allocated,
         };
         if after.allocated == before.allocated {
-            draft.keep(row.member_id, service, after);
+            draft.keep(holder, service, after);
         } else {
-            draft.set(row.member_id, service, after)?;
+            draft.set(holder, service, after)?;
         }
-        Ok(self.event(row.member_id, service, &before, &after))
+        Ok(self.event(holder, draft.out_of(holder), service, (&before, &after)))
     }
 
     fn event(
         &self,
-        member_id: MemberId,
+        holder: Holder,
+        out_of: Option<DepartmentId>,
         service: &ServiceId,
-        before: &Line,
-        after: &Line,
+        (before, after): (&Line, &Line),
     ) -> Option<AllocationEvent> {
         if before == after {
             return None;
         }
         if before.allocated == after.allocated {
             return Some(AllocationEvent::TermsSet(TermsSet {
-                member_id,
+                holder,
                 service: service.clone(),
                 priority_before: before.priority,
                 priority: after.priority,
@@ -253,7 +265,8 @@ impl Batch<'_> {
             }));
         }
         let changed = AllocationChanged {
-            member_id,
+            holder,
+            out_of,
             service: service.clone(),
             before: before.allocated,
             after: after.allocated,
@@ -272,34 +285,43 @@ impl Batch<'_> {
     fn transfer(
         &self,
         draft: &mut Draft<'_>,
-        member_id: MemberId,
-        to_member_id: MemberId,
+        holder: Holder,
+        to: Holder,
         service: &ServiceId,
         units: Units,
     ) -> Result<Option<AllocationEvent>, Refusal> {
-        if member_id == to_member_id {
+        if holder == to {
             return Err(Refusal::TransferToSelf);
         }
+        let (out_of, to_out_of) = (draft.out_of(holder), draft.out_of(to));
+        let is_own = |department: Holder, out_of: Option<DepartmentId>| {
+            out_of.is_some() && department.department_id() == out_of
+        };
+        if is_own(holder, to_out_of) || is_own(to, out_of) {
+            return Err(Refusal::TransferWithinDepartment);
+        }
         let units = above_zero(units)?;
-        let from = draft.line(member_id, service)?;
-        let to = draft.line(to_member_id, service)?;
+        let from_before = draft.line(holder, service)?;
+        let to_before = draft.line(to, service)?;
         let from_after = Line {
-            allocated: draft.without(service, &from, units)?,
-            ..from
+            allocated: draft.without(holder, service, &from_before, units)?,
+            ..from_before
         };
         let to_after = Line {
-            allocated: plus(to.allocated, units)?,
-            ..to
+            allocated: plus(to_before.allocated, units)?,
+            ..to_before
         };
-        draft.transfer((member_id, from_after), (to_member_id, to_after), service)?;
+        draft.transfer((holder, from_after), (to, to_after), service)?;
         Ok(Some(AllocationEvent::Transferred(UnitsTransferred {
-            member_id,
-            to_member_id,
+            holder,
+            out_of,
+            to,
+            to_out_of,
             service: service.clone(),
             units,
-            before: from.allocated,
+            before: from_before.allocated,
             after: from_after.allocated,
-            to_before: to.allocated,
+            to_before: to_before.allocated,
             to_after: to_after.allocated,
             reason: self.reason,
             cause: self.cause.clone(),
@@ -355,85 +377,55 @@ fn reactivate(
     ))])
 }
 
-/// What a new teacher is granted: the school's default, as far as pool and cap reach.
-pub(crate) fn default_grant(
-    state: &SchoolState,
-    school: &School,
-    member_id: MemberId,
-) -> Vec<Event> {
-    let draft = Draft::new(state, school);
-    let held = |service| {
-        state
-            .member(member_id)
-            .map_or(Quota::ZERO, |m| m.line(service).allocated)
-    };
-    school
-        .settings
-        .default_grant
-        .iter()
-        .map(|(service, grant)| {
-            let before = held(service);
-            (service, before, draft.reachable(service, before, *grant))
-        })
-        .filter(|(_, before, after)| before.fits_in(*after) && before != after)
-        .map(|(service, before, after)| {
-            Event::Allocation(AllocationEvent::Allocated(AllocationChanged {
-                member_id,
-                service: service.clone(),
-                before,
-                after,
-                priority: super::Priority::default(),
-                auto_renew: false,
-                reason: None,
-                cause: Some(Cause::Enrolment),
-            }))
-        })
-        .collect()
-}
-
 /// The first line on which units that are not used or held are to go back by themselves: of
-/// somebody who left, or of anybody where the plan has no allocations any more.
+/// somebody who left, of a department that ended, or of anybody where the plan has no allocations
+/// any more.
 pub(crate) fn due(state: &SchoolState) -> Option<Event> {
-    state.leavers.iter().find_map(|member_id| {
-        let member = state.member(member_id).ok()?;
-        let cause = match member.standing {
-            Standing::Removed => Cause::Removal,
-            Standing::Active | Standing::Suspended => Cause::Downgrade,
+    state.leavers.iter().find_map(|holder| {
+        let cause = match holder {
+            Holder::Member(member_id) => match state.member(member_id).ok()?.standing {
+                Standing::Removed => Cause::Removal,
+                Standing::Active | Standing::Suspended => Cause::Downgrade,
+            },
+            Holder::Department(department_id) => {
+                if state.department(department_id).ok()?.closed {
+                    Cause::DepartmentClosed
+                } else {
+                    Cause::Downgrade
+                }
+            }
         };
-        returned(state, member_id, member, cause).next()
+        returned(state, holder, &cause).next()
     })
 }
 
-/// What is not used or held of a leaving member's lines returns to the pool.
-pub(crate) fn returned_on_removal<'a>(
+/// What is not used or held of a leaving holder's lines returns to what it came out of.
+pub(crate) fn returned<'a>(
     state: &'a SchoolState,
-    member_id: MemberId,
-    member: &'a Member,
+    holder: Holder,
+    cause: &'a Cause,
 ) -> impl Iterator<Item = Event> + 'a {
-    returned(state, member_id, member, Cause::Removal)
-}
-
-fn returned<'a>(
-    state: &'a SchoolState,
-    member_id: MemberId,
-    member: &'a Member,
-    cause: Cause,
-) -> impl Iterator<Item = Event> + 'a {
-    member.lines().filter_map(move |(service, line)| {
-        line_returned(state, member_id, service, line, cause.clone())
-    })
-}
-
-/// An unlimited line stays where what was used of it does not fit beside the finite allocations
-/// into 64 bits: the total is unlimited then, and nothing is missing from it.
-fn line_returned(
-    state: &SchoolState,
-    member_id: MemberId,
-    service: &ServiceId,
-    line: &Line,
-    cause: Cause,
-) -> Option<Event> {
-    let after = line.least();
-    state.pool(service).replacing(line.allocated, after)?;
-    (after != line.allocated).then(|| revoked(member_id, service, line, after, cause))
+    let member = holder.member_id().and_then(|id| state.member(id).ok());
+    let members = member.into_iter().flat_map(|member| {
+        let lines = member.lines();
+        lines.map(|(service, line)| (service, *line, line.least()))
+    });
+    let department = holder
+        .department_id()
+        .and_then(|id| state.department(id).ok());
+    let departments = department.into_iter().flat_map(|department| {
+        let lines = department.lines();
+        lines.map(|(service, line)| (service, line.line(), line.pool.least()))
+    });
+    members
+        .chain(departments)
+        .filter_map(move |(service, line, after)| {
+            // An unlimited line stays where what was used of it does not fit beside the finite
+            // allocations into 64 bits: the total is unlimited then, and nothing is missing from it.
+            let out_of = state.out_of(holder);
+            let pool = state.pool_of(out_of, service);
+            pool.replacing(line.allocated, after)?;
+            (after != line.allocated)
+                .then(|| revoked((holder, out_of), service, &line, after, cause.clone()))
+        })
 }

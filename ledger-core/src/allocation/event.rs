@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::holder::{Holder, taker};
 use super::state::Priority;
-use crate::ids::{MemberId, RequestId};
+use crate::ids::{DepartmentId, MemberId, RequestId};
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 use crate::text::Commitment;
@@ -11,11 +12,11 @@ use crate::text::Commitment;
 /// A fact about allocations.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AllocationEvent {
-    /// A member holds more than before.
+    /// A holder has more than before.
     Allocated(AllocationChanged),
-    /// A member holds less than before.
+    /// A holder has less than before.
     Revoked(AllocationChanged),
-    /// Units went from one member to another.
+    /// Units went from one holder to another.
     Transferred(UnitsTransferred),
     /// Priority or auto-renew changed, the amount did not.
     TermsSet(TermsSet),
@@ -41,6 +42,8 @@ pub enum Cause {
     Request(RequestId),
     /// A period ended and the next one began.
     PeriodRoll,
+    /// A department ended.
+    DepartmentClosed,
 }
 
 impl Cause {
@@ -53,6 +56,7 @@ impl Cause {
             Self::Removal => "removal",
             Self::PeriodRoll => "period_roll",
             Self::Downgrade => "downgrade",
+            Self::DepartmentClosed => "department_closed",
             Self::Request(_) => "request",
         }
     }
@@ -62,19 +66,25 @@ impl Cause {
     pub const fn request_id(&self) -> Option<RequestId> {
         match self {
             Self::Request(request_id) => Some(*request_id),
-            Self::Batch | Self::Enrolment | Self::Removal | Self::Downgrade | Self::PeriodRoll => {
-                None
-            }
+            Self::Batch
+            | Self::Enrolment
+            | Self::Removal
+            | Self::Downgrade
+            | Self::PeriodRoll
+            | Self::DepartmentClosed => None,
         }
     }
 }
 
-/// A member's allocation of a service is another amount.
+/// A holder's allocation of a service is another amount.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AllocationChanged {
     /// Whose.
-    pub member_id: MemberId,
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// The department out of whose allocation it comes; `None`: out of the pool.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub out_of: Option<DepartmentId>,
     /// Of which service.
     pub service: ServiceId,
     /// Allocated before.
@@ -93,14 +103,21 @@ pub struct AllocationChanged {
     pub cause: Option<Cause>,
 }
 
-/// Units went from one member to another.
+/// Units went from one holder to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct UnitsTransferred {
     /// Who gave.
-    pub member_id: MemberId,
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// The department out of whose allocation the giver's comes; `None`: out of the pool.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub out_of: Option<DepartmentId>,
     /// Who took.
-    pub to_member_id: MemberId,
+    #[serde(flatten, with = "taker")]
+    pub to: Holder,
+    /// The department out of whose allocation the taker's comes; `None`: out of the pool.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_out_of: Option<DepartmentId>,
     /// Of which service.
     pub service: ServiceId,
     /// How many.
@@ -122,10 +139,10 @@ pub struct UnitsTransferred {
 
 /// Priority or auto-renew changed, the amount did not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TermsSet {
     /// Whose.
-    pub member_id: MemberId,
+    #[serde(flatten)]
+    pub holder: Holder,
     /// Of which service.
     pub service: ServiceId,
     /// The priority before.

@@ -5,6 +5,7 @@ mod decide;
 mod draft;
 mod event;
 mod grant;
+mod holder;
 mod reclaim;
 mod state;
 
@@ -13,9 +14,10 @@ pub use event::{
     AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, TermsSet,
     UnitsTransferred,
 };
+pub use holder::Holder;
 pub use state::{Line, Pool, Priority};
 
-pub(crate) use decide::{decide, default_grant, due, needs, returned_on_removal};
-pub(crate) use grant::Grant;
+pub(crate) use decide::{decide, due, needs, returned};
+pub(crate) use grant::{Grant, default_grant, movable};
 pub(crate) use reclaim::{Extent, reclaim};
-pub(crate) use state::{evolve, set_allocated};
+pub(crate) use state::{Tally, evolve, note_department, set_allocated};

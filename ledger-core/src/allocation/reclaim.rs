@@ -1,6 +1,9 @@
 //! Taking units back when a school buys less: from low to normal to high priority, in proportion
 //! inside a class, never below what is used and held.
 //!
+//! **Departments.** A department gives like any other holder, down to what was used and is held in
+//! it; what its members hold beyond what it is left with is taken back from them in the same way.
+//!
 //! **Unlimited allocations.** Under a finite total nobody can hold more than all of it, so that is
 //! what an allocation without limit counts as: the total asked for. From there it gives like any
 //! other.
@@ -9,14 +12,15 @@
 //! so at most one per member and service.
 
 use super::event::{AllocationChanged, AllocationEvent, Cause};
+use super::holder::Holder;
 use super::state::{Line, Pool, Priority};
 use crate::catalog::Event;
-use crate::ids::MemberId;
+use crate::ids::DepartmentId;
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// How much of what members hold of a service is taken back.
+/// How much of what is held of a service is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// As much as the total does not cover.
@@ -26,16 +30,16 @@ pub(crate) enum Extent {
 }
 
 /// A line that may give.
-struct Holder {
-    member_id: MemberId,
+struct Giver {
+    holder: Holder,
     line: Line,
-    /// What it keeps whatever is asked: used and held.
+    /// What it keeps whatever is asked: used and held, of a department by all in it.
     least: Units,
     /// What it is left with.
     after: Units,
 }
 
-impl Holder {
+impl Giver {
     /// What it can give yet.
     fn spare(&self) -> i128 {
         wide(self.after) - wide(self.least)
@@ -57,9 +61,20 @@ pub(crate) fn reclaim(
     total: Quota,
     extent: Extent,
 ) -> Result<Vec<Event>, Quota> {
-    let pool = state.pool(service);
-    let mut holders = holders(state, service, total);
-    let least = committed(&pool, holders.iter().map(|holder| holder.least));
+    reclaim_from(state, None, service, total, extent)
+}
+
+/// The same of all that comes out of a department's allocation, or out of the pool.
+fn reclaim_from(
+    state: &SchoolState,
+    out_of: Option<DepartmentId>,
+    service: &ServiceId,
+    total: Quota,
+    extent: Extent,
+) -> Result<Vec<Event>, Quota> {
+    let pool = state.pool_of(out_of, service);
+    let mut givers = givers(state, out_of, service, total);
+    let least = committed(&pool, givers.iter().map(|giver| giver.least));
     if let Quota::Finite(total) = total
         && least > wide(total)
     {
@@ -67,38 +82,66 @@ pub(crate) fn reclaim(
     }
     match (extent, total) {
         (Extent::Everything, _) => {
-            for holder in &mut holders {
-                holder.after = holder.least;
+            for giver in &mut givers {
+                giver.after = giver.least;
             }
         }
         (Extent::Excess, Quota::Finite(total)) => {
-            let counted = committed(&pool, holders.iter().map(|holder| holder.after));
-            take(&mut holders, counted - wide(total));
+            let counted = committed(&pool, givers.iter().map(|giver| giver.after));
+            take(&mut givers, counted - wide(total));
         }
         (Extent::Excess, Quota::Unlimited) => return Ok(Vec::new()),
     }
-    Ok(changes(&pool, service, holders))
+    changes(state, (out_of, pool), service, givers, extent)
 }
 
-fn holders(state: &SchoolState, service: &ServiceId, total: Quota) -> Vec<Holder> {
-    let holders = state.members().filter_map(|(member_id, member)| {
-        let line = member.line(service);
-        let least = line.least().finite().unwrap_or(Units::ZERO);
-        (line.allocated != Quota::ZERO).then_some(Holder {
-            member_id,
-            line,
-            least,
-            after: match (line.allocated, total) {
-                (Quota::Finite(allocated), _) => allocated,
-                (Quota::Unlimited, Quota::Finite(total)) => total.max(least),
-                (Quota::Unlimited, Quota::Unlimited) => Units::MAX,
-            },
+fn givers(
+    state: &SchoolState,
+    out_of: Option<DepartmentId>,
+    service: &ServiceId,
+    total: Quota,
+) -> Vec<Giver> {
+    holders(state, out_of)
+        .filter_map(|holder| {
+            let line = state.line(holder, service);
+            let least = least(state, holder, service, &line);
+            (line.allocated != Quota::ZERO).then_some(Giver {
+                holder,
+                line,
+                least,
+                after: match (line.allocated, total) {
+                    (Quota::Finite(allocated), _) => allocated,
+                    (Quota::Unlimited, Quota::Finite(total)) => total.max(least),
+                    (Quota::Unlimited, Quota::Unlimited) => Units::MAX,
+                },
+            })
         })
-    });
-    holders.collect()
+        .collect()
 }
 
-/// What is spoken for when the members hold so much: theirs, and what was drawn on the pool.
+/// Everybody whose allocations come out of a department's, or out of the pool.
+fn holders(state: &SchoolState, out_of: Option<DepartmentId>) -> impl Iterator<Item = Holder> + '_ {
+    let members = state.members();
+    let departments = state.departments().filter(move |_| out_of.is_none());
+    members
+        .filter(move |(_, member)| member.department_id == out_of)
+        .map(|(member_id, _)| Holder::Member(member_id))
+        .chain(departments.map(|(department_id, _)| Holder::Department(department_id)))
+}
+
+/// What a line keeps whatever is asked.
+fn least(state: &SchoolState, holder: Holder, service: &ServiceId, line: &Line) -> Units {
+    let finite = |quota: Quota| quota.finite().unwrap_or(Units::MAX);
+    let Holder::Department(department_id) = holder else {
+        return finite(line.least());
+    };
+    let out_of = Some(department_id);
+    let inside = holders(state, out_of).map(|holder| finite(state.line(holder, service).least()));
+    let committed = committed(&state.pool_of(out_of, service), inside);
+    finite(quota(committed).min(line.allocated))
+}
+
+/// What is spoken for when so much is held: that, and what was drawn straight on the pool.
 fn committed(pool: &Pool, held: impl Iterator<Item = Units>) -> i128 {
     held.chain([pool.direct_used, pool.direct_held])
         .map(wide)
@@ -106,13 +149,13 @@ fn committed(pool: &Pool, held: impl Iterator<Item = Units>) -> i128 {
 }
 
 /// Takes `needed` units, from the class that gives first to the one that gives last.
-fn take(holders: &mut [Holder], mut needed: i128) {
+fn take(givers: &mut [Giver], mut needed: i128) {
     for priority in Priority::ALL {
-        let mut class: Vec<&mut Holder> = holders
+        let mut class: Vec<&mut Giver> = givers
             .iter_mut()
-            .filter(|holder| holder.line.priority == priority)
+            .filter(|giver| giver.line.priority == priority)
             .collect();
-        let spare: i128 = class.iter().map(|holder| holder.spare()).sum();
+        let spare: i128 = class.iter().map(|giver| giver.spare()).sum();
         let share = needed.min(spare);
         if share > 0 {
             take_in_proportion(&mut class, share, spare);
@@ -123,15 +166,15 @@ fn take(holders: &mut [Holder], mut needed: i128) {
 
 /// Takes `share` of the `spare` units of a class: of each line in proportion to what it can give,
 /// in whole units. The units that are left over by rounding down come from the lines that lost the
-/// largest remainder by it; of equal ones the smaller member id gives.
-fn take_in_proportion(class: &mut [&mut Holder], share: i128, spare: i128) {
+/// largest remainder by it; of equal ones the smaller id gives, a member's before a department's.
+fn take_in_proportion(class: &mut [&mut Giver], share: i128, spare: i128) {
     let mut left = share;
     let mut remainders = Vec::with_capacity(class.len());
-    for (at, holder) in class.iter_mut().enumerate() {
-        let (whole, remainder) = proportion(share, spare, holder.spare());
-        holder.give(whole);
+    for (at, giver) in class.iter_mut().enumerate() {
+        let (whole, remainder) = proportion(share, spare, giver.spare());
+        giver.give(whole);
         left -= whole;
-        remainders.push((std::cmp::Reverse(remainder), holder.member_id, at));
+        remainders.push((std::cmp::Reverse(remainder), giver.holder, at));
     }
     remainders.sort_unstable();
     // Fewer units are left than there are remainders above zero: no line gives more than it has.
@@ -163,44 +206,57 @@ fn proportion(share: i128, whole: i128, part: i128) -> (i128, i128) {
     (quotient, remainder)
 }
 
-/// The events, of those who give first to those who give last. Lines without limit come at the
-/// end: each of them adds to the sum of the finite allocations, which must not grow beyond 64 bits
-/// on the way.
-fn changes(pool: &Pool, service: &ServiceId, mut holders: Vec<Holder>) -> Vec<Event> {
+/// The events, of those who give first to those who give last; what a department gives comes after
+/// what its members give for that. Lines without limit come at the end: each of them adds to the
+/// sum of the finite allocations, which must not grow beyond 64 bits on the way.
+fn changes(
+    state: &SchoolState,
+    (out_of, mut pool): (Option<DepartmentId>, Pool),
+    service: &ServiceId,
+    mut givers: Vec<Giver>,
+    extent: Extent,
+) -> Result<Vec<Event>, Quota> {
     let is_unlimited = |line: &Line| line.allocated == Quota::Unlimited;
-    holders.sort_by_key(|holder| (is_unlimited(&holder.line), holder.line.priority));
-    let mut pool = *pool;
-    holders
-        .into_iter()
-        .filter_map(|holder| {
-            let after = Quota::Finite(holder.after);
-            // What was used without limit may be beyond 64 bits beside the rest; then the line
-            // stays, under a total without limit, from which nothing is missing.
-            let replaced = pool.replacing(holder.line.allocated, after)?;
-            (after != holder.line.allocated).then(|| {
-                pool = replaced;
-                revoked(
-                    holder.member_id,
-                    service,
-                    &holder.line,
-                    after,
-                    Cause::Downgrade,
-                )
-            })
-        })
-        .collect()
+    givers.sort_by_key(|giver| (is_unlimited(&giver.line), giver.line.priority));
+    let mut events = Vec::new();
+    for giver in givers {
+        let after = Quota::Finite(giver.after);
+        // What was used without limit may be beyond 64 bits beside the rest; then the line
+        // stays, under a total without limit, from which nothing is missing.
+        let Some(replaced) = pool.replacing(giver.line.allocated, after) else {
+            continue;
+        };
+        if after == giver.line.allocated {
+            continue;
+        }
+        if let Holder::Department(department_id) = giver.holder {
+            let inside = reclaim_from(state, Some(department_id), service, after, extent)?;
+            events.extend(inside);
+        }
+        pool = replaced;
+        let holder = (giver.holder, out_of);
+        events.push(revoked(
+            holder,
+            service,
+            &giver.line,
+            after,
+            Cause::Downgrade,
+        ));
+    }
+    Ok(events)
 }
 
 /// Units that go back without anybody having asked for that by itself.
 pub(super) fn revoked(
-    member_id: MemberId,
+    (holder, out_of): (Holder, Option<DepartmentId>),
     service: &ServiceId,
     line: &Line,
     after: Quota,
     cause: Cause,
 ) -> Event {
     Event::Allocation(AllocationEvent::Revoked(AllocationChanged {
-        member_id,
+        holder,
+        out_of,
         service: service.clone(),
         before: line.allocated,
         after,

@@ -1,15 +1,16 @@
-//! What allocations and usage amount to: a line per member and service, a pool per service.
+//! What allocations and usage amount to: a line per holder and service, a pool per service.
 
 use serde::{Deserialize, Serialize};
 
 use super::event::AllocationEvent;
-use crate::ids::{MemberId, Seq};
+use super::holder::Holder;
+use crate::ids::{DepartmentId, MemberId, Seq};
 use crate::quantity::{Quota, Units};
 use crate::school::Standing;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// How a member ranks when units are short.
+/// How a holder ranks when units are short.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -39,7 +40,7 @@ impl Priority {
     }
 }
 
-/// What a member holds of a service, and what is gone from it in this period.
+/// What a holder has of a service, and what is gone from it in this period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// Units allocated.
@@ -48,12 +49,12 @@ pub struct Line {
     pub used: Units,
     /// Units held for calls in flight.
     pub held: Units,
-    /// How the member ranks.
+    /// How the holder ranks.
     pub priority: Priority,
     /// Whether it is granted again in the next period.
     pub auto_renew: bool,
-    /// The event since which the member holds some of it, through all changes of the amount and
-    /// all periods; zero when he holds none.
+    /// The event since which the holder has some of it, through all changes of the amount and all
+    /// periods; zero when it has none.
     pub since: Seq,
 }
 
@@ -90,14 +91,15 @@ impl Line {
     }
 }
 
-/// What a school has of a service this period, and what is gone from it.
+/// What a school has of a service this period, and what is gone from it; or a department, whose
+/// allocation is to its members what the school's total is to everybody else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
-    /// Units bought.
+    /// Units bought, or allocated to the department.
     pub total: Quota,
-    /// Σ of the members' finite allocations.
+    /// Σ of the finite allocations that come out of it.
     pub(crate) allocated: Units,
-    /// How many members hold an unlimited allocation.
+    /// How many of those that come out of it are unlimited.
     pub(crate) unlimited_holders: u32,
     /// Units used by all.
     pub used: Units,
@@ -110,7 +112,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Σ of all members' allocations.
+    /// Σ of the allocations that come out of it.
     #[must_use]
     pub const fn allocated(&self) -> Quota {
         if self.unlimited_holders > 0 {
@@ -120,7 +122,7 @@ impl Pool {
         }
     }
 
-    /// Whether no member holds an allocation.
+    /// Whether no allocation comes out of it.
     #[must_use]
     pub const fn holds_nothing(&self) -> bool {
         self.unlimited_holders == 0 && self.allocated.is_zero()
@@ -133,6 +135,12 @@ impl Pool {
         self.finite_committed()
             .and_then(|sum| Units::new(i64::try_from(sum).ok()?).ok())
             .map_or(Quota::Unlimited, Quota::Finite)
+    }
+
+    /// What stays of the total when all that is not spoken for is taken back.
+    #[must_use]
+    pub fn least(&self) -> Quota {
+        self.committed().min(self.total)
     }
 
     /// total − what is spoken for, never below zero.
@@ -202,7 +210,7 @@ impl Pool {
         }
     }
 
-    fn replace(&mut self, before: Quota, after: Quota) {
+    pub(crate) fn replace(&mut self, before: Quota, after: Quota) {
         self.take_out(before);
         match after {
             Quota::Finite(units) => self.allocated = self.allocated.saturating_add(units),
@@ -246,6 +254,12 @@ impl Tally<'_> {
         *self.used = self.used.saturating_add(used);
     }
 
+    /// Takes out what somebody used and holds who counts elsewhere from now on.
+    pub(crate) fn take_out(self, used: Units, held: Units) {
+        *self.used = self.used.saturating_sub(used);
+        *self.held = self.held.saturating_sub(held);
+    }
+
     /// `units` count as used no more.
     pub(crate) fn give_back(self, units: Units) {
         *self.used = self.used.saturating_sub(units);
@@ -255,61 +269,96 @@ impl Tally<'_> {
 pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &AllocationEvent) {
     match event {
         AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
-            set_allocated(state, seq, e.member_id, &e.service, e.after);
-            set_terms(state, e.member_id, &e.service, e.priority, e.auto_renew);
+            set_allocated(state, seq, e.holder, &e.service, e.after);
+            set_terms(state, e.holder, &e.service, e.priority, e.auto_renew);
         }
         AllocationEvent::Transferred(e) => {
-            set_allocated(state, seq, e.member_id, &e.service, e.after);
-            set_allocated(state, seq, e.to_member_id, &e.service, e.to_after);
+            set_allocated(state, seq, e.holder, &e.service, e.after);
+            set_allocated(state, seq, e.to, &e.service, e.to_after);
         }
         AllocationEvent::TermsSet(e) => {
-            set_terms(state, e.member_id, &e.service, e.priority, e.auto_renew);
+            set_terms(state, e.holder, &e.service, e.priority, e.auto_renew);
         }
         AllocationEvent::Suspended(e) => set_standing(state, e.member_id, Standing::Suspended),
         AllocationEvent::Reactivated(e) => set_standing(state, e.member_id, Standing::Active),
     }
 }
 
-/// The event at `seq` makes a member hold `after`.
+/// The event at `seq` makes a holder have `after`.
 pub(crate) fn set_allocated(
     state: &mut SchoolState,
     seq: Seq,
-    member_id: MemberId,
+    holder: Holder,
     service: &ServiceId,
     after: Quota,
 ) {
-    let draws_on_pool = state.draws_on_pool();
-    let Some(member) = state.members.get_mut(&member_id) else {
-        return;
+    let before = state.line(holder, service).allocated;
+    let out_of = state.out_of(holder);
+    state.pool_mut(out_of, service).replace(before, after);
+    let since = |since: &mut Seq| {
+        if after == Quota::ZERO {
+            *since = Seq::ZERO;
+        } else if before == Quota::ZERO {
+            *since = seq;
+        }
     };
-    let line = member.line_mut(service);
-    state
-        .pools
-        .entry(service.clone())
-        .or_default()
-        .replace(line.allocated, after);
-    if after == Quota::ZERO {
-        line.since = Seq::ZERO;
-    } else if line.allocated == Quota::ZERO {
-        line.since = seq;
+    match holder {
+        Holder::Member(member_id) => {
+            let draws_on_pool = state.draws_on_pool();
+            if let Some(member) = state.members.get_mut(&member_id) {
+                let line = member.line_mut(service);
+                since(&mut line.since);
+                line.allocated = after;
+                state.leavers.note(member_id, member, draws_on_pool);
+            }
+        }
+        Holder::Department(department_id) => {
+            if let Some(department) = state.departments.get_mut(&department_id) {
+                let line = department.line_mut(service);
+                since(&mut line.since);
+                line.pool.total = after;
+            }
+            note_department(state, department_id);
+        }
     }
-    line.allocated = after;
-    state.leavers.note(member_id, member, draws_on_pool);
+    if let Some(department_id) = out_of {
+        note_department(state, department_id);
+    }
+}
+
+/// Takes down whether a department has units to give back by itself.
+pub(crate) fn note_department(state: &mut SchoolState, department_id: DepartmentId) {
+    let draws_on_pool = state.draws_on_pool();
+    if let Some(department) = state.departments.get(&department_id) {
+        state
+            .leavers
+            .note_department(department_id, department, draws_on_pool);
+    }
 }
 
 fn set_terms(
     state: &mut SchoolState,
-    member: MemberId,
+    holder: Holder,
     service: &ServiceId,
     priority: Priority,
     auto_renew: bool,
 ) {
-    let Some(member) = state.members.get_mut(&member) else {
-        return;
-    };
-    let line = member.line_mut(service);
-    line.priority = priority;
-    line.auto_renew = auto_renew;
+    match holder {
+        Holder::Member(member_id) => {
+            if let Some(member) = state.members.get_mut(&member_id) {
+                let line = member.line_mut(service);
+                line.priority = priority;
+                line.auto_renew = auto_renew;
+            }
+        }
+        Holder::Department(department_id) => {
+            if let Some(department) = state.departments.get_mut(&department_id) {
+                let line = department.line_mut(service);
+                line.priority = priority;
+                line.auto_renew = auto_renew;
+            }
+        }
+    }
 }
 
 fn set_standing(state: &mut SchoolState, member: MemberId, standing: Standing) {

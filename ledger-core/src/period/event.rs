@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Period;
-use crate::allocation::Priority;
-use crate::ids::MemberId;
+use crate::allocation::{Holder, Priority};
+use crate::ids::DepartmentId;
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 
@@ -38,7 +38,7 @@ pub struct PoolClosed {
     pub service: ServiceId,
     /// Units bought.
     pub total: Quota,
-    /// Σ of all members' allocations.
+    /// Σ of the allocations that came out of it.
     pub allocated: Quota,
     /// Units used by all.
     pub used: Units,
@@ -53,22 +53,26 @@ pub struct PoolClosed {
 pub struct AllocationsRenewed {
     /// The period that began.
     pub period: Period,
-    /// What came of each allocation, in the order in which they were granted.
+    /// What came of each allocation: those out of departments' first, so that no department ever
+    /// has less than its members hold; each kind in the order in which they were granted.
     pub rows: Vec<Renewal>,
 }
 
 /// What came of an allocation in a new period.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Renewal {
     /// Whose.
-    pub member_id: MemberId,
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// The department out of whose allocation it comes; `None`: out of the pool.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub out_of: Option<DepartmentId>,
     /// Of which service.
     pub service: ServiceId,
     /// Allocated in the period that ended.
     pub before: Quota,
     /// Allocated in the period that began; zero where it lapsed.
     pub after: Quota,
-    /// How the member ranks.
+    /// How the holder ranks.
     pub priority: Priority,
 }

@@ -8,6 +8,7 @@
 mod calendar;
 mod decide;
 mod event;
+mod renew;
 mod state;
 
 pub use calendar::{AnchorDay, Cycle, NotAnAnchorDay, Period, Tz, start_of_day};

@@ -2,7 +2,7 @@
 
 use super::overage::OveragePolicy;
 use crate::actor::Role;
-use crate::ids::MemberId;
+use crate::ids::{DepartmentId, MemberId};
 use crate::period::Cycle;
 use crate::plan::{OrgType, Quotas, Tier};
 use crate::quantity::Quota;
@@ -90,6 +90,8 @@ pub struct ChangeSettings {
     pub self_service_requests: Option<bool>,
     /// How far usage may go beyond what is allocated, by service name or alias.
     pub overage: Vec<(String, OveragePolicy)>,
+    /// Whether a member without an allocation of his own draws on his department's.
+    pub draw_on_department: Option<bool>,
 }
 
 /// Let a person into a school.
@@ -99,6 +101,8 @@ pub struct EnrolMember {
     pub member_id: MemberId,
     /// What the member may do.
     pub role: Role,
+    /// The department that he comes into; `None`: none.
+    pub department_id: Option<DepartmentId>,
     /// External ids that the command gives the member and the directory already gives somebody
     /// else; looked up by whoever carries the command to the writer.
     pub claimed: Vec<ClaimedExternalId>,

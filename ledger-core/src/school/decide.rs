@@ -11,8 +11,9 @@ use super::overage::OveragePolicy;
 use super::state::{School, Standing};
 use super::subscribe::subscribe;
 use crate::actor::Role;
-use crate::allocation;
+use crate::allocation::{self, Cause, Holder};
 use crate::catalog::Event;
+use crate::department;
 use crate::ids::MemberId;
 use crate::plan::{Catalogue, Management, OrgType};
 use crate::refusal::Refusal;
@@ -36,7 +37,7 @@ pub(crate) fn decide(
         SchoolCommand::Register(_) => Err(Refusal::SchoolExists),
         SchoolCommand::SetSubscription(command) => subscribe(catalogue, state, school, command),
         SchoolCommand::ChangeSettings(command) => change_settings(catalogue, school, command),
-        SchoolCommand::EnrolMember(command) => enrol(state, school, command),
+        SchoolCommand::EnrolMember(command) => enrol(catalogue, state, school, command),
         SchoolCommand::SetRole { member_id, role } => set_role(state, *member_id, *role),
         SchoolCommand::RemoveMember { member_id } => remove(state, *member_id),
         SchoolCommand::EraseMember { member_id, reason } => {
@@ -89,6 +90,9 @@ fn change_settings(
             .self_service_requests
             .unwrap_or(before.self_service_requests),
         overage: overage(before, named(catalogue, &command.overage)?),
+        draw_on_department: command
+            .draw_on_department
+            .unwrap_or(before.draw_on_department),
     };
     if after == *before {
         return Ok(Vec::new());
@@ -125,11 +129,16 @@ fn check_they_matter(
     {
         allocation::needs(catalogue, school, Management::Basic)?;
     }
+    if after.draw_on_department && !before.draw_on_department {
+        allocation::needs(catalogue, school, Management::Advanced)?;
+    }
     Ok(())
 }
 
-/// A new teacher comes with the school's default grant, as far as the pool reaches.
+/// A new teacher comes with the school's default grant, as far as his department or the pool
+/// reaches. Who was in a department before he left is in the one that is named now, or in none.
 fn enrol(
+    catalogue: &Catalogue,
     state: &SchoolState,
     school: &School,
     command: &EnrolMember,
@@ -158,8 +167,14 @@ fn enrol(
         member_id: command.member_id,
         role: command.role,
     }))];
+    if command.department_id.is_some() {
+        allocation::needs(catalogue, school, Management::Advanced)?;
+    }
+    let (member_id, department_id) = (command.member_id, command.department_id);
+    events.extend(department::moved(state, school, member_id, department_id)?);
     if command.is_teacher() && school.management != Management::None {
-        events.extend(allocation::default_grant(state, school, command.member_id));
+        let grant = allocation::default_grant(state, school, member_id, department_id)?;
+        events.extend(grant);
     }
     Ok(events)
 }
@@ -183,8 +198,9 @@ fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusa
     if member.standing == Standing::Removed {
         return Ok(Vec::new());
     }
+    let holder = Holder::Member(member_id);
     let mut events: Vec<_> = request::withdrawn_on_removal(state, member_id)
-        .chain(allocation::returned_on_removal(state, member_id, member))
+        .chain(allocation::returned(state, holder, &Cause::Removal))
         .collect();
     events.push(Event::School(SchoolEvent::MemberRemoved(MemberRemoved {
         member_id,

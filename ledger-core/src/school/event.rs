@@ -95,6 +95,9 @@ pub struct Settings {
     /// How far usage may go beyond what is allocated; a service that is not named is hard.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub overage: BTreeMap<ServiceId, OveragePolicy>,
+    /// Whether a member without an allocation of his own draws on his department's.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub draw_on_department: bool,
 }
 
 impl Settings {

@@ -1,15 +1,16 @@
 //! What a school's own events amount to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{SchoolEvent, Settings};
 use crate::actor::Role;
-use crate::allocation::Line;
+use crate::allocation::{Holder, Line};
 use crate::catalog::Event;
 use crate::decider::Recorded;
-use crate::ids::{MemberId, Seq};
+use crate::department::Department;
+use crate::ids::{DepartmentId, MemberId, Seq};
 use crate::period::{Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
@@ -65,6 +66,8 @@ pub struct Member {
     pub role: Role,
     /// Whether he may use what he holds.
     pub standing: Standing,
+    /// The department that he is in, and out of whose allocation his come.
+    pub department_id: Option<DepartmentId>,
     /// Whether nothing of him is kept beside the log: he was erased, and nothing came since.
     pub(crate) erased: bool,
     /// What he holds, a line per service that he ever held, few and in no order.
@@ -76,6 +79,7 @@ impl Member {
         Self {
             role,
             standing: Standing::Active,
+            department_id: None,
             erased: false,
             lines: Vec::new(),
         }
@@ -108,30 +112,46 @@ impl Member {
     }
 }
 
-/// Those whose units go back by themselves as far as they are not used or held: who left, and
-/// everybody where the plan has no allocations any more. They hold some yet when a call in flight
+/// Those whose units go back by themselves as far as they are not used or held: who left, a
+/// department that ended, and everybody where the plan has no allocations any more. They hold some yet when a call in flight
 /// used less than was held for it. Kept apart so that [`crate::due`] need not look for them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Leavers(BTreeSet<MemberId>);
+pub(crate) struct Leavers(BTreeSet<Holder>);
 
 impl Leavers {
     /// Each of them; few, since most leave with no call in flight.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = MemberId> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Holder> {
         self.0.iter().copied()
     }
 
     /// Takes down how it stands with `member` now, whose school may draw on its pool.
     pub(crate) fn note(&mut self, member_id: MemberId, member: &Member, draws_on_pool: bool) {
         let gives_back = draws_on_pool || member.standing == Standing::Removed;
-        if gives_back
-            && member
-                .lines()
-                .any(|(_, line)| line.least() != line.allocated)
-        {
-            self.0.insert(member_id);
+        let has_unused = || {
+            let mut lines = member.lines();
+            lines.any(|(_, line)| line.least() != line.allocated)
+        };
+        self.put(Holder::Member(member_id), gives_back && has_unused());
+    }
+
+    /// The same of a department.
+    pub(crate) fn note_department(
+        &mut self,
+        department_id: DepartmentId,
+        department: &Department,
+        draws_on_pool: bool,
+    ) {
+        let gives_back = draws_on_pool || department.closed;
+        let holder = Holder::Department(department_id);
+        self.put(holder, gives_back && department.has_unused());
+    }
+
+    fn put(&mut self, holder: Holder, gives_back: bool) {
+        if gives_back {
+            self.0.insert(holder);
         } else if !self.0.is_empty() {
-            self.0.remove(&member_id);
+            self.0.remove(&holder);
         }
     }
 }
@@ -149,7 +169,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                     member_cap: e.member_cap.clone(),
                     default_grant: e.default_grant.clone(),
                     self_service_requests: e.self_service_requests,
-                    overage: BTreeMap::new(),
+                    ..Settings::default()
                 },
                 version: seq,
             });
@@ -167,6 +187,11 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             if draws_on_pool != drew_on_pool {
                 for (member_id, member) in &state.members {
                     state.leavers.note(*member_id, member, draws_on_pool);
+                }
+                for (id, department) in &state.departments {
+                    state
+                        .leavers
+                        .note_department(*id, department, draws_on_pool);
                 }
             }
         }

@@ -139,19 +139,23 @@ impl Asked<'_> {
             if pool.holds_nothing() {
                 continue;
             }
-            let unused = self
-                .state
-                .members
-                .values()
-                .fold(Quota::ZERO, |sum, member| {
-                    let line = member.line(service);
-                    match (sum, line.allocated.minus(line.used)) {
+            let members = self.state.members.values().map(|member| {
+                let line = member.line(service);
+                line.allocated.minus(line.used)
+            });
+            let departments = self.state.departments.values().map(|department| {
+                let direct = department.line(service).pool.direct();
+                direct.allocated.minus(direct.used)
+            });
+            let unused =
+                members
+                    .chain(departments)
+                    .fold(Quota::ZERO, |sum, more| match (sum, more) {
                         (Quota::Finite(sum), Quota::Finite(more)) => {
                             sum.saturating_add(more).into()
                         }
                         (Quota::Unlimited, _) | (_, Quota::Unlimited) => Quota::Unlimited,
-                    }
-                });
+                    });
             if unused != Quota::ZERO {
                 return Err(Refusal::AllocationsOutstanding {
                     service: service.clone(),

@@ -4,26 +4,62 @@ use super::afterwards::Attribution;
 use super::event::Balance;
 use super::state::Hold;
 use crate::allocation::Line;
-use crate::ids::MemberId;
+use crate::ids::{DepartmentId, MemberId};
 use crate::plan::Management;
 use crate::quantity::{Quota, Units};
 use crate::refusal::{Level, Refusal, Rule, Shortfall};
-use crate::school::School;
+use crate::school::{Member, School};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
 
-/// On whose account new usage of a member goes.
-pub(super) const fn level(school: &School) -> Level {
-    match school.management {
+/// On whose account usage goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Drawn {
+    pub(super) level: Level,
+    /// The member's department, on whose account it goes at that level.
+    pub(super) department_id: Option<DepartmentId>,
+}
+
+/// On whose account new usage of a member goes: a member without an allocation of his own draws on
+/// his department's where the school allows it.
+pub(super) fn drawn(school: &School, member: &Member, service: &ServiceId) -> Drawn {
+    let department_id = member.department_id;
+    let level = match school.management {
         Management::None => Level::Pool,
-        Management::Basic | Management::Advanced => Level::Member,
+        Management::Basic | Management::Advanced => {
+            let has_own = || member.line(service).allocated != Quota::ZERO;
+            if department_id.is_some() && school.settings.draw_on_department && !has_own() {
+                Level::Department
+            } else {
+                Level::Member
+            }
+        }
+    };
+    Drawn {
+        level,
+        department_id,
     }
+}
+
+/// What a member's next usage of a service would be drawn on, and how that stands: his own line, or
+/// what is left to all who draw straight on his department's allocation or on the pool. `None` when
+/// nobody ever had this id.
+#[must_use]
+pub fn spendable(
+    state: &SchoolState,
+    member_id: MemberId,
+    service: &ServiceId,
+) -> Option<(Level, Line)> {
+    let (school, member) = (state.school().ok()?, state.member(member_id).ok()?);
+    let drawn = drawn(school, member, service);
+    let line = Account::of(state, member_id, service, drawn).line;
+    Some((drawn.level, line))
 }
 
 /// The line that usage is drawn on, and the pool's counters, which must hold the sum.
 pub(super) struct Account {
-    pub(super) level: Level,
+    drawn: Drawn,
     pub(super) line: Line,
     pool_used: Units,
     pool_held: Units,
@@ -34,17 +70,18 @@ impl Account {
         state: &SchoolState,
         member_id: MemberId,
         service: &ServiceId,
-        level: Level,
+        drawn: Drawn,
     ) -> Self {
         let pool = state.pool(service);
-        let line = match level {
+        let line = match drawn.level {
             Level::Pool => pool.direct(),
+            Level::Department => state.pool_of(drawn.department_id, service).direct(),
             Level::Member => state
                 .member(member_id)
                 .map_or_else(|_| Line::default(), |m| m.line(service)),
         };
         Self {
-            level,
+            drawn,
             line,
             pool_used: pool.used,
             pool_held: pool.held,
@@ -69,7 +106,7 @@ impl Account {
         }
         Err(Refusal::Shortfall(Box::new(Shortfall {
             rule: Rule::QuotaExceeded,
-            level: self.level,
+            level: self.drawn.level,
             service: service.clone(),
             limit,
             used: self.line.used,
@@ -121,7 +158,12 @@ impl Account {
             return;
         }
         self.pool_used = self.pool_used.saturating_sub(units);
-        if other.level == Level::Pool && self.level == Level::Pool {
+        let is_shared = match self.drawn.level {
+            Level::Pool => true,
+            Level::Department => other.department_id == self.drawn.department_id,
+            Level::Member => false,
+        };
+        if is_shared && other.level == self.drawn.level {
             self.line.used = self.line.used.saturating_sub(units);
         }
     }

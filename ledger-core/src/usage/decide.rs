@@ -1,6 +1,6 @@
 //! The rules of spending: what fits is spent, what happened is recorded.
 
-use super::account::{Account, level};
+use super::account::{Account, Drawn, drawn};
 use super::afterwards;
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
@@ -10,6 +10,7 @@ use super::event::{
 };
 use super::refused;
 use super::state::Hold;
+use crate::allocation::Holder;
 use crate::catalog::Event;
 use crate::decider::{AccountView, Fact};
 use crate::ids::{Key, MemberId};
@@ -48,10 +49,10 @@ fn debit(
 ) -> Result<Fact, Refusal> {
     let school = state.school()?;
     let service = known_service(catalogue, &command.service)?;
-    let level = may_spend(state, school, command.member_id)?;
+    let drawn = may_spend(state, school, command.member_id, &service)?;
     let occurred_at = occurred(now, command.occurred_at)?;
     let units = metered(catalogue, &service, command.units, &command.call)?;
-    let account = Account::of(state, command.member_id, &service, level);
+    let account = Account::of(state, command.member_id, &service, drawn);
     let overage = account.check(school, &service, units)?;
     let balance = account.after(Units::ZERO, units, Units::ZERO)?;
     let event = UsageEvent::Debited(UsageDebited {
@@ -60,7 +61,8 @@ fn debit(
         service,
         units,
         overage,
-        level,
+        level: drawn.level,
+        department_id: drawn.department_id,
         balance,
         call: command.call.clone(),
     });
@@ -78,11 +80,11 @@ fn place(
 ) -> Result<Fact, Refusal> {
     let school = state.school()?;
     let service = known_service(catalogue, &command.service)?;
-    let level = may_spend(state, school, command.member_id)?;
+    let drawn = may_spend(state, school, command.member_id, &service)?;
     if command.units.is_zero() {
         return Err(Refusal::NothingAsked);
     }
-    let account = Account::of(state, command.member_id, &service, level);
+    let account = Account::of(state, command.member_id, &service, drawn);
     let overage = account.check(school, &service, command.units)?;
     let balance = account.after(Units::ZERO, Units::ZERO, command.units)?;
     let event = UsageEvent::HoldPlaced(HoldPlaced {
@@ -92,7 +94,8 @@ fn place(
         units: command.units,
         expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
         overage,
-        level,
+        level: drawn.level,
+        department_id: drawn.department_id,
         balance,
     });
     Ok(Fact {
@@ -113,7 +116,8 @@ fn settle(
     let occurred_at = occurred(now, command.occurred_at)?;
     let units = metered(catalogue, &hold.service, command.units, &command.call)?;
     let freed_units = if late { Units::ZERO } else { hold.units };
-    let account = Account::of(state, hold.member_id, &hold.service, hold.level);
+    let drawn = drawn_by(state, hold);
+    let account = Account::of(state, hold.member_id, &hold.service, drawn);
     let beyond_hold = units.saturating_sub(freed_units);
     let period_start = state.closed_period_at(hold.placed_at);
     let (overage, balance) = if period_start.is_some() {
@@ -131,7 +135,8 @@ fn settle(
         freed_units,
         overage,
         late,
-        level: hold.level,
+        level: drawn.level,
+        department_id: drawn.department_id,
         balance,
         period_start,
         call: command.call.clone(),
@@ -153,14 +158,16 @@ fn release(
     if late {
         return Ok(None);
     }
-    let account = Account::of(state, hold.member_id, &hold.service, hold.level);
+    let drawn = drawn_by(state, hold);
+    let account = Account::of(state, hold.member_id, &hold.service, drawn);
     let period_start = state.closed_period_at(hold.placed_at);
     let event = UsageEvent::HoldReleased(HoldReleased {
         hold_id: command.hold_id.clone(),
         member_id: hold.member_id,
         service: hold.service.clone(),
         units: hold.units,
-        level: hold.level,
+        level: drawn.level,
+        department_id: drawn.department_id,
         balance: account.without(hold, period_start),
         period_start,
         reason: command
@@ -180,14 +187,16 @@ pub(crate) fn due(state: &SchoolState, now: Timestamp) -> Option<(Key, Fact)> {
     if hold.expires_at > now {
         return None;
     }
-    let account = Account::of(state, hold.member_id, &hold.service, hold.level);
+    let drawn = drawn_by(state, hold);
+    let account = Account::of(state, hold.member_id, &hold.service, drawn);
     let period_start = state.closed_period_at(hold.placed_at);
     let event = UsageEvent::HoldExpired(HoldExpired {
         hold_id: hold_id.clone(),
         member_id: hold.member_id,
         service: hold.service.clone(),
         units: hold.units,
-        level: hold.level,
+        level: drawn.level,
+        department_id: drawn.department_id,
         balance: account.without(hold, period_start),
         period_start,
     });
@@ -216,11 +225,29 @@ fn find<'a>(
 }
 
 /// On whose account a member's new usage goes, if he may use anything.
-fn may_spend(state: &SchoolState, school: &School, member_id: MemberId) -> Result<Level, Refusal> {
-    if state.present_member(member_id)?.standing == Standing::Suspended {
+fn may_spend(
+    state: &SchoolState,
+    school: &School,
+    member_id: MemberId,
+    service: &ServiceId,
+) -> Result<Drawn, Refusal> {
+    let member = state.present_member(member_id)?;
+    if member.standing == Standing::Suspended {
         return Err(Refusal::MemberSuspended { member_id });
     }
-    Ok(level(school))
+    Ok(drawn(school, member, service))
+}
+
+/// The account that a hold was placed on. Where that is the member's own it has moved with him.
+fn drawn_by(state: &SchoolState, hold: &Hold) -> Drawn {
+    let department_id = match hold.level {
+        Level::Department => hold.department_id,
+        Level::Member | Level::Pool => state.out_of(Holder::Member(hold.member_id)),
+    };
+    Drawn {
+        level: hold.level,
+        department_id,
+    }
 }
 
 fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusal> {
@@ -264,8 +291,8 @@ pub(crate) fn account(state: &SchoolState, command: &UsageCommand) -> Option<Acc
     };
     let (hold, _) = find(state, hold_id, recalled).ok()?;
     Some(AccountView {
-        member_id: hold.member_id,
+        holder: Holder::Member(hold.member_id),
         service: hold.service.clone(),
-        line: Account::of(state, hold.member_id, &hold.service, hold.level).line,
+        line: Account::of(state, hold.member_id, &hold.service, drawn_by(state, hold)).line,
     })
 }

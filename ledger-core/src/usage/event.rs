@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::afterwards::{UsageAttributed, UsageCorrected, UsageParked, UsageReported};
-use crate::ids::{Key, MemberId};
+use crate::ids::{DepartmentId, Key, MemberId};
 use crate::quantity::{MicroUsd, Quota, Units};
 use crate::refusal::Level;
 use crate::service::ServiceId;
@@ -139,6 +139,9 @@ pub struct UsageDebited {
     pub overage: bool,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account afterwards.
     pub balance: Balance,
     /// What is known of the call.
@@ -164,6 +167,9 @@ pub struct HoldPlaced {
     pub overage: bool,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account afterwards.
     pub balance: Balance,
 }
@@ -189,6 +195,9 @@ pub struct HoldSettled {
     pub late: bool,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account afterwards.
     pub balance: Balance,
     /// The start of the closed period in which it counts: the one in which the hold was placed.
@@ -212,6 +221,9 @@ pub struct HoldReleased {
     pub units: Units,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account afterwards.
     pub balance: Balance,
     /// The start of the closed period in which it counts: the one in which the hold was placed.
@@ -235,6 +247,9 @@ pub struct HoldExpired {
     pub units: Units,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account afterwards.
     pub balance: Balance,
     /// The start of the closed period in which it counts: the one in which the hold was placed.
@@ -248,6 +263,9 @@ pub struct HoldExpired {
 pub struct UsageRefused {
     /// Whose usage.
     pub member_id: MemberId,
+    /// The department that he is in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// Of which service.
     pub service: ServiceId,
     /// Why.

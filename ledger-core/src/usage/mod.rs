@@ -9,6 +9,7 @@ mod event;
 mod refused;
 mod state;
 
+pub use account::spendable;
 pub use afterwards::{
     AttributeUsage, Attribution, CorrectUsage, Counted, Recalled, Report, UsageAttributed,
     UsageCorrected, UsageParked, UsageReported, WhyParked,

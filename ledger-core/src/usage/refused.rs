@@ -34,6 +34,7 @@ pub fn refused(
             | UsageCommand::Correct(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => return None,
     };
@@ -47,6 +48,7 @@ pub fn refused(
     };
     Some(UsageRefused {
         member_id,
+        department_id: None, // the state says it, when it is recorded
         service: catalogue.resolve(name)?.clone(),
         reason,
         minute: command.now.start_of_minute(),
@@ -58,9 +60,12 @@ pub fn refused(
 /// Refusals are kept as they are told, of anybody who ever was a member.
 pub(super) fn note(state: &SchoolState, refused: &UsageRefused) -> Result<Fact, Refusal> {
     state.school()?;
-    state.member(refused.member_id)?;
+    let refused = UsageRefused {
+        department_id: state.member(refused.member_id)?.department_id,
+        ..refused.clone()
+    };
     Ok(Fact {
         occurred_at: refused.minute,
-        event: Event::Usage(UsageEvent::Refused(refused.clone())),
+        event: Event::Usage(UsageEvent::Refused(refused)),
     })
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::Attribution;
 use super::event::UsageEvent;
-use crate::ids::{Key, MemberId};
+use crate::allocation::{self, Tally};
+use crate::ids::{DepartmentId, Key, MemberId};
 use crate::quantity::Units;
 use crate::refusal::Level;
 use crate::service::ServiceId;
@@ -23,6 +25,8 @@ pub struct Hold {
     pub units: Units,
     /// On whose account.
     pub level: Level,
+    /// The department drawn on, at that level.
+    pub department_id: Option<DepartmentId>,
     /// When it runs out.
     pub expires_at: Timestamp,
     /// When it was placed: the period that this lies in is the one that it settles into.
@@ -106,27 +110,21 @@ pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &Us
     const NONE: Units = Units::ZERO;
     match event {
         UsageEvent::Debited(e) => {
-            shift(
-                state,
-                e.member_id,
-                &e.service,
-                e.level,
-                (NONE, e.units, NONE),
-            );
+            let account = (e.member_id, e.level, e.department_id);
+            shift(state, account, &e.service, (NONE, e.units, NONE));
         }
         UsageEvent::HoldPlaced(e) => {
-            shift(
-                state,
-                e.member_id,
-                &e.service,
-                e.level,
-                (NONE, NONE, e.units),
-            );
+            let account = (e.member_id, e.level, e.department_id);
+            shift(state, account, &e.service, (NONE, NONE, e.units));
             let hold = Hold {
                 member_id: e.member_id,
                 service: e.service.clone(),
                 units: e.units,
                 level: e.level,
+                department_id: match e.level {
+                    Level::Department => e.department_id,
+                    Level::Member | Level::Pool => None,
+                },
                 expires_at: e.expires_at,
                 placed_at: recorded_at,
             };
@@ -135,59 +133,41 @@ pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &Us
         UsageEvent::HoldSettled(e) => {
             // The counters of a closed period do not stand here any more.
             if e.period_start.is_none() {
-                let moved = (e.freed_units, e.units, NONE);
-                shift(state, e.member_id, &e.service, e.level, moved);
+                let account = (e.member_id, e.level, e.department_id);
+                shift(state, account, &e.service, (e.freed_units, e.units, NONE));
             }
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::HoldReleased(e) => {
             if e.period_start.is_none() {
-                let moved = (e.units, NONE, NONE);
-                shift(state, e.member_id, &e.service, e.level, moved);
+                let account = (e.member_id, e.level, e.department_id);
+                shift(state, account, &e.service, (e.units, NONE, NONE));
             }
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::HoldExpired(e) => {
             if e.period_start.is_none() {
-                let moved = (e.units, NONE, NONE);
-                shift(state, e.member_id, &e.service, e.level, moved);
+                let account = (e.member_id, e.level, e.department_id);
+                shift(state, account, &e.service, (e.units, NONE, NONE));
             }
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::Refused(_) => {} // nothing moved
         UsageEvent::Reported(e) if e.period_start.is_none() => {
-            shift(
-                state,
-                e.member_id,
-                &e.service,
-                e.level,
-                (NONE, e.units, NONE),
-            );
+            let account = (e.member_id, e.level, e.department_id);
+            shift(state, account, &e.service, (NONE, e.units, NONE));
         }
         UsageEvent::Attributed(e) => {
             if let Some(from) = e.from.as_ref().filter(|from| from.period_start.is_none()) {
-                give_back(state, from.member_id, &from.service, from.level, e.units);
+                give_back(state, from, e.units);
             }
             if e.to.period_start.is_none() {
-                let to = &e.to;
-                shift(
-                    state,
-                    to.member_id,
-                    &to.service,
-                    to.level,
-                    (NONE, e.units, NONE),
-                );
+                let account = (e.to.member_id, e.to.level, e.to.department_id);
+                shift(state, account, &e.to.service, (NONE, e.units, NONE));
             }
         }
         UsageEvent::Corrected(e) if e.account.period_start.is_none() => {
-            let account = &e.account;
-            give_back(
-                state,
-                account.member_id,
-                &account.service,
-                account.level,
-                e.units,
-            );
+            give_back(state, &e.account, e.units);
         }
         // Nobody's, or of a period that is closed: the counters of the open one stand.
         UsageEvent::Reported(_) | UsageEvent::Parked(_) | UsageEvent::Corrected(_) => {}
@@ -195,52 +175,60 @@ pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &Us
 }
 
 /// So many units of the account drawn on, and of the pool, count as used no more.
-fn give_back(
-    state: &mut SchoolState,
-    member_id: MemberId,
-    service: &ServiceId,
-    level: Level,
-    units: Units,
-) {
-    let draws_on_pool = state.draws_on_pool();
-    let Some(pool) = state.pools.get_mut(service) else {
-        return;
-    };
-    pool.tally().give_back(units);
-    match level {
-        Level::Pool => pool.direct_tally().give_back(units),
-        Level::Member => {
-            if let Some(member) = state.members.get_mut(&member_id) {
-                member.line_mut(service).tally().give_back(units);
-                state.leavers.note(member_id, member, draws_on_pool);
-            }
-        }
-    }
+fn give_back(state: &mut SchoolState, account: &Attribution, units: Units) {
+    let account_drawn = (account.member_id, account.level, account.department_id);
+    move_tallies(state, account_drawn, &account.service, |tally| {
+        tally.give_back(units);
+    });
 }
 
 /// Moves (freed, used, held) units on the account drawn on and on the pool, which counts all.
 fn shift(
     state: &mut SchoolState,
-    member_id: MemberId,
+    account: (MemberId, Level, Option<DepartmentId>),
     service: &ServiceId,
-    level: Level,
     (freed, used, held): (Units, Units, Units),
 ) {
+    move_tallies(state, account, service, |tally| {
+        tally.shift(freed, used, held);
+    });
+}
+
+/// Moves every tally that usage of a member counts on: the pool's, which counts all, his
+/// department's, which counts all in it, and the account's that is drawn on.
+fn move_tallies(
+    state: &mut SchoolState,
+    (member_id, level, drawn_on): (MemberId, Level, Option<DepartmentId>),
+    service: &ServiceId,
+    shift: impl Fn(Tally<'_>),
+) {
     // Looked up first: this is the hot path, and a pool is new only once.
-    let pool = if state.pools.contains_key(service) {
-        state.pools.get_mut(service)
-    } else {
-        Some(state.pools.entry(service.clone()).or_default())
+    if !state.pools.contains_key(service) {
+        state.pools.entry(service.clone()).or_default();
+    }
+    let draws_on_pool = state.draws_on_pool();
+    let Some(pool) = state.pools.get_mut(service) else {
+        return;
     };
-    let Some(pool) = pool else { return };
-    pool.tally().shift(freed, used, held);
+    shift(pool.tally());
     match level {
-        Level::Pool => pool.direct_tally().shift(freed, used, held),
+        Level::Pool => shift(pool.direct_tally()),
+        Level::Department => {
+            if let Some(department_id) = drawn_on {
+                let pool = state.pool_mut(drawn_on, service);
+                shift(pool.tally());
+                shift(pool.direct_tally());
+                allocation::note_department(state, department_id);
+            }
+        }
         Level::Member => {
-            let draws_on_pool = state.draws_on_pool();
-            if let Some(member) = state.members.get_mut(&member_id) {
-                member.line_mut(service).tally().shift(freed, used, held);
-                state.leavers.note(member_id, member, draws_on_pool);
+            let Some(member) = state.members.get_mut(&member_id) else {
+                return;
+            };
+            shift(member.line_mut(service).tally());
+            state.leavers.note(member_id, member, draws_on_pool);
+            if let Some(department_id) = member.department_id {
+                shift(state.pool_mut(Some(department_id), service).tally());
             }
         }
     }

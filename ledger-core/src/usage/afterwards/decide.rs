@@ -14,7 +14,7 @@ use crate::refusal::{Refusal, known_service};
 use crate::state::SchoolState;
 use crate::text::FreeText;
 use crate::time::Timestamp;
-use crate::usage::account::{Account, level};
+use crate::usage::account::{Account, Drawn, drawn};
 use crate::usage::command::FUTURE_LIMIT_SECONDS;
 use crate::usage::decide::metered;
 use crate::usage::{Balance, UsageEvent};
@@ -36,9 +36,9 @@ pub(in crate::usage) fn report(
     let event = match (member_id, service) {
         (Some(member_id), Some(service)) => {
             let units = metered(catalogue, &service, command.units, &command.call)?;
-            let level = level(school);
+            let drawn = drawn(school, state.member(member_id)?, &service);
             let closed = state.closed_period_at(occurred_at);
-            let account = Account::of(state, member_id, &service, level);
+            let account = Account::of(state, member_id, &service, drawn);
             let (balance, overage) = counted_on(&account, closed, units)?;
             UsageEvent::Reported(UsageReported {
                 id: command.id.clone(),
@@ -47,7 +47,8 @@ pub(in crate::usage) fn report(
                 service,
                 units,
                 overage,
-                level,
+                level: drawn.level,
+                department_id: drawn.department_id,
                 balance,
                 period_start: closed,
                 call: command.call.clone(),
@@ -102,15 +103,16 @@ pub(in crate::usage) fn attribute(
         (None, Some(counted)) => counted.service.clone(),
         (None, None) => known_service(catalogue, parked_service.as_str())?,
     };
-    state.member(command.member_id)?;
+    let member = state.member(command.member_id)?;
     if counted.is_some_and(|c| c.member_id == command.member_id && c.service == service) {
         return Ok(None);
     }
     let units = metered(catalogue, &service, recalled.units, &recalled.call)?;
     let units = units.saturating_sub(recalled.refunded);
     let from = counted.map(|counted| given_back(state, counted, units));
-    let (member_id, level) = (command.member_id, level(school));
-    let mut account = Account::of(state, member_id, &service, level);
+    let member_id = command.member_id;
+    let drawn = drawn(school, member, &service);
+    let mut account = Account::of(state, member_id, &service, drawn);
     if let Some(from) = from.as_ref().filter(|from| from.period_start.is_none()) {
         account.give_back(from, &service, units);
     }
@@ -126,7 +128,8 @@ pub(in crate::usage) fn attribute(
         to: Attribution {
             member_id,
             service,
-            level,
+            level: drawn.level,
+            department_id: drawn.department_id,
             balance,
             period_start,
         },
@@ -208,13 +211,18 @@ fn counted_on(
 
 /// The account where usage counts, when so much of it counts there no more.
 fn given_back(state: &SchoolState, counted: &Counted, units: Units) -> Attribution {
-    let (member_id, service, level) = (counted.member_id, &counted.service, counted.level);
-    let account = Account::of(state, member_id, service, level);
+    let (member_id, service) = (counted.member_id, &counted.service);
+    let drawn = Drawn {
+        level: counted.level,
+        department_id: counted.department_id,
+    };
+    let account = Account::of(state, member_id, service, drawn);
     let period_start = counted.closed_period(state);
     Attribution {
         member_id,
         service: service.clone(),
-        level,
+        level: drawn.level,
+        department_id: drawn.department_id,
         balance: match period_start {
             Some(_) => account.balance(),
             None => account.refunded(units),

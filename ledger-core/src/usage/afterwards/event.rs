@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Attribute, EventId, MemberId};
+use crate::ids::{Attribute, DepartmentId, EventId, MemberId};
 use crate::quantity::Units;
 use crate::refusal::Level;
 use crate::service::ServiceId;
@@ -29,6 +29,9 @@ pub struct UsageReported {
     pub overage: bool,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account of the open period afterwards; what counts in a closed one leaves it as it was.
     pub balance: Balance,
     /// The start of the closed period in which it occurred and counts.
@@ -96,6 +99,9 @@ pub struct Attribution {
     pub service: ServiceId,
     /// On whose account.
     pub level: Level,
+    /// The department that the member was in, which is the one drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
     /// The account of the open period afterwards; what counts in a closed one leaves it as it was.
     pub balance: Balance,
     /// The start of the closed period in which it counts.

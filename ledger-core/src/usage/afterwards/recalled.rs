@@ -3,7 +3,7 @@
 use super::event::Attribution;
 use crate::catalog::Event;
 use crate::decider::Recorded;
-use crate::ids::{Attribute, MemberId};
+use crate::ids::{Attribute, DepartmentId, MemberId};
 use crate::quantity::Units;
 use crate::refusal::Level;
 use crate::service::ServiceId;
@@ -37,6 +37,8 @@ pub struct Counted {
     pub service: ServiceId,
     /// On whose account.
     pub level: Level,
+    /// The department that it counts in.
+    pub department_id: Option<DepartmentId>,
     /// The start of the period that was closed when it was counted, if it counts in one.
     pub period_start: Option<Timestamp>,
     /// When it was counted: else it counts in the period that was open then.
@@ -49,6 +51,7 @@ impl Counted {
             member_id: account.member_id,
             service: account.service.clone(),
             level: account.level,
+            department_id: account.department_id,
             period_start: account.period_start,
             counted_at,
         }
@@ -77,11 +80,12 @@ impl Recalled {
         let Event::Usage(event) = &usage.event else {
             return None;
         };
-        let counted = |member_id, service: &ServiceId, level, period_start| {
+        let counted = |member_id, service: &ServiceId, (level, department_id), period_start| {
             Some(Counted {
                 member_id,
                 service: service.clone(),
                 level,
+                department_id,
                 period_start,
                 counted_at: usage.recorded_at,
             })
@@ -89,17 +93,27 @@ impl Recalled {
         let (units, counted, call) = match event {
             UsageEvent::Debited(e) => (
                 e.units,
-                counted(e.member_id, &e.service, e.level, None),
+                counted(e.member_id, &e.service, (e.level, e.department_id), None),
                 &e.call,
             ),
             UsageEvent::HoldSettled(e) => (
                 e.units,
-                counted(e.member_id, &e.service, e.level, e.period_start),
+                counted(
+                    e.member_id,
+                    &e.service,
+                    (e.level, e.department_id),
+                    e.period_start,
+                ),
                 &e.call,
             ),
             UsageEvent::Reported(e) => (
                 e.units,
-                counted(e.member_id, &e.service, e.level, e.period_start),
+                counted(
+                    e.member_id,
+                    &e.service,
+                    (e.level, e.department_id),
+                    e.period_start,
+                ),
                 &e.call,
             ),
             UsageEvent::Parked(e) => {
@@ -143,6 +157,7 @@ impl Recalled {
             }
             Event::Usage(_)
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Period(_) => {}

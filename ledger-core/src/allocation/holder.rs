@@ -1,0 +1,80 @@
+//! Who can hold units.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DepartmentId, MemberId};
+
+/// Whoever holds an allocation: a member or a department. In JSON it is the one field that names it
+/// in whatever holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Holder {
+    /// A member, out of his department's allocation or, in none, out of the pool.
+    #[serde(rename = "member_id")]
+    Member(MemberId),
+    /// A department, out of the pool.
+    #[serde(rename = "department_id")]
+    Department(DepartmentId),
+}
+
+impl Holder {
+    /// The member, if it is one.
+    #[must_use]
+    pub const fn member_id(self) -> Option<MemberId> {
+        match self {
+            Self::Member(member_id) => Some(member_id),
+            Self::Department(_) => None,
+        }
+    }
+
+    /// The department, if it is one.
+    #[must_use]
+    pub const fn department_id(self) -> Option<DepartmentId> {
+        match self {
+            Self::Member(_) => None,
+            Self::Department(department_id) => Some(department_id),
+        }
+    }
+}
+
+impl From<MemberId> for Holder {
+    fn from(member_id: MemberId) -> Self {
+        Self::Member(member_id)
+    }
+}
+
+impl From<DepartmentId> for Holder {
+    fn from(department_id: DepartmentId) -> Self {
+        Self::Department(department_id)
+    }
+}
+
+/// The taker of a transfer, beside the giver: its fields begin with `to_`.
+pub(super) mod taker {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Holder;
+    use crate::ids::{DepartmentId, MemberId};
+
+    #[derive(Serialize, Deserialize)]
+    enum Taker {
+        #[serde(rename = "to_member_id")]
+        Member(MemberId),
+        #[serde(rename = "to_department_id")]
+        Department(DepartmentId),
+    }
+
+    pub(crate) fn serialize<S: Serializer>(holder: &Holder, to: S) -> Result<S::Ok, S::Error> {
+        let taker = match holder {
+            Holder::Member(member_id) => Taker::Member(*member_id),
+            Holder::Department(department_id) => Taker::Department(*department_id),
+        };
+        taker.serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Holder, D::Error> {
+        Ok(match Taker::deserialize(from)? {
+            Taker::Member(member_id) => Holder::Member(member_id),
+            Taker::Department(department_id) => Holder::Department(department_id),
+        })
+    }
+}
