@@ -164,6 +164,15 @@ impl Installation {
         bail!("the read models did not catch up")
     }
 
+    /// Waits until nothing is left over from what was measured before: read models that lag, and
+    /// pages that a flood has left to be written. A steady load leaves neither.
+    pub async fn settle(&self) -> anyhow::Result<()> {
+        self.caught_up().await?;
+        let mut conn = PgConnection::connect(&self.cluster.database_url()).await?;
+        sqlx::query("CHECKPOINT").execute(&mut conn).await?;
+        Ok(())
+    }
+
     /// The books must be right after all that: no gap, nothing overspent, balances as the log says.
     pub async fn check_books(&self) -> anyhow::Result<()> {
         self.caught_up().await?;
