@@ -48,7 +48,7 @@ pub struct PoolDocument {
     /// Bought.
     #[schema(value_type = schema::Quota)]
     total: i64,
-    /// Allocated to members.
+    /// Allocated to departments, and to members in none.
     #[schema(value_type = schema::Quota)]
     allocated: i64,
     /// Neither allocated nor drawn straight on the pool.
@@ -109,6 +109,10 @@ pub struct LineDocument {
     /// allocated − used − held, never below zero.
     #[schema(value_type = schema::Quota)]
     available: i64,
+    /// What his next call draws on: his own allocation, his department's or the pool. Where it is
+    /// not his own these are the numbers of what is left there to all who draw on it.
+    #[schema(value_type = words::Level)]
+    level: String,
     /// How the member ranks when units are short.
     #[schema(value_type = words::Priority)]
     priority: String,
@@ -131,7 +135,7 @@ query! {
 
 impl BalanceQuery {
     /// When in the past the balance is asked for, if it is.
-    fn past(&self, now: Timestamp) -> Result<Option<AsOf>, Problem> {
+    pub(super) fn past(&self, now: Timestamp) -> Result<Option<AsOf>, Problem> {
         let past = AsOf::of(self.as_of_seq, self.as_of, now)?;
         if past.is_some() && self.period.is_some() {
             let said = "say period or as of when, not both";
@@ -221,7 +225,7 @@ fn present(
 }
 
 /// The period that is asked for.
-async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, Problem> {
+pub(super) async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, Problem> {
     let Some(day) = day else {
         return Ok(KnownPeriod::Current);
     };

@@ -93,9 +93,13 @@ pub struct EntryDocument {
     /// The event's type.
     #[schema(value_type = words::ChangeType)]
     r#type: String,
-    /// Whom it concerns; none: the school.
+    /// Whom it concerns; none: a department or the school.
     #[schema(required)]
     member_id: Option<Uuid>,
+    /// The department that it concerns; of a member's allocation the one out of which it comes; none
+    /// without a member: the school.
+    #[schema(required)]
+    department_id: Option<Uuid>,
     /// Of which service.
     #[schema(value_type = Option<schema::ServiceId>, required)]
     service: Option<String>,
