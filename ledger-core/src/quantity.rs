@@ -128,6 +128,12 @@ impl Quota {
         }
     }
 
+    /// The larger of the two.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        if self.fits_in(other) { other } else { self }
+    }
+
     /// The smaller of the two.
     #[must_use]
     pub fn min(self, other: Self) -> Self {

@@ -330,7 +330,10 @@ impl std::fmt::Display for Shortfall {
                 f,
                 "{asked} units of {service} asked for, {available} of the {}'s {limit} are \
                  not allocated",
-                self.level.as_str()
+                match self.level {
+                    Level::Department => "department",
+                    Level::Member | Level::Pool => "pool",
+                }
             ),
             Rule::MemberCapExceeded => {
                 write!(

@@ -38,6 +38,7 @@ fn usage_reported(id: &str, member_id: MemberId, n: i64, used: i64) -> UsageRepo
         units: units(n),
         overage: false,
         level: Level::Member,
+        department_id: None,
         balance: balance(20, used, 0),
         period_start: None,
         call: CallFacts::default(),
@@ -70,6 +71,7 @@ fn account(member_id: MemberId, used: i64) -> Attribution {
         member_id,
         service: service(CLAUDE),
         level: Level::Member,
+        department_id: None,
         balance: balance(20, used, 0),
         period_start: None,
     }
@@ -251,6 +253,7 @@ mod reports {
             .when(report("r", ADA, 21))
             .then([recorded(UsageReported {
                 level: Level::Pool,
+                department_id: None,
                 overage: true,
                 ..usage_reported("r", ADA, 21, 21)
             })]);
@@ -416,6 +419,7 @@ mod attributions {
     fn between_members_who_draw_on_one_pool_its_counters_stand() {
         let on_pool = |member_id, used| Attribution {
             level: Level::Pool,
+            department_id: None,
             ..account(member_id, used)
         };
         School::k12_without_management()
@@ -547,6 +551,7 @@ mod corrections {
                 member_id: ADA,
                 service: service(CLAUDE),
                 level: Level::Member,
+                department_id: None,
                 period_start: None,
                 counted_at: october(),
             }),

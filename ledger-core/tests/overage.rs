@@ -36,6 +36,7 @@ fn marked(event: Event) -> Event {
         }
         Event::Usage(_)
         | Event::School(_)
+        | Event::Department(_)
         | Event::Allocation(_)
         | Event::Request(_)
         | Event::Period(_) => {

@@ -36,6 +36,7 @@ fn rolls(facts: &[Fact]) -> Vec<(Timestamp, &PeriodClosed)> {
             Event::Period(PeriodEvent::Closed(closed)) => Some((fact.occurred_at, closed)),
             Event::Period(PeriodEvent::Renewed(_))
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Usage(_) => None,

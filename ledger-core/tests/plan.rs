@@ -3,20 +3,24 @@
 
 mod support;
 
-use ledger_core::allocation::{AllocationCommand, Change, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::department::DepartmentCommand;
 use ledger_core::request::RequestCommand;
-use ledger_core::school::{ChangeSettings, SchoolCommand, SetSubscription};
+use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
 use ledger_core::usage::{RefusedFor, UsageCommand, UsageRefused};
 use ledger_core::{Action, Management, OrgType, Refusal, Role, Tier};
 use rstest::rstest;
 
 use support::commands::{
-    Ask, add, buy, cap, debit, enrol, erase, give, go_to, grant, hold, import, keep, of,
-    reactivate, refund_all, release, remove, report, reported, revoke, set, set_role, settle,
-    suspend, transfer, with_auto_renew, with_priority,
+    Ask, add, buy, cap, close, debit, enrol, erase, give, go_to, grant, hold, import, keep,
+    move_to, of, open, reactivate, refund_all, release, remove, report, reported, revoke, set,
+    set_role, settle, suspend, transfer, with_auto_renew, with_priority,
 };
 use support::requests::{ASKED, OTHER, approve, ask, file, reject, withdraw};
-use support::{ADA, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, register, service, start, units};
+use support::{
+    ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, NOBODY, SPORTS, School, register,
+    service, start, units,
+};
 
 /// A row says what management a command needs, and has one to try. The match has no wildcard arm:
 /// a command that is new does not compile until it has a row.
@@ -57,6 +61,11 @@ commands! {
     Basic: Action::Allocation(AllocationCommand::Suspend { .. }) => suspend(ADA);
     Basic: Action::Allocation(AllocationCommand::Reactivate { .. }) => reactivate(ADA);
 
+    // Departments.
+    Advanced: Action::Department(DepartmentCommand::Open { .. }) => open(SPORTS);
+    Advanced: Action::Department(DepartmentCommand::Close { .. }) => close(ARTS);
+    Advanced: Action::Department(DepartmentCommand::Move { .. }) => move_to(MATHS, ADA);
+
     // Asking for units.
     Basic: Action::Request(RequestCommand::File(_)) => another_request();
     Basic: Action::Request(RequestCommand::Approve(_)) => approve(ASKED);
@@ -64,26 +73,38 @@ commands! {
     Basic: Action::Request(RequestCommand::Withdraw(_)) => withdraw(ASKED);
 }
 
-/// What a row of allocations needs by what it changes.
-const fn needs_of(change: Change) -> Management {
-    match change {
-        Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep => Management::Basic,
-        Change::Transfer { .. } => Management::Advanced,
+/// What a row of allocations needs by whose it is and what it changes.
+const fn needs_of(row: &AllocationRow) -> Management {
+    match (row.holder, row.change) {
+        (Holder::Department(_), _) | (_, Change::Transfer { .. }) => Management::Advanced,
+        (Holder::Member(_), Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep) => {
+            Management::Basic
+        }
     }
 }
 
 /// The forms of commands that a row above stands for.
 fn variations() -> Vec<(&'static str, Management, Action)> {
-    let row = |name, row: ledger_core::allocation::AllocationRow| {
-        (name, needs_of(row.change), row.action())
-    };
+    let row = |name, row: AllocationRow| (name, needs_of(&row), row.action());
     let basic = |name, ask: Action| (name, Management::Basic, ask);
+    let advanced = |name, ask: Action| (name, Management::Advanced, ask);
+    let drawing = ChangeSettings {
+        draw_on_department: Some(true),
+        ..Default::default()
+    };
+    let into_maths = EnrolMember {
+        department_id: Some(MATHS),
+        ..enrol(CLEO)
+    };
     vec![
         row("add", add(ADA, 1)),
         row("revoke", revoke(ADA, 1)),
         row("transfer", transfer(ADA, BEN, 1)),
         row("priority", with_priority(Priority::High, keep(ADA))),
         row("auto-renew", with_auto_renew(true, keep(ADA))),
+        row("a department's", set(MATHS, 60)),
+        advanced("drawing on departments", drawing.action()),
+        advanced("enrolling into a department", into_maths.action()),
         basic("a batch", vec![set(ADA, 9), add(BEN, 1)].action()),
         basic("default grants", grant(CLAUDE, 7).action()),
         basic("self-service", self_service(false).action()),
@@ -94,6 +115,7 @@ fn variations() -> Vec<(&'static str, Management, Action)> {
 fn note_refused() -> Action {
     Action::Usage(UsageCommand::NoteRefused(UsageRefused {
         member_id: ADA,
+        department_id: None,
         service: service(CLAUDE),
         reason: RefusedFor::QuotaExceeded,
         minute: start().start_of_minute(),
@@ -151,6 +173,11 @@ fn school(org_type: OrgType, tier: Tier) -> School {
     if included(org_type, tier) > Management::None {
         school = school.given(file(ask(ADA, &[(CLAUDE, 1)])));
     }
+    if included(org_type, tier) == Management::Advanced {
+        school = school.given(open(MATHS)).given(open(ARTS));
+        let holds = [CLAUDE, CONTENT, ASSESSMENT].map(|name| of(name, set(MATHS, 12)));
+        school = school.given(holds);
+    }
     school
         .given(hold("h", ADA, 1))
         .given(report("r", ADA, 1))
@@ -179,9 +206,11 @@ fn a_command_is_done_where_the_plan_includes_it_and_names_the_least_tier_elsewhe
             Action::School(SchoolCommand::ChangeSettings(change)) => {
                 change.self_service_requests == Some(settings.self_service_requests)
             }
-            Action::School(_) | Action::Allocation(_) | Action::Request(_) | Action::Usage(_) => {
-                false
-            }
+            Action::School(_)
+            | Action::Department(_)
+            | Action::Allocation(_)
+            | Action::Request(_)
+            | Action::Usage(_) => false,
         };
         let result = school.when(action).result;
         if has >= needed || is_so_already {

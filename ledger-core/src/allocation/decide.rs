@@ -191,10 +191,10 @@ impl Batch<'_> {
         row: &'r AllocationRow,
     ) -> Result<Resolved<'r>, Refusal> {
         let service = known_service(self.catalogue, &row.service)?;
-        let line = Draft::new(state, self.school).line(row.holder, &service)?;
         if is_advanced(row) {
             needs(self.catalogue, self.school, Management::Advanced)?;
         }
+        let line = Draft::new(state, self.school).line(row.holder, &service)?;
         named.take(row, &service)?;
         let is_department = matches!(row.holder, Holder::Department(_));
         let rank = match row.change {

@@ -156,18 +156,27 @@ impl<'a> Draft<'a> {
         line: &Line,
         units: Units,
     ) -> Result<Quota, Refusal> {
-        let (level, rule, spare) = match holder {
-            Holder::Member(_) => (Level::Member, Rule::AllocationBelowUsage, line.available()),
-            Holder::Department(department_id) => (
-                Level::Department,
-                Rule::TotalBelowAllocated,
-                self.pool(Some(department_id), service).unallocated(),
+        let (level, rule, least, spare) = match holder {
+            Holder::Member(_) => (
+                Level::Member,
+                Rule::AllocationBelowUsage,
+                Quota::Finite(line.spent()),
+                line.available(),
             ),
+            Holder::Department(department_id) => {
+                let pool = self.pool(Some(department_id), service);
+                (
+                    Level::Department,
+                    Rule::TotalBelowAllocated,
+                    pool.floor(),
+                    pool.spare(),
+                )
+            }
         };
         if spare.covers(units) {
             return Ok(line.allocated.minus(units));
         }
-        let numbers = (self.least(holder, service, line), line.used, line.held);
+        let numbers = (least, line.used, line.held);
         Err(self.refuse(rule, level, service, numbers, Quota::Finite(units), spare))
     }
 
@@ -227,8 +236,8 @@ impl<'a> Draft<'a> {
                 (Level::Member, Rule::AllocationBelowUsage, spent)
             }
             Holder::Department(department_id) => {
-                let committed = self.pool(Some(department_id), service).committed();
-                (Level::Department, Rule::TotalBelowAllocated, committed)
+                let floor = self.pool(Some(department_id), service).floor();
+                (Level::Department, Rule::TotalBelowAllocated, floor)
             }
         };
         if least.fits_in(after) {

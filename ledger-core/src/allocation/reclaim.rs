@@ -138,7 +138,11 @@ fn least(state: &SchoolState, holder: Holder, service: &ServiceId, line: &Line) 
     let out_of = Some(department_id);
     let inside = holders(state, out_of).map(|holder| finite(state.line(holder, service).least()));
     let committed = committed(&state.pool_of(out_of, service), inside);
-    finite(quota(committed).min(line.allocated))
+    finite(
+        quota(committed)
+            .max(Quota::Finite(line.spent()))
+            .min(line.allocated),
+    )
 }
 
 /// What is spoken for when so much is held: that, and what was drawn straight on the pool.

@@ -137,10 +137,28 @@ impl Pool {
             .map_or(Quota::Unlimited, Quota::Finite)
     }
 
-    /// What stays of the total when all that is not spoken for is taken back.
+    /// What the total cannot go below: what is spoken for, and what was used and is held, which is
+    /// more where usage that happened had exceeded an allocation.
+    #[must_use]
+    pub fn floor(&self) -> Quota {
+        let spent = Quota::Finite(self.used.saturating_add(self.held));
+        self.committed().max(spent)
+    }
+
+    /// What stays of the total when all that can be taken back is.
     #[must_use]
     pub fn least(&self) -> Quota {
-        self.committed().min(self.total)
+        self.floor().min(self.total)
+    }
+
+    /// What can be taken back of the total.
+    #[must_use]
+    pub fn spare(&self) -> Quota {
+        match self.floor() {
+            Quota::Finite(floor) => self.total.minus(floor),
+            Quota::Unlimited if self.total == Quota::Unlimited => Quota::Unlimited,
+            Quota::Unlimited => Quota::ZERO,
+        }
     }
 
     /// total − what is spoken for, never below zero.

@@ -143,6 +143,9 @@ fn enrol(
     school: &School,
     command: &EnrolMember,
 ) -> Result<Vec<Event>, Refusal> {
+    if command.department_id.is_some() {
+        allocation::needs(catalogue, school, Management::Advanced)?;
+    }
     if command.member_id.0.is_nil() {
         return Err(Refusal::NilMember);
     }
@@ -167,9 +170,6 @@ fn enrol(
         member_id: command.member_id,
         role: command.role,
     }))];
-    if command.department_id.is_some() {
-        allocation::needs(catalogue, school, Management::Advanced)?;
-    }
     let (member_id, department_id) = (command.member_id, command.department_id);
     events.extend(department::moved(state, school, member_id, department_id)?);
     if command.is_teacher() && school.management != Management::None {

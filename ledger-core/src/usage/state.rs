@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::afterwards::Attribution;
-use super::event::UsageEvent;
+use super::event::{HoldPlaced, UsageEvent};
 use crate::allocation::{self, Tally};
 use crate::ids::{DepartmentId, Key, MemberId};
 use crate::quantity::Units;
@@ -31,6 +31,25 @@ pub struct Hold {
     pub expires_at: Timestamp,
     /// When it was placed: the period that this lies in is the one that it settles into.
     pub placed_at: Timestamp,
+}
+
+impl Hold {
+    /// The hold as its event has it.
+    #[must_use]
+    pub fn placed(event: &HoldPlaced, placed_at: Timestamp) -> Self {
+        Self {
+            member_id: event.member_id,
+            service: event.service.clone(),
+            units: event.units,
+            level: event.level,
+            department_id: match event.level {
+                Level::Department => event.department_id,
+                Level::Member | Level::Pool => None,
+            },
+            expires_at: event.expires_at,
+            placed_at,
+        }
+    }
 }
 
 /// The open holds of a school, found by id and by the instant at which they run out.
@@ -116,18 +135,7 @@ pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &Us
         UsageEvent::HoldPlaced(e) => {
             let account = (e.member_id, e.level, e.department_id);
             shift(state, account, &e.service, (NONE, NONE, e.units));
-            let hold = Hold {
-                member_id: e.member_id,
-                service: e.service.clone(),
-                units: e.units,
-                level: e.level,
-                department_id: match e.level {
-                    Level::Department => e.department_id,
-                    Level::Member | Level::Pool => None,
-                },
-                expires_at: e.expires_at,
-                placed_at: recorded_at,
-            };
+            let hold = Hold::placed(e, recorded_at);
             state.holds.insert(e.hold_id.clone(), hold);
         }
         UsageEvent::HoldSettled(e) => {

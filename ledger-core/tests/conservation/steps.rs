@@ -1,7 +1,8 @@
 //! Random schools, and random sequences of what people, proxies and time do to them. Steps are
 //! plain data that shrinks; what they refer to (the third hold, a member) is looked up when played.
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::department::DepartmentCommand;
 use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
 use ledger_core::school::{
     ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SetSubscription,
@@ -10,7 +11,8 @@ use ledger_core::usage::{
     AttributeUsage, CorrectUsage, Debit, PlaceHold, ReleaseHold, Report, SettleHold,
 };
 use ledger_core::{
-    Action, Actor, CommandKey, EventId, MemberId, OrgType, Quota, RequestId, Role, Tier, Units,
+    Action, Actor, CommandKey, DepartmentId, EventId, MemberId, OrgType, Quota, RequestId, Role,
+    Tier, Units,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -22,7 +24,7 @@ use crate::support::commands::{
 };
 use crate::support::requests::{approve, approve_part, ask, file, reject, teacher, withdraw};
 use crate::support::{
-    ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, attribute, key, start, units,
+    ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, NOBODY, attribute, key, start, units,
 };
 
 /// A school as it is before the first step.
@@ -108,6 +110,7 @@ pub enum Act {
     Enrol {
         who: MemberId,
         role: Role,
+        department_id: Option<DepartmentId>,
     },
     Remove {
         who: MemberId,
@@ -124,7 +127,11 @@ pub enum Act {
         totals: Vec<(String, Quota)>,
         reclaim: Reclaim,
     },
+    Department {
+        command: DepartmentCommand,
+    },
     Settings {
+        draw_on_department: Option<bool>,
         what: &'static str,
         cap: Option<Quota>,
         grant: Option<Quota>,
@@ -248,7 +255,17 @@ impl Proxy {
                 who,
                 suspended: false,
             } => reactivate(who).action(),
-            Act::Enrol { who, role } => EnrolMember { role, ..enrol(who) }.action(),
+            Act::Enrol {
+                who,
+                role,
+                department_id,
+            } => EnrolMember {
+                role,
+                department_id,
+                ..enrol(who)
+            }
+            .action(),
+            Act::Department { command } => command.action(),
             Act::Remove { who } => remove(who).action(),
             Act::Erase { who } => erase(who).action(),
             Act::SetRole { who, role } => set_role(who, role).action(),
@@ -263,6 +280,7 @@ impl Proxy {
             }
             .action(),
             Act::Settings {
+                draw_on_department,
                 what,
                 cap,
                 grant,
@@ -278,6 +296,7 @@ impl Proxy {
                     member_cap: named(cap),
                     default_grant: named(grant),
                     self_service_requests: None,
+                    draw_on_department,
                     overage: overage
                         .into_iter()
                         .map(|policy| (what.to_owned(), policy))
@@ -377,6 +396,28 @@ pub fn member() -> impl Strategy<Value = MemberId> {
     prop_oneof![16 => Just(ADA), 12 => Just(BEN), 6 => Just(CLEO), 1 => Just(NOBODY)]
 }
 
+pub fn department() -> impl Strategy<Value = DepartmentId> {
+    prop_oneof![6 => Just(MATHS), 4 => Just(ARTS)]
+}
+
+/// Members for the most part, also where there are no departments.
+fn holder() -> impl Strategy<Value = Holder> {
+    prop_oneof![
+        5 => member().prop_map(Holder::Member),
+        2 => department().prop_map(Holder::Department),
+    ]
+}
+
+fn departments() -> impl Strategy<Value = Act> {
+    let to = proptest::option::weighted(0.8, department());
+    let command = prop_oneof![
+        2 => department().prop_map(|department_id| DepartmentCommand::Open { department_id }),
+        1 => department().prop_map(|department_id| DepartmentCommand::Close { department_id }),
+        6 => (member(), to).prop_map(|(member_id, to)| DepartmentCommand::Move { member_id, to }),
+    ];
+    command.prop_map(|command| Act::Department { command })
+}
+
 fn service() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         24 => Just(CLAUDE),
@@ -397,7 +438,7 @@ fn change() -> impl Strategy<Value = Change> {
         3 => amount().prop_map(Change::Add),
         2 => amount().prop_map(|n| Change::Revoke(Some(n))),
         1 => Just(Change::Revoke(None)),
-        4 => (amount(), member()).prop_map(|(units, to)| Change::Transfer { units, to }),
+        4 => (amount(), holder()).prop_map(|(units, to)| Change::Transfer { units, to }),
         1 => Just(Change::Keep),
     ]
 }
@@ -411,7 +452,7 @@ pub fn allocation_row(
         proptest::option::of(priority),
         proptest::option::of(any::<bool>()),
     );
-    (member(), what, change(), terms).prop_map(|(who, what, change, (priority, auto_renew))| {
+    (holder(), what, change(), terms).prop_map(|(who, what, change, (priority, auto_renew))| {
         AllocationRow {
             service: what.to_owned(),
             priority,
@@ -493,7 +534,9 @@ fn tier() -> impl Strategy<Value = Option<Tier>> {
 
 fn people() -> impl Strategy<Value = Act> {
     prop_oneof![
-        3 => (member(), role()).prop_map(|(who, role)| Act::Enrol { who, role }),
+        3 => (member(), role(), proptest::option::of(department())).prop_map(
+            |(who, role, department_id)| Act::Enrol { who, role, department_id }
+        ),
         2 => member().prop_map(|who| Act::Remove { who }),
         1 => member().prop_map(|who| Act::Erase { who }),
         1 => (member(), role()).prop_map(|(who, role)| Act::SetRole { who, role }),
@@ -509,8 +552,22 @@ fn plan() -> impl Strategy<Value = Act> {
         2 => (tier(), totals, select(vec![Reclaim::Refuse, Reclaim::ByPriority])).prop_map(
             |(tier, totals, reclaim)| Act::Subscribe { tier, totals, reclaim }
         ),
-        1 => (service(), some(), some(), proptest::option::of(overage()))
-            .prop_map(|(what, cap, grant, overage)| Act::Settings { what, cap, grant, overage }),
+        1 => (service(), some(), some(), proptest::option::of(overage())).prop_map(
+            |(what, cap, grant, overage)| Act::Settings {
+                draw_on_department: None,
+                what,
+                cap,
+                grant,
+                overage,
+            }
+        ),
+        1 => (service(), any::<bool>()).prop_map(|(what, draws)| Act::Settings {
+            draw_on_department: Some(draws),
+            what,
+            cap: None,
+            grant: None,
+            overage: None,
+        }),
     ]
 }
 
@@ -550,19 +607,22 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => allocation().boxed(),
         5 => requests().boxed(),
         2 => people().boxed(),
+        2 => departments().boxed(),
         1 => plan().boxed(),
     ];
     let step = (pause(), by(), act).prop_map(|(pause, by, act)| Step { pause, by, act });
     proptest::collection::vec(step, 1..40)
 }
 
-/// A batch in which no line is named twice and nothing is transferred.
+/// A batch in which no line is named twice and nothing is transferred; of members and of one
+/// department.
 pub fn rows_of_different_lines() -> impl Strategy<Value = Vec<AllocationRow>> {
     let rows = proptest::collection::vec(allocation_row(select(vec![CLAUDE, CONTENT])), 1..7);
     rows.prop_map(|mut rows| {
         rows.retain(|row| !matches!(row.change, Change::Transfer { .. }));
-        rows.sort_by(|a, b| (a.member_id, &a.service).cmp(&(b.member_id, &b.service)));
-        rows.dedup_by(|a, b| (a.member_id, &a.service) == (b.member_id, &b.service));
+        rows.retain(|row| row.holder != Holder::Department(ARTS));
+        rows.sort_by(|a, b| (a.holder, &a.service).cmp(&(b.holder, &b.service)));
+        rows.dedup_by(|a, b| (a.holder, &a.service) == (b.holder, &b.service));
         rows
     })
 }

@@ -45,6 +45,7 @@ fn roll(school: &mut School) -> Vec<Renewal> {
             Event::Period(PeriodEvent::Renewed(renewed)) => Some(renewed.rows),
             Event::Period(PeriodEvent::Closed(_))
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Usage(_) => None,
@@ -53,8 +54,12 @@ fn roll(school: &mut School) -> Vec<Renewal> {
         .collect()
 }
 
+fn whose(row: &Renewal) -> MemberId {
+    row.holder.member_id().expect("it is a member's")
+}
+
 fn amounts(rows: &[Renewal]) -> Vec<(MemberId, Quota)> {
-    rows.iter().map(|row| (row.member_id, row.after)).collect()
+    rows.iter().map(|row| (whose(row), row.after)).collect()
 }
 
 /// The total of Claude messages becomes less than what is allocated, as no command does it today:
@@ -106,7 +111,7 @@ fn high_comes_before_normal_before_low_and_of_one_priority_the_oldest_first() {
         .given(gets(HIGH, CLEO, 10))
         .given(gets(NORMAL, MemberId(Uuid::from_u128(1)), 10))
         .at(resets_at());
-    let order: Vec<_> = roll(&mut school).iter().map(|row| row.member_id).collect();
+    let order: Vec<_> = roll(&mut school).iter().map(whose).collect();
     assert_eq!(order, [CLEO, BEN, MemberId(Uuid::from_u128(1)), ADA]);
 }
 
@@ -156,7 +161,7 @@ fn an_allocation_is_as_old_as_its_first_unit() {
         .given(add(ADA, 5));
     let since = school.line_of(ADA, CLAUDE).since;
     school = school.at(resets_at());
-    let order: Vec<_> = roll(&mut school).iter().map(|row| row.member_id).collect();
+    let order: Vec<_> = roll(&mut school).iter().map(whose).collect();
     assert_eq!(order, [ADA, BEN, CLEO]);
     assert!(since > Seq::ZERO && since < school.line_of(BEN, CLAUDE).since);
     assert_eq!(

@@ -1,13 +1,14 @@
 //! Commands in a word. Of Claude messages, unless [`of`] says otherwise.
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::department::DepartmentCommand;
 use ledger_core::request::RequestCommand;
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
 use ledger_core::usage::{
     AttributeUsage, CallFacts, CorrectUsage, DEFAULT_TTL_SECONDS, Debit, PlaceHold, ReleaseHold,
     Report, SettleHold, UsageCommand,
 };
-use ledger_core::{Action, CommandKey, EventId, FreeText, MemberId, Role, Tier};
+use ledger_core::{Action, CommandKey, DepartmentId, EventId, FreeText, MemberId, Role, Tier};
 
 use super::{Amount, CLAUDE, attribute, key, units};
 
@@ -36,6 +37,7 @@ asks! {
     AllocationCommand: |command| Action::Allocation(command);
     AllocationRow: |row| apply(vec![row], false).action();
     Vec<AllocationRow>: |rows| apply(rows, true).action();
+    DepartmentCommand: |command| Action::Department(command);
     RequestCommand: |command| Action::Request(command);
     Debit: |command| Action::Usage(UsageCommand::Debit(command));
     PlaceHold: |command| Action::Usage(UsageCommand::PlaceHold(command));
@@ -74,9 +76,9 @@ pub fn import<const N: usize>(rows: [AllocationRow; N]) -> AllocationCommand {
     }
 }
 
-pub fn row(member_id: MemberId, change: Change) -> AllocationRow {
+pub fn row(holder: impl Into<Holder>, change: Change) -> AllocationRow {
     AllocationRow {
-        member_id,
+        holder: holder.into(),
         service: CLAUDE.to_owned(),
         change,
         priority: None,
@@ -106,29 +108,35 @@ pub fn with_auto_renew(auto_renew: bool, row: AllocationRow) -> AllocationRow {
     }
 }
 
-pub fn set(member_id: MemberId, quota: impl Amount) -> AllocationRow {
-    row(member_id, Change::Set(quota.quota()))
+pub fn set(holder: impl Into<Holder>, quota: impl Amount) -> AllocationRow {
+    row(holder, Change::Set(quota.quota()))
 }
 
-pub fn add(member_id: MemberId, n: i64) -> AllocationRow {
-    row(member_id, Change::Add(units(n)))
+pub fn add(holder: impl Into<Holder>, n: i64) -> AllocationRow {
+    row(holder, Change::Add(units(n)))
 }
 
-pub fn revoke(member_id: MemberId, n: i64) -> AllocationRow {
-    row(member_id, Change::Revoke(Some(units(n))))
+pub fn revoke(holder: impl Into<Holder>, n: i64) -> AllocationRow {
+    row(holder, Change::Revoke(Some(units(n))))
 }
 
-pub fn revoke_all(member_id: MemberId) -> AllocationRow {
-    row(member_id, Change::Revoke(None))
+pub fn revoke_all(holder: impl Into<Holder>) -> AllocationRow {
+    row(holder, Change::Revoke(None))
 }
 
-pub fn keep(member_id: MemberId) -> AllocationRow {
-    row(member_id, Change::Keep)
+pub fn keep(holder: impl Into<Holder>) -> AllocationRow {
+    row(holder, Change::Keep)
 }
 
-pub fn transfer(member_id: MemberId, to: MemberId, n: i64) -> AllocationRow {
+pub fn transfer(holder: impl Into<Holder>, to: impl Into<Holder>, n: i64) -> AllocationRow {
     let units = units(n);
-    row(member_id, Change::Transfer { units, to })
+    row(
+        holder,
+        Change::Transfer {
+            units,
+            to: to.into(),
+        },
+    )
 }
 
 pub fn suspend(member_id: MemberId) -> AllocationCommand {
@@ -149,8 +157,22 @@ pub fn enrol(member_id: MemberId) -> EnrolMember {
     EnrolMember {
         member_id,
         role: Role::Teacher,
+        department_id: None,
         claimed: Vec::new(),
     }
+}
+
+pub const fn open(department_id: DepartmentId) -> DepartmentCommand {
+    DepartmentCommand::Open { department_id }
+}
+
+pub const fn close(department_id: DepartmentId) -> DepartmentCommand {
+    DepartmentCommand::Close { department_id }
+}
+
+pub fn move_to(to: impl Into<Option<DepartmentId>>, member_id: MemberId) -> DepartmentCommand {
+    let to = to.into();
+    DepartmentCommand::Move { member_id, to }
 }
 
 pub fn remove(member_id: MemberId) -> SchoolCommand {

@@ -1,8 +1,8 @@
 //! What tests expect: events, and refusals with their numbers. Of Claude messages.
 
 use ledger_core::allocation::{
-    AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, Priority,
-    TermsSet, UnitsTransferred,
+    AllocationChanged, AllocationEvent, Cause, Holder, MemberReactivated, MemberSuspended,
+    Priority, TermsSet, UnitsTransferred,
 };
 use ledger_core::catalog::Event;
 use ledger_core::period::{
@@ -69,9 +69,10 @@ pub fn renewed<const N: usize>(rows: [Renewal; N]) -> Event {
 }
 
 /// Somebody of normal priority.
-pub fn row_of(member_id: MemberId, before: impl Amount, after: impl Amount) -> Renewal {
+pub fn row_of(holder: impl Into<Holder>, before: impl Amount, after: impl Amount) -> Renewal {
     Renewal {
-        member_id,
+        holder: holder.into(),
+        out_of: None,
         service: service(CLAUDE),
         before: before.quota(),
         after: after.quota(),
@@ -112,9 +113,14 @@ pub fn removed(member_id: MemberId) -> Event {
 }
 
 /// A change by hand, alone, of somebody of normal priority.
-pub fn changed(member_id: MemberId, before: impl Amount, after: impl Amount) -> AllocationChanged {
+pub fn changed(
+    holder: impl Into<Holder>,
+    before: impl Amount,
+    after: impl Amount,
+) -> AllocationChanged {
     AllocationChanged {
-        member_id,
+        holder: holder.into(),
+        out_of: None,
         service: service(CLAUDE),
         before: before.quota(),
         after: after.quota(),
@@ -128,14 +134,14 @@ pub fn changed(member_id: MemberId, before: impl Amount, after: impl Amount) -> 
 /// A change that nobody gave a reason for.
 pub fn changed_by(
     cause: Cause,
-    member_id: MemberId,
+    holder: impl Into<Holder>,
     before: impl Amount,
     after: impl Amount,
 ) -> AllocationChanged {
     AllocationChanged {
         reason: None,
         cause: Some(cause),
-        ..changed(member_id, before, after)
+        ..changed(holder, before, after)
     }
 }
 
@@ -147,12 +153,12 @@ pub const fn less(changed: AllocationChanged) -> Event {
     Event::Allocation(AllocationEvent::Revoked(changed))
 }
 
-pub fn allocated(member_id: MemberId, before: impl Amount, after: impl Amount) -> Event {
-    more(changed(member_id, before, after))
+pub fn allocated(holder: impl Into<Holder>, before: impl Amount, after: impl Amount) -> Event {
+    more(changed(holder, before, after))
 }
 
-pub fn revoked(member_id: MemberId, before: impl Amount, after: impl Amount) -> Event {
-    less(changed(member_id, before, after))
+pub fn revoked(holder: impl Into<Holder>, before: impl Amount, after: impl Amount) -> Event {
+    less(changed(holder, before, after))
 }
 
 /// The event as one row of a batch.
@@ -177,12 +183,14 @@ pub fn in_batch(event: Event) -> Event {
 }
 
 /// `n` units went from one who held `before` to one who held `to_before`.
-pub fn transferred(from: (MemberId, i64), to: (MemberId, i64), n: i64) -> Event {
-    let (member_id, before) = from;
-    let (to_member_id, to_before) = to;
+pub fn transferred(from: (impl Into<Holder>, i64), to: (impl Into<Holder>, i64), n: i64) -> Event {
+    let (holder, before) = from;
+    let (to, to_before) = to;
     Event::Allocation(AllocationEvent::Transferred(UnitsTransferred {
-        member_id,
-        to_member_id,
+        holder: holder.into(),
+        out_of: None,
+        to: to.into(),
+        to_out_of: None,
         service: service(CLAUDE),
         units: units(n),
         before: before.quota(),
@@ -195,12 +203,12 @@ pub fn transferred(from: (MemberId, i64), to: (MemberId, i64), n: i64) -> Event 
 }
 
 pub fn terms_set(
-    member_id: MemberId,
+    holder: impl Into<Holder>,
     priority: (Priority, Priority),
     auto_renew: (bool, bool),
 ) -> Event {
     Event::Allocation(AllocationEvent::TermsSet(TermsSet {
-        member_id,
+        holder: holder.into(),
         service: service(CLAUDE),
         priority_before: priority.0,
         priority: priority.1,
@@ -243,6 +251,7 @@ pub fn usage_debited(member_id: MemberId, n: i64, balance: Balance) -> UsageDebi
         units: units(n),
         overage: false,
         level: Level::Member,
+        department_id: None,
         balance,
         call: CallFacts::default(),
     }
@@ -267,6 +276,7 @@ pub fn held(
         expires_at,
         overage: false,
         level: Level::Member,
+        department_id: None,
         balance,
     }))
 }
@@ -288,6 +298,7 @@ pub fn hold_settled(
         overage: false,
         late: false,
         level: Level::Member,
+        department_id: None,
         balance,
         period_start: None,
         call: CallFacts::default(),
@@ -305,6 +316,7 @@ pub fn released(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) ->
         service: service(CLAUDE),
         units: units(n),
         level: Level::Member,
+        department_id: None,
         balance,
         period_start: None,
         reason: None,
@@ -318,6 +330,7 @@ pub fn expired(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) -> 
         service: service(CLAUDE),
         units: units(n),
         level: Level::Member,
+        department_id: None,
         balance,
         period_start: None,
     }))

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger_core::allocation::{AllocationEvent, Cause, Line};
+use ledger_core::allocation::{AllocationEvent, Cause, Holder, Line, Pool};
 use ledger_core::catalog::Event;
+use ledger_core::department::DepartmentEvent;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::TTL_SECONDS;
+use ledger_core::school::Standing;
 use ledger_core::usage::{Attribution, Balance, UsageEvent};
-use ledger_core::{Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units};
+use ledger_core::{
+    DepartmentId, Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units,
+};
 
 /// How many events the laws held for.
 #[derive(Default)]
@@ -30,6 +34,7 @@ impl Laws {
             Event::Usage(event) => the_stated_balance_is_the_account(event, after),
             Event::Allocation(event) => the_stated_amounts_are_the_lines(before, event, after),
             Event::Period(event) => a_roll_begins_anew(before, event, after),
+            Event::Department(event) => a_department_has_what_it_had(before, event, after),
             Event::School(_) | Event::Request(_) => {}
         }
         pending_requests_wait_for_a_decision(recorded, after);
@@ -91,58 +96,112 @@ fn places_are_numbered_and_time_goes_forward(
     assert_eq!(last_at(after), recorded.recorded_at);
 }
 
-/// Σ allocated ≤ total, with Σ counted again from the members' lines.
-fn allocations_fit_into_the_total(state: &SchoolState, service: &ServiceId) {
-    let pool = state.pool(service);
-    let mut sum = 0_i128;
-    let mut unlimited = false;
-    for (_, member) in state.members() {
-        match member.line(service).allocated {
-            Quota::Finite(units) => sum += i128::from(units.get()),
-            Quota::Unlimited => unlimited = true,
-        }
-    }
-    match pool.allocated() {
-        Quota::Finite(units) => assert_eq!((false, i128::from(units.get())), (unlimited, sum)),
-        Quota::Unlimited => assert!(unlimited),
-    }
-    assert!(
-        pool.allocated().fits_in(pool.total),
-        "{service}: {} of {} are allocated",
-        pool.allocated(),
-        pool.total
-    );
+/// What allocations come out of: the school's pool, and each department's.
+fn pools<'a>(
+    state: &'a SchoolState,
+    service: &'a ServiceId,
+) -> impl Iterator<Item = (Option<DepartmentId>, Pool)> + 'a {
+    let departments = state
+        .departments()
+        .map(|(id, department)| (Some(id), department.line(service).pool));
+    departments.chain([(None, state.pool(service))])
 }
 
-/// What the pool counts is what its members' lines and its direct account count, and what is held
-/// is what open holds hold, account by account.
+/// Σ allocated ≤ total at every level, with Σ counted again from the holders' lines.
+fn allocations_fit_into_the_total(state: &SchoolState, service: &ServiceId) {
+    for (of, pool) in pools(state, service) {
+        let mut sum = 0_i128;
+        let mut unlimited = false;
+        let members = state.members().map(|(id, _)| Holder::Member(id));
+        let departments = state.departments().map(|(id, _)| Holder::Department(id));
+        let departments = departments.filter(|_| of.is_none());
+        for holder in members
+            .filter(|m| state.out_of(*m) == of)
+            .chain(departments)
+        {
+            match state.line(holder, service).allocated {
+                Quota::Finite(units) => sum += i128::from(units.get()),
+                Quota::Unlimited => unlimited = true,
+            }
+        }
+        match pool.allocated() {
+            Quota::Finite(units) => assert_eq!((false, i128::from(units.get())), (unlimited, sum)),
+            Quota::Unlimited => assert!(unlimited),
+        }
+        assert!(
+            pool.allocated().fits_in(pool.total),
+            "{of:?} {service}: {} of {} are allocated",
+            pool.allocated(),
+            pool.total
+        );
+    }
+}
+
+/// Where usage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Account {
+    Member(MemberId),
+    Department(DepartmentId),
+    Pool,
+}
+
+impl Account {
+    fn drawn(level: Level, member_id: MemberId, department_id: Option<DepartmentId>) -> Self {
+        match level {
+            Level::Member => Self::Member(member_id),
+            Level::Department => Self::Department(department_id.expect("it names the department")),
+            Level::Pool => Self::Pool,
+        }
+    }
+
+    fn line(self, state: &SchoolState, service: &ServiceId) -> Line {
+        match self {
+            Self::Member(member_id) => line(state, member_id, service),
+            Self::Department(id) => state.pool_of(Some(id), service).direct(),
+            Self::Pool => state.pool(service).direct(),
+        }
+    }
+}
+
+fn accounts(state: &SchoolState) -> impl Iterator<Item = Account> {
+    let members = state.members().map(|(id, _)| Account::Member(id));
+    let departments = state.departments().map(|(id, _)| Account::Department(id));
+    members.chain(departments).chain([Account::Pool])
+}
+
+/// What the pool counts is what its accounts count, and so does a department's; and what is held is
+/// what open holds hold, account by account.
 fn the_pool_is_the_sum_of_its_accounts(state: &SchoolState, service: &ServiceId) {
-    let pool = state.pool(service);
-    let mut open: BTreeMap<Option<MemberId>, i128> = BTreeMap::new();
+    let mut open: BTreeMap<Account, i128> = BTreeMap::new();
     for (_, hold) in state
         .holds()
         .iter()
         .filter(|(_, hold)| hold.service == *service)
         .filter(|(_, hold)| state.closed_period_at(hold.placed_at).is_none())
     {
-        let account = match hold.level {
-            Level::Member => Some(hold.member_id),
-            Level::Pool => None,
-        };
+        let account = Account::drawn(hold.level, hold.member_id, hold.department_id);
         *open.entry(account).or_default() += i128::from(hold.units.get());
     }
-    let lines = state
-        .members()
-        .map(|(id, member)| (Some(id), member.line(service)));
-    let mut sums = (0_i128, 0_i128);
-    for (account, line) in lines.chain([(None, pool.direct())]) {
-        let held = i128::from(line.held.get());
+    for account in accounts(state) {
+        let held = i128::from(account.line(state, service).held.get());
         assert_eq!(open.remove(&account).unwrap_or_default(), held);
-        sums = (sums.0 + i128::from(line.used.get()), sums.1 + held);
     }
     assert!(open.is_empty(), "a hold stands on no account");
-    let counted = (i128::from(pool.used.get()), i128::from(pool.held.get()));
-    assert_eq!(counted, sums, "{service}");
+    for (of, pool) in pools(state, service) {
+        let counts = |account: &Account| match account {
+            Account::Member(id) => of.is_none() || state.out_of(Holder::Member(*id)) == of,
+            Account::Department(id) => of.is_none() || of == Some(*id),
+            Account::Pool => of.is_none(),
+        };
+        let mut sums = (0_i128, 0_i128);
+        for account in accounts(state).filter(counts) {
+            let line = account.line(state, service);
+            sums.0 += i128::from(line.used.get());
+            sums.1 += i128::from(line.held.get());
+        }
+        let counted = (i128::from(pool.used.get()), i128::from(pool.held.get()));
+        assert_eq!(counted, sums, "{of:?} {service}");
+    }
 }
 
 /// used + held ≤ allocated. Where a recorded fact exceeded it, only another such fact adds to it.
@@ -154,47 +213,70 @@ fn only_an_overage_exceeds_an_account(
 ) {
     let overage = marked_overage(event, service).map(|(account, _)| account);
     stays_within_the_policy(before, event, after, service);
-    for (id, member) in after.members() {
-        let was = before
-            .member(id)
-            .map(|member| member.line(service))
-            .unwrap_or_default();
-        let grew = excess(&member.line(service)) > excess(&was);
+    for account in accounts(after) {
+        let excess_in = |state| excess(&account.line(state, service));
         assert!(
-            !grew || overage == Some(Some(id)),
-            "{event:?} overdraws {id}"
+            excess_in(after) <= excess_in(before) || overage == Some(account),
+            "{event:?} overdraws {account:?}"
         );
     }
-    let pools = (before.pool(service), after.pool(service));
-    let grew = excess(&pools.1.direct()) > excess(&pools.0.direct());
-    assert!(
-        !grew || overage == Some(None),
-        "{event:?} overdraws the pool"
-    );
 }
 
-/// The account of an event that is marked as overage, its member's or (`None`) the pool's, and
-/// whether it was checked: nothing but the policy lets it exceed what is allocated.
-fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Option<MemberId>, bool)> {
+/// A department begins with nothing, ends empty, and takes with a member what he holds.
+fn a_department_has_what_it_had(
+    before: &SchoolState,
+    event: &DepartmentEvent,
+    after: &SchoolState,
+) {
+    match event {
+        DepartmentEvent::Opened(e) => {
+            let opened = after.open_department(e.department_id).expect("it is open");
+            assert_eq!(opened.lines().count(), 0);
+        }
+        DepartmentEvent::Closed(e) => {
+            assert!(after.open_department(e.department_id).is_err());
+            for (_, member) in after.members() {
+                let is_in_it = member.department_id == Some(e.department_id);
+                assert!(!is_in_it || member.standing == Standing::Removed);
+            }
+        }
+        DepartmentEvent::MemberMoved(e) => {
+            let holder = Holder::Member(e.member_id);
+            assert_eq!(before.out_of(holder), e.before);
+            assert_eq!(after.out_of(holder), e.after);
+            for (service, pool) in before.pools() {
+                let amount = |state: &SchoolState| state.line(holder, service);
+                assert_eq!(amount(before), amount(after));
+                let moves = e.units.get(service).copied().unwrap_or(Quota::ZERO);
+                assert_eq!(moves, amount(after).allocated);
+                let now = after.pool(service);
+                let counted = (pool.total, pool.used, pool.held);
+                assert_eq!(counted, (now.total, now.used, now.held));
+            }
+        }
+    }
+}
+
+/// The account of an event that is marked as overage, and whether it was checked: nothing but the
+/// policy lets it exceed what is allocated.
+fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Account, bool)> {
     let Event::Usage(event) = event else {
         return None;
     };
-    let (overage, checked, member_id, of, level) = match event {
-        UsageEvent::Debited(e) => (e.overage, true, e.member_id, &e.service, e.level),
-        UsageEvent::HoldPlaced(e) => (e.overage, true, e.member_id, &e.service, e.level),
-        UsageEvent::HoldSettled(e) => (e.overage, false, e.member_id, &e.service, e.level),
-        UsageEvent::Reported(e) => (e.overage, false, e.member_id, &e.service, e.level),
-        UsageEvent::Attributed(e) => {
-            let to = &e.to;
-            (e.overage, false, to.member_id, &to.service, to.level)
-        }
+    let (overage, checked) = match event {
+        UsageEvent::Debited(e) => (e.overage, true),
+        UsageEvent::HoldPlaced(e) => (e.overage, true),
+        UsageEvent::HoldSettled(e) => (e.overage, false),
+        UsageEvent::Reported(e) => (e.overage, false),
+        UsageEvent::Attributed(e) => (e.overage, false),
         UsageEvent::HoldReleased(_)
         | UsageEvent::HoldExpired(_)
         | UsageEvent::Refused(_)
         | UsageEvent::Parked(_)
         | UsageEvent::Corrected(_) => return None,
     };
-    (overage && of == service).then_some(((level == Level::Member).then_some(member_id), checked))
+    let (account, of, _) = stated(event)?;
+    (overage && of == service).then_some((account, checked))
 }
 
 /// Of what was checked: used + held ≤ allocated + permitted overage.
@@ -208,10 +290,7 @@ fn stays_within_the_policy(
         return;
     };
     let settings = &before.school().expect("it is registered").settings;
-    let line = match account {
-        Some(member_id) => line(after, member_id, service),
-        None => after.pool(service).direct(),
-    };
+    let line = account.line(after, service);
     let limit = settings.overage(service).limit(line.allocated);
     assert!(limit.covers(line.spent()), "{event:?} is beyond {limit}");
 }
@@ -223,53 +302,58 @@ fn excess(line: &Line) -> Units {
     }
 }
 
-fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
-    let (member_id, service, level, stated) = match event {
-        UsageEvent::Debited(e) => (e.member_id, &e.service, e.level, e.balance),
-        UsageEvent::HoldPlaced(e) => (e.member_id, &e.service, e.level, e.balance),
-        UsageEvent::HoldSettled(e) => (e.member_id, &e.service, e.level, e.balance),
-        UsageEvent::HoldReleased(e) => (e.member_id, &e.service, e.level, e.balance),
-        UsageEvent::HoldExpired(e) => (e.member_id, &e.service, e.level, e.balance),
-        UsageEvent::Refused(_) => return, // it moves nothing
-        UsageEvent::Reported(e) => (e.member_id, &e.service, e.level, e.balance),
-        UsageEvent::Parked(_) => return,
-        UsageEvent::Attributed(e) => {
-            if let Some(from) = &e.from
-                && (from.level == Level::Member || from.service != e.to.service)
-            {
-                the_account_is_as_stated(from, state);
-            }
-            return the_account_is_as_stated(&e.to, state);
-        }
-        UsageEvent::Corrected(e) => return the_account_is_as_stated(&e.account, state),
-    };
-    the_account_is_stated((member_id, service, level, stated), state);
+/// The account that usage is drawn on, of which service, and how the event says that it stands.
+fn stated(event: &UsageEvent) -> Option<(Account, &ServiceId, Balance)> {
+    macro_rules! stated {
+        ($e:expr) => {
+            (
+                Account::drawn($e.level, $e.member_id, $e.department_id),
+                &$e.service,
+                $e.balance,
+            )
+        };
+    }
+    Some(match event {
+        UsageEvent::Debited(e) => stated!(e),
+        UsageEvent::HoldPlaced(e) => stated!(e),
+        UsageEvent::HoldSettled(e) => stated!(e),
+        UsageEvent::HoldReleased(e) => stated!(e),
+        UsageEvent::HoldExpired(e) => stated!(e),
+        UsageEvent::Reported(e) => stated!(e),
+        UsageEvent::Attributed(e) => stated!(e.to),
+        UsageEvent::Corrected(e) => stated!(e.account),
+        UsageEvent::Refused(_) | UsageEvent::Parked(_) => return None, // it moves nothing
+    })
 }
 
-fn the_account_is_as_stated(stated: &Attribution, state: &SchoolState) {
-    let of = (
-        stated.member_id,
-        &stated.service,
-        stated.level,
-        stated.balance,
-    );
-    the_account_is_stated(of, state);
+fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
+    if let Some((account, service, balance)) = stated(event) {
+        the_account_is_stated(account, service, balance, state);
+    }
+    if let UsageEvent::Attributed(e) = event
+        && let Some(from) = &e.from
+    {
+        let account = |of: &Attribution| Account::drawn(of.level, of.member_id, of.department_id);
+        // What came to the same account again is stated once, as it ends.
+        if account(from) != account(&e.to) || from.service != e.to.service {
+            the_account_is_stated(account(from), &from.service, from.balance, state);
+        }
+    }
 }
 
 fn the_account_is_stated(
-    (member_id, service, level, stated): (MemberId, &ServiceId, Level, Balance),
+    account: Account,
+    service: &ServiceId,
+    stated: Balance,
     state: &SchoolState,
 ) {
-    let line = match level {
-        Level::Pool => state.pool(service).direct(),
-        Level::Member => line(state, member_id, service),
-    };
-    let account = Balance {
+    let line = account.line(state, service);
+    let balance = Balance {
         allocated: line.allocated,
         used: line.used,
         held: line.held,
     };
-    assert_eq!(stated, account);
+    assert_eq!(stated, balance);
     assert_eq!(stated.available(), line.available());
 }
 
@@ -278,13 +362,13 @@ fn the_stated_amounts_are_the_lines(
     event: &AllocationEvent,
     after: &SchoolState,
 ) {
-    let amounts = |member_id, service| {
-        let of = |state| line(state, member_id, service).allocated;
+    let amounts = |holder, service| {
+        let of = |state: &SchoolState| state.line(holder, service).allocated;
         (of(before), of(after))
     };
     match event {
         AllocationEvent::Allocated(e) => {
-            assert_eq!(amounts(e.member_id, &e.service), (e.before, e.after));
+            assert_eq!(amounts(e.holder, &e.service), (e.before, e.after));
             assert!(e.before.fits_in(e.after) && e.before != e.after);
             let cap = before
                 .school()
@@ -292,26 +376,25 @@ fn the_stated_amounts_are_the_lines(
                 .settings
                 .member_cap
                 .get(&e.service);
+            let is_member = e.holder.member_id().is_some();
+            assert_eq!(e.out_of, after.out_of(e.holder));
             assert!(
-                cap.is_none_or(|cap| e.after.fits_in(*cap)),
+                !is_member || cap.is_none_or(|cap| e.after.fits_in(*cap)),
                 "beyond the cap"
             );
         }
         AllocationEvent::Revoked(e) => {
-            assert_eq!(amounts(e.member_id, &e.service), (e.before, e.after));
+            assert_eq!(amounts(e.holder, &e.service), (e.before, e.after));
             assert!(e.after.fits_in(e.before) && e.before != e.after);
-            let spent = line(after, e.member_id, &e.service).spent();
+            let spent = after.line(e.holder, &e.service).spent();
             assert!(e.after.covers(spent), "below what is used and held");
         }
         AllocationEvent::Transferred(e) => {
-            assert_eq!(amounts(e.member_id, &e.service), (e.before, e.after));
-            assert_eq!(
-                amounts(e.to_member_id, &e.service),
-                (e.to_before, e.to_after)
-            );
+            assert_eq!(amounts(e.holder, &e.service), (e.before, e.after));
+            assert_eq!(amounts(e.to, &e.service), (e.to_before, e.to_after));
         }
         AllocationEvent::TermsSet(e) => {
-            let (was, is) = amounts(e.member_id, &e.service);
+            let (was, is) = amounts(e.holder, &e.service);
             assert_eq!(was, is);
         }
         AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => {}
@@ -347,12 +430,13 @@ fn a_roll_begins_anew(before: &SchoolState, event: &PeriodEvent, after: &SchoolS
             assert_eq!((e.period, period(before)), (period(after), period(after)));
             assert!((1..=ledger_core::period::RENEWALS_MAX).contains(&e.rows.len()));
             for row in &e.rows {
-                let of = |state| line(state, row.member_id, &row.service).allocated;
+                let of = |state: &SchoolState| state.line(row.holder, &row.service).allocated;
                 assert_eq!((of(before), of(after)), (row.before, row.after));
                 assert!(row.after.fits_in(row.before), "a renewal is a rise");
                 let settings = &before.school().expect("it is registered").settings;
                 let cap = settings.member_cap.get(&row.service);
-                assert!(cap.is_none_or(|cap| row.after.fits_in(*cap)));
+                let is_member = row.holder.member_id().is_some();
+                assert!(!is_member || cap.is_none_or(|cap| row.after.fits_in(*cap)));
             }
         }
     }
@@ -396,6 +480,7 @@ impl ClosedBooks {
                 }
             }
             Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Period(PeriodEvent::Renewed(_)) => {}

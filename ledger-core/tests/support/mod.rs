@@ -22,9 +22,9 @@ use ledger_core::request::ClosedRequest;
 use ledger_core::school::{RegisterSchool, SchoolCommand};
 use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, Actor, Attribute, Catalogue, Command, CommandKey, Due, EventId, Fact, Key, MemberId,
-    OrgType, Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId, Tier,
-    Timestamp, Units, decide, due, evolve,
+    Action, Actor, Attribute, Catalogue, Command, CommandKey, DepartmentId, Due, EventId, Fact,
+    Key, MemberId, OrgType, Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId,
+    Tier, Timestamp, Units, decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -39,6 +39,9 @@ pub const ADA: MemberId = MemberId(Uuid::from_u128(0xada));
 pub const BEN: MemberId = MemberId(Uuid::from_u128(0xbe4));
 pub const CLEO: MemberId = MemberId(Uuid::from_u128(0xc1e0));
 pub const NOBODY: MemberId = MemberId(Uuid::from_u128(0xdead));
+pub const MATHS: DepartmentId = DepartmentId(Uuid::from_u128(0xa1));
+pub const ARTS: DepartmentId = DepartmentId(Uuid::from_u128(0xa2));
+pub const SPORTS: DepartmentId = DepartmentId(Uuid::from_u128(0xa3));
 
 pub fn units(n: i64) -> Units {
     Units::new(n).expect("a test's units are not negative")
@@ -307,7 +310,11 @@ impl School {
                 correct.recalled = self.recalled(correct.usage_id);
                 return;
             }
-            Action::Usage(_) | Action::School(_) | Action::Allocation(_) | Action::Request(_) => {}
+            Action::Usage(_)
+            | Action::School(_)
+            | Action::Department(_)
+            | Action::Allocation(_)
+            | Action::Request(_) => {}
         }
         let (hold_id, recalled) = match action {
             Action::Request(command) => {
@@ -320,21 +327,18 @@ impl School {
             Action::Usage(UsageCommand::Release(release)) => {
                 (&release.hold_id, &mut release.recalled)
             }
-            Action::Usage(_) | Action::School(_) | Action::Allocation(_) => return,
+            Action::Usage(_)
+            | Action::School(_)
+            | Action::Department(_)
+            | Action::Allocation(_) => return,
         };
         *recalled = self.log.iter().find_map(|recorded| match &recorded.event {
             Event::Usage(UsageEvent::HoldPlaced(placed)) if placed.hold_id == *hold_id => {
-                Some(Hold {
-                    member_id: placed.member_id,
-                    service: placed.service.clone(),
-                    units: placed.units,
-                    level: placed.level,
-                    expires_at: placed.expires_at,
-                    placed_at: recorded.recorded_at,
-                })
+                Some(Hold::placed(placed, recorded.recorded_at))
             }
             Event::Usage(_)
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Period(_) => None,
@@ -349,6 +353,7 @@ impl School {
             Event::Request(_)
             | Event::Usage(_)
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Period(_) => None,
         })
@@ -413,6 +418,7 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
             UsageCommand::NoteRefused(_) | UsageCommand::Attribute(_) | UsageCommand::Correct(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => CommandKey::Request(key(&format!("at {}", state.head()))),
     }

@@ -78,6 +78,7 @@ pub(crate) async fn append(
         &c.payload as &[Option<Value>],
         &c.source as &[Option<&str>],
         &c.usage_id as &[Option<Uuid>],
+        &c.department_id as &[Option<Uuid>],
         &schools,
         &before,
         &after,
@@ -126,6 +127,7 @@ struct Columns<'a> {
     payload: Vec<Option<Value>>,
     source: Vec<Option<&'a str>>,
     usage_id: Vec<Option<Uuid>>,
+    department_id: Vec<Option<Uuid>>,
 }
 
 /// What the typed columns hold of one usage event.
@@ -243,6 +245,8 @@ impl<'a> Columns<'a> {
         self.service
             .push(event.service().map(ledger_core::ServiceId::as_str));
         self.usage_id.push(event.usage_id().map(|id| id.0));
+        self.department_id
+            .push(event.department_id().map(|department| department.0));
         let usage = UsageColumns::of(event);
         self.payload.push(match usage {
             Some(_) => None,

@@ -2,7 +2,7 @@
 -- those that moved in the meantime drop out when the lock is had (READ COMMITTED looks again).
 WITH locked AS MATERIALIZED (
     SELECT stream.school_id, expected.head_after
-      FROM unnest($36::uuid[], $37::bigint[], $38::bigint[])
+      FROM unnest($37::uuid[], $38::bigint[], $39::bigint[])
                AS expected (school_id, head_before, head_after)
       JOIN stream ON stream.school_id = expected.school_id
                  AND stream.head_seq = expected.head_before
@@ -18,7 +18,7 @@ WITH locked AS MATERIALIZED (
         balance_used, balance_held, input_tokens, output_tokens, cached_tokens, cost_micros,
         latency_ms, expires_at, period_start, school_id, event_id, actor_id, member_id, version,
         overage, late, kind, actor_role, service, level, key, model, outcome, request_id, session_id,
-        payload, source, usage_id
+        payload, source, usage_id, department_id
     )
     SELECT new.* FROM unnest(
         $1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[],
@@ -27,13 +27,13 @@ WITH locked AS MATERIALIZED (
         $17::uuid[], $18::uuid[], $19::uuid[], $20::uuid[], $21::smallint[], $22::boolean[],
         $23::boolean[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[],
         $29::text[], $30::text[], $31::text[], $32::text[], $33::jsonb[], $34::text[],
-        $35::uuid[]
+        $35::uuid[], $36::uuid[]
     ) AS new (
         seq, occurred_at, recorded_at, fingerprint, units, freed_units, balance_allocated,
         balance_used, balance_held, input_tokens, output_tokens, cached_tokens, cost_micros,
         latency_ms, expires_at, period_start, school_id, event_id, actor_id, member_id, version,
         overage, late, kind, actor_role, service, level, key, model, outcome, request_id, session_id,
-        payload, source, usage_id
+        payload, source, usage_id, department_id
     )
      WHERE new.school_id IN (SELECT school_id FROM moved)
 )

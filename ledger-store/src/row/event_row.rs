@@ -26,6 +26,7 @@ pub(crate) struct EventRow {
     pub event_id: Uuid,
     pub actor_id: Uuid,
     pub member_id: Option<Uuid>,
+    pub department_id: Option<Uuid>,
     pub version: i16,
     pub overage: Option<bool>,
     pub late: Option<bool>,

@@ -6,8 +6,8 @@ use ledger_core::usage::{
     UsageEvent, UsageReported,
 };
 use ledger_core::{
-    Actor, ActorId, Attribute, EventId, Key, Level, MemberId, MicroUsd, Quota, Recorded, SchoolId,
-    Seq, ServiceId, Timestamp, Units,
+    Actor, ActorId, Attribute, DepartmentId, EventId, Key, Level, MemberId, MicroUsd, Quota,
+    Recorded, SchoolId, Seq, ServiceId, Timestamp, Units,
 };
 
 use super::event_row::EventRow;
@@ -85,6 +85,7 @@ impl EventRow {
             units: needed(self.units, "units")?,
             overage: self.overage.unwrap_or(false),
             level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             call: self.call()?,
         })
@@ -100,6 +101,7 @@ impl EventRow {
             expires_at: Timestamp::new(expires_at),
             overage: self.overage.unwrap_or(false),
             level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
         })
     }
@@ -114,6 +116,7 @@ impl EventRow {
             overage: self.overage.unwrap_or(false),
             late: self.late.unwrap_or(false),
             level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
             call: self.call()?,
@@ -127,6 +130,7 @@ impl EventRow {
             service: self.service()?,
             units: needed(self.units, "units")?,
             level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
             reason: None,
@@ -140,6 +144,7 @@ impl EventRow {
             service: self.service()?,
             units: needed(self.units, "units")?,
             level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
         })
@@ -154,6 +159,7 @@ impl EventRow {
             units: needed(self.units, "units")?,
             overage: self.overage.unwrap_or(false),
             level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
             call: self.call()?,
@@ -181,6 +187,7 @@ impl EventRow {
     fn level(&self) -> Result<Level, UnreadableRow> {
         match self.level.as_deref() {
             Some("member") => Ok(Level::Member),
+            Some("department") => Ok(Level::Department),
             Some("pool") => Ok(Level::Pool),
             _ => Err(UnreadableRow::Column("level")),
         }

@@ -1,9 +1,10 @@
 //! What is kept beside the log, written in the transaction of the events that it belongs to.
 
 use ledger_core::allocation::AllocationCommand;
+use ledger_core::department::DepartmentCommand;
 use ledger_core::school::SchoolCommand;
 use ledger_core::usage::UsageCommand;
-use ledger_core::{Action, FreeText, MemberId, SchoolId};
+use ledger_core::{Action, DepartmentId, FreeText, MemberId, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ pub(super) struct Kept {
 struct Part {
     texts: Texts,
     schools: Vec<(SchoolId, String)>,
+    departments: Vec<(SchoolId, DepartmentId, String)>,
     members: Vec<(SchoolId, MemberId, DirectoryEntry)>,
     gone: Option<Gone>,
 }
@@ -78,7 +80,14 @@ impl Part {
                 self.members
                     .push((school_id, enrol.member_id, entry.clone()));
             }
-            (Beside::Nothing | Beside::Member(_), _) => {}
+            (
+                Beside::Department { name },
+                Action::Department(DepartmentCommand::Open { department_id }),
+            ) => {
+                self.departments
+                    .push((school_id, *department_id, name.clone()));
+            }
+            (Beside::Nothing | Beside::Member(_) | Beside::Department { .. }, _) => {}
         }
     }
 
@@ -88,6 +97,9 @@ impl Part {
         }
         for (school_id, name) in &self.schools {
             write_school(tx, *school_id, name).await?;
+        }
+        for (school_id, department_id, name) in &self.departments {
+            write_department(tx, *school_id, *department_id, name).await?;
         }
         for (school_id, member_id, entry) in &self.members {
             write_member(tx, *school_id, *member_id, entry).await?;
@@ -115,10 +127,11 @@ fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Op
             | SchoolCommand::RemoveMember { .. }
             | SchoolCommand::CatchUp => None,
         },
+        Action::Department(_) => None,
         Action::Allocation(command) => match command {
             AllocationCommand::Apply { rows, reason, .. }
             | AllocationCommand::Import { rows, reason } => match rows.as_slice() {
-                [only] => Some((reason, Some(only.member_id))),
+                [only] => Some((reason, only.holder.member_id())),
                 _ => Some((reason, None)),
             },
             AllocationCommand::Suspend { member_id, reason }
@@ -194,6 +207,25 @@ async fn write_school(
     .await
     .map(|_| ())
     .map_err(StoreError::at("keeping a school's name"))
+}
+
+async fn write_department(
+    tx: &mut PgConnection,
+    school_id: SchoolId,
+    department_id: DepartmentId,
+    name: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO department_directory (school_id, department_id, name) VALUES ($1, $2, $3)
+         ON CONFLICT (school_id, department_id) DO UPDATE SET name = excluded.name",
+        school_id.0,
+        department_id.0,
+        name,
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::at("keeping a department's name"))
 }
 
 async fn write_member(

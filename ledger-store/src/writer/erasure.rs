@@ -53,6 +53,7 @@ impl Gone {
                 | SchoolCommand::SetRole { .. }
                 | SchoolCommand::CatchUp,
             )
+            | Action::Department(_)
             | Action::Allocation(_)
             | Action::Request(_)
             | Action::Usage(_) => return None,

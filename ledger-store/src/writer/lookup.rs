@@ -9,7 +9,8 @@ use ledger_core::request::{ClosedRequest, Closing};
 use ledger_core::school::{ClaimedExternalId, SchoolCommand};
 use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, RequestId, SchoolId,
+    Action, CommandKey, EventId, Fingerprint, Key, Level, MemberId, Recorded, Refusal, RequestId,
+    SchoolId,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -83,7 +84,7 @@ pub(super) async fn find_owners(
 pub(super) fn external_ids(request: &Request) -> impl Iterator<Item = &ExternalId> {
     let given = match &request.beside {
         Beside::Member(entry) => entry.external_ids.as_slice(),
-        Beside::Nothing | Beside::SchoolName(_) => &[],
+        Beside::Nothing | Beside::SchoolName(_) | Beside::Department { .. } => &[],
     };
     let rows = request.row_subjects.iter().map(|(_, id)| id);
     request.subject.iter().chain(rows).chain(given)
@@ -117,6 +118,7 @@ pub(super) fn resolve_subject(
             | UsageCommand::Correct(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => {}
     }
@@ -133,7 +135,7 @@ pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, request: &mut R
     for (index, subject) in &request.row_subjects {
         let owner = owners.get(&(school_id, subject.as_str().to_owned()));
         if let Some(row) = rows.get_mut(*index) {
-            row.member_id = owner.copied().unwrap_or(MemberId(Uuid::nil()));
+            row.holder = owner.copied().unwrap_or(MemberId(Uuid::nil())).into();
         }
     }
 }
@@ -142,11 +144,16 @@ pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, request: &mut R
 pub(super) fn row_members(request: &Request) -> Vec<MemberId> {
     match &request.command.action {
         Action::Allocation(command) if !request.row_subjects.is_empty() => {
-            command.rows().iter().map(|row| row.member_id).collect()
+            let nobody = MemberId(Uuid::nil());
+            let rows = command.rows().iter();
+            rows.map(|row| row.holder.member_id().unwrap_or(nobody))
+                .collect()
         }
-        Action::Allocation(_) | Action::School(_) | Action::Request(_) | Action::Usage(_) => {
-            Vec::new()
-        }
+        Action::Allocation(_)
+        | Action::School(_)
+        | Action::Department(_)
+        | Action::Request(_)
+        | Action::Usage(_) => Vec::new(),
     }
 }
 
@@ -199,6 +206,7 @@ fn closes(request: &Request) -> Option<&Key> {
             | UsageCommand::Correct(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => None,
     }
@@ -218,6 +226,7 @@ pub(super) const fn adjusts(request: &Request) -> Option<EventId> {
             | UsageCommand::Report(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => None,
     }
@@ -266,6 +275,7 @@ pub(super) fn recall_usage(usage: &Recorded, newest: Option<&Recorded>, request:
             | UsageCommand::Report(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => {}
     }
@@ -287,6 +297,9 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
         service: placed.service.clone(),
         units: placed.units,
         level: placed.level,
+        department_id: placed
+            .department_id
+            .filter(|_| placed.level == Level::Department),
         expires_at: placed.expires_at,
         placed_at,
     });
@@ -302,6 +315,7 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
             | UsageCommand::Correct(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => {}
     }
@@ -346,7 +360,9 @@ pub(super) fn closes_request(recorded: &Recorded) -> Option<(RequestId, ClosedRe
 pub(super) const fn request_closing(request: &Request) -> Option<&Closing> {
     match &request.command.action {
         Action::Request(command) => command.closing(),
-        Action::School(_) | Action::Allocation(_) | Action::Usage(_) => None,
+        Action::School(_) | Action::Department(_) | Action::Allocation(_) | Action::Usage(_) => {
+            None
+        }
     }
 }
 

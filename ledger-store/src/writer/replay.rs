@@ -54,6 +54,7 @@ fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
             | UsageCommand::Correct(_),
         )
         | Action::School(_)
+        | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => return None,
     };

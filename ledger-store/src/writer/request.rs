@@ -98,6 +98,11 @@ pub enum Beside {
     SchoolName(String),
     /// A member's entry in the directory.
     Member(DirectoryEntry),
+    /// A department's name.
+    Department {
+        /// The name.
+        name: String,
+    },
 }
 
 /// What the directory knows of a member.
@@ -141,7 +146,7 @@ pub struct Found {
     /// The school, when it is about what that bought or its own rules.
     pub school: Option<Box<SchoolView>>,
     /// Whose allocation each row of the command changes, when it names people by external ids; the
-    /// nil id where nobody has one any more.
+    /// nil id where nobody has one any more, and where it is a department's.
     pub row_members: Vec<MemberId>,
 }
 

@@ -55,6 +55,7 @@ fn needs_only_the_state(state: &SchoolState, request: &Request) -> bool {
                 | UsageCommand::Correct(_),
             )
             | Action::School(_)
+            | Action::Department(_)
             | Action::Allocation(_)
             | Action::Request(_) => false,
         }

@@ -246,12 +246,14 @@ impl Batch {
             Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
                 self.found(school_id, request)
             }
-            Action::School(_) | Action::Allocation(_) | Action::Request(_) | Action::Usage(_) => {
-                Found {
-                    row_members: lookup::row_members(request),
-                    ..Found::default()
-                }
-            }
+            Action::School(_)
+            | Action::Department(_)
+            | Action::Allocation(_)
+            | Action::Request(_)
+            | Action::Usage(_) => Found {
+                row_members: lookup::row_members(request),
+                ..Found::default()
+            },
         }
     }
 
