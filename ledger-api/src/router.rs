@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 
 use crate::convention::{ProblemDocument, complete, observe};
 use crate::routes::{
-    allocations, api_keys, balances, corrections, debit_batch, debits, departments, docs, events, fallback,
-    health, history, holds, members, reports, requests, schools, standing, stream, unattributed,
-    usage,
+    allocations, api_keys, balances, corrections, debit_batch, debits, departments, docs, events,
+    fallback, health, history, holds, members, reports, requests, schools, standing, stream,
+    unattributed, usage,
 };
 use crate::state::AppState;
 
@@ -109,7 +109,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(requests::withdraw_request))
         // Reads.
         .routes(routes!(balances::read_school_balance))
-        .routes(routes!(departments::balance::read_department_balance))
+        .routes(routes!(balances::department::read_department_balance))
         .routes(routes!(balances::read_member_balance))
         .routes(routes!(history::list_history))
         .routes(routes!(usage::read_usage))

@@ -138,9 +138,7 @@ impl Import {
                 let amounts = Some((e.before, e.after));
                 (e.holder, &e.service, amounts, e.priority, e.auto_renew)
             }
-            AllocationEvent::TermsSet(e) => {
-                (e.holder, &e.service, None, e.priority, e.auto_renew)
-            }
+            AllocationEvent::TermsSet(e) => (e.holder, &e.service, None, e.priority, e.auto_renew),
             AllocationEvent::Transferred(_)
             | AllocationEvent::Suspended(_)
             | AllocationEvent::Reactivated(_) => return None,

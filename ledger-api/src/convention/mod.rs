@@ -46,8 +46,8 @@ pub use observe::{REQUEST_ID, observe};
 pub use own_writes::OwnWrites;
 pub use page::{DepartmentCursor, MemberCursor, Page, PageLimit, RequestCursor, SeqCursor};
 pub use path::{
-    AllocationPath, DepartmentAllocationPath, DepartmentPath, HoldPath, MemberPath, Path, RequestPath, SchoolPath, UnattributedPath,
-    UsagePath,
+    AllocationPath, DepartmentAllocationPath, DepartmentPath, HoldPath, MemberPath, Path,
+    RequestPath, SchoolPath, UnattributedPath, UsagePath,
 };
 pub use period::PeriodAnswer;
 pub use query::{Day, FIRST_DAY, Position, Query};

@@ -5,7 +5,8 @@ use ledger_core::catalog::Kind;
 use ledger_core::request::{RequestStatus as CoreRequestStatus, Urgency as CoreUrgency};
 use ledger_core::school::Standing as CoreStanding;
 use ledger_core::{
-    Level as CoreLevel, Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole, Tier as CoreTier,
+    Level as CoreLevel, Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole,
+    Tier as CoreTier,
 };
 use ledger_projections::Projection as _;
 use ledger_projections::history::History;

@@ -36,8 +36,9 @@ impl From<Refusal> for Problem {
             Refusal::SchoolExists => plain(Code::SchoolExists),
             Refusal::MemberNotFound { .. } => plain(Code::MemberNotFound),
             Refusal::MemberExists { .. } => plain(Code::MemberExists),
-            Refusal::DepartmentNotFound { department_id } => plain(Code::DepartmentNotFound)
-                .with("department_id", department_id.to_string()),
+            Refusal::DepartmentNotFound { department_id } => {
+                plain(Code::DepartmentNotFound).with("department_id", department_id.to_string())
+            }
             Refusal::DepartmentExists { department_id } => {
                 plain(Code::DepartmentExists).with("department_id", department_id.to_string())
             }

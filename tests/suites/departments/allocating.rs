@@ -30,7 +30,10 @@ async fn a_refusal_says_the_numbers_of_the_level_that_does_not_reach() {
     let expected = json!(["pool-exceeded", "department", 300, 201, 200]);
     assert_eq!(numbers(&too_much.body), expected);
     let given = world.give(ada, 250).await;
-    assert_eq!(told(&given.body, ["member_id", "allocated"]), json!([ada, 250]));
+    assert_eq!(
+        told(&given.body, ["member_id", "allocated"]),
+        json!([ada, 250])
+    );
     let same = world.balance("", given.seq()).await;
     assert_eq!(told(&same, ["allocated", "unallocated"]), json!([500, 500]));
 
@@ -119,7 +122,14 @@ async fn units_are_transferred_between_holders_but_not_inside_a_department() {
     let to_member = |id| ("to_member_id", id);
     let department = |id| ("department_id", id);
     let to_department = |id| ("to_department_id", id);
-    let names = ["department_id", "member_id", "to_department_id", "to_member_id", "after", "to_after"];
+    let names = [
+        "department_id",
+        "member_id",
+        "to_department_id",
+        "to_member_id",
+        "after",
+        "to_after",
+    ];
     let done = async |from, to, expected: Value| {
         let answer = transfer(from, to, 10).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -127,11 +137,31 @@ async fn units_are_transferred_between_holders_but_not_inside_a_department() {
     };
     let expected = json!([languages, null, sciences, null, 290, 310]);
     done(department(languages), to_department(sciences), expected).await;
-    done(member(ada), to_member(bob), json!([null, ada, null, bob, 90, 110])).await;
+    done(
+        member(ada),
+        to_member(bob),
+        json!([null, ada, null, bob, 90, 110]),
+    )
+    .await;
     // From one department's members to somebody who is in none, and back out of the pool.
-    done(member(ada), to_member(eve), json!([null, ada, null, eve, 80, 110])).await;
-    done(member(eve), to_department(languages), json!([null, eve, languages, null, 100, 300])).await;
-    done(department(sciences), to_member(eve), json!([sciences, null, null, eve, 300, 110])).await;
+    done(
+        member(ada),
+        to_member(eve),
+        json!([null, ada, null, eve, 80, 110]),
+    )
+    .await;
+    done(
+        member(eve),
+        to_department(languages),
+        json!([null, eve, languages, null, 100, 300]),
+    )
+    .await;
+    done(
+        department(sciences),
+        to_member(eve),
+        json!([sciences, null, null, eve, 300, 110]),
+    )
+    .await;
 
     let code = |answer: &ledger_tests::server::Answer| {
         let error = answer.body["errors"][0]["type"].as_str().unwrap();

@@ -61,7 +61,14 @@ async fn a_member_draws_on_his_department_only_where_the_school_lets_him() {
     assert_eq!(numbers(&too_much.body), expected);
 
     let spent = world.debit("3", bob, 20).await;
-    let names = ["allocated", "to_members", "unallocated", "used", "held", "available"];
+    let names = [
+        "allocated",
+        "to_members",
+        "unallocated",
+        "used",
+        "held",
+        "available",
+    ];
     let line = world.of_department(languages, spent.seq()).await;
     assert_eq!(told(&line, names), json!([50, 20, 25, 25, 0, 25]));
 
@@ -93,7 +100,10 @@ async fn holds_on_a_department_are_settled_released_and_refunded_there() {
     let settled = post("/holds/settled/settle", json!({"units": 12})).await;
     // Everything is held: what exceeds the hold is recorded all the same.
     let names = ["allocated", "used", "held", "available"];
-    assert_eq!(told(&settled.body["balance"], names), json!([30, 12, 20, 0]));
+    assert_eq!(
+        told(&settled.body["balance"], names),
+        json!([30, 12, 20, 0])
+    );
     let _ = post("/holds/released/release", json!({})).await;
     // He moves away, and the open hold stays where it was placed.
     let away = world.move_to(ada, Some(world.sciences)).await;

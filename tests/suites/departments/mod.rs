@@ -164,7 +164,10 @@ impl World {
 /// The row of `claude_messages`.
 fn claude(balance: &Value) -> Value {
     let mut services = balance["services"].as_array().unwrap().iter();
-    services.find(|row| row["service"] == CLAUDE).unwrap().clone()
+    services
+        .find(|row| row["service"] == CLAUDE)
+        .unwrap()
+        .clone()
 }
 
 /// These members of an object, in this order.

@@ -12,7 +12,11 @@ async fn a_member_moves_with_all_that_he_holds_and_used() {
     let (ada, languages, sciences) = (world.ada, world.languages, world.sciences);
     let _ = world.debit("before", ada, 7).await.ok();
     let hold = world.school.debit("in flight", ada, 5);
-    let _ = world.proxy.post(&world.school.path("/holds"), hold).await.ok();
+    let _ = world
+        .proxy
+        .post(&world.school.path("/holds"), hold)
+        .await
+        .ok();
     let _ = world.fund(languages, 99).await.ok();
     let no_room = world.move_to(ada, Some(languages)).await;
     assert_eq!(no_room.status, 422);
@@ -24,7 +28,10 @@ async fn a_member_moves_with_all_that_he_holds_and_used() {
     }
     let moved = world.move_to(ada, Some(languages)).await;
     let names = ["member_id", "department_id", "role", "replayed"];
-    assert_eq!(told(&moved.body, names), json!([ada, languages, null, false]));
+    assert_eq!(
+        told(&moved.body, names),
+        json!([ada, languages, null, false])
+    );
     let names = ["to_members", "unallocated", "used", "held", "available"];
     let line = world.of_department(languages, moved.seq()).await;
     assert_eq!(told(&line, names), json!([100, 20, 7, 5, 108]));
@@ -34,9 +41,8 @@ async fn a_member_moves_with_all_that_he_holds_and_used() {
     let on = world.move_to(ada, Some(sciences)).await;
     let line = world.of_department(languages, on.seq()).await;
     assert_eq!(told(&line, names), json!([0, 120, 0, 0, 120]));
-    let settle = json!({"units": 6});
-    let settle = world.proxy.post(&world.school.path("/holds/in%20flight/settle"), settle);
-    let settled = settle.await;
+    let path = world.school.path("/holds/in%20flight/settle");
+    let settled = world.proxy.post(&path, json!({"units": 6})).await;
     assert_eq!(settled.status, 200, "{}", settled.body);
     let line = world.of_department(sciences, settled.seq()).await;
     assert_eq!(told(&line, names), json!([100, 20, 13, 0, 107]));
@@ -49,7 +55,10 @@ async fn a_member_moves_with_all_that_he_holds_and_used() {
     let listed = format!("/members?min_seq={}", out.seq());
     let listed = world.send(Method::GET, &listed, None).await.ok();
     let members = listed["members"].as_array().unwrap();
-    assert!(members.iter().all(|m| m["department_id"] == Value::Null), "{listed}");
+    assert!(
+        members.iter().all(|m| m["department_id"] == Value::Null),
+        "{listed}"
+    );
     world.stop().await;
 }
 
@@ -65,8 +74,13 @@ async fn a_change_of_a_member_is_one_and_of_a_department_that_is_there() {
         let answer = world.send(Method::PATCH, &path, Some(body)).await;
         assert_eq!(refused(&answer), as_refused(400, "invalid-request"));
     }
-    let role = world.send(Method::PATCH, &path, Some(json!({"role": "auditor"}))).await;
-    assert_eq!(told(&role.ok(), ["role", "department_id"]), json!(["auditor", null]));
+    let role = world
+        .send(Method::PATCH, &path, Some(json!({"role": "auditor"})))
+        .await;
+    assert_eq!(
+        told(&role.ok(), ["role", "department_id"]),
+        json!(["auditor", null])
+    );
     let nowhere = world.move_to(world.ada, Some(Uuid::now_v7())).await;
     assert_eq!(refused(&nowhere), as_refused(404, "department-not-found"));
     let nobody = world.move_to(Uuid::now_v7(), Some(world.languages)).await;
@@ -78,7 +92,10 @@ async fn a_change_of_a_member_is_one_and_of_a_department_that_is_there() {
 async fn a_newcomer_is_granted_what_his_department_can_give() {
     let world = World::start().await;
     let grant = json!({"default_member_quota": {CLAUDE: 30}});
-    let _ = world.send(Method::PATCH, "/settings", Some(grant)).await.ok();
+    let _ = world
+        .send(Method::PATCH, "/settings", Some(grant))
+        .await
+        .ok();
     let _ = world.fund(world.languages, 40).await.ok();
     let newcomer = json!({"role": "teacher", "department_id": world.languages});
     let mut granted = Vec::new();
@@ -87,7 +104,12 @@ async fn a_newcomer_is_granted_what_his_department_can_give() {
         assert_eq!(enrolled.status, 201, "{}", enrolled.body);
         assert_eq!(enrolled.body["department_id"], json!(world.languages));
         let grants = enrolled.body["granted"].as_array().unwrap();
-        granted.push(grants.iter().map(|g| g["allocated"].as_i64().unwrap()).sum::<i64>());
+        granted.push(
+            grants
+                .iter()
+                .map(|g| g["allocated"].as_i64().unwrap())
+                .sum::<i64>(),
+        );
     }
     assert_eq!(granted, [30, 10, 0]);
     let nowhere = json!({"role": "teacher", "department_id": Uuid::now_v7()});
@@ -138,8 +160,15 @@ async fn a_department_ends_empty_and_for_good() {
     let read = world.send(Method::GET, &path, None).await.ok();
     assert_eq!(told(&read, ["name", "closed"]), json!(["Languages", true]));
     for (query, count) in [("", 1), ("?with_closed=true", 2)] {
-        let listed = world.send(Method::GET, &format!("/departments{query}"), None).await.ok();
-        assert_eq!(listed["departments"].as_array().unwrap().len(), count, "{listed}");
+        let listed = world
+            .send(Method::GET, &format!("/departments{query}"), None)
+            .await
+            .ok();
+        assert_eq!(
+            listed["departments"].as_array().unwrap().len(),
+            count,
+            "{listed}"
+        );
     }
     world.stop().await;
 }

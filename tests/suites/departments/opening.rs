@@ -14,7 +14,9 @@ async fn a_department_is_opened_once_and_can_be_read() {
     let (path, id) = (world.school.path("/departments"), Uuid::now_v7());
     let key = [("idempotency-key", "arts")];
     let open = async |headers: &[(&str, &str)], body: Value| {
-        let sent = world.principal.send_with(Method::POST, &path, headers, Some(&body));
+        let sent = world
+            .principal
+            .send_with(Method::POST, &path, headers, Some(&body));
         Answer::of(sent.await).await.unwrap()
     };
     let body = json!({"department_id": id, "name": "Arts"});
@@ -38,7 +40,10 @@ async fn a_department_is_opened_once_and_can_be_read() {
         json!({}),
         json!({"name": "Arts", "members": []}),
     ] {
-        assert_eq!(refused(&open(&[], bad).await), as_refused(400, "invalid-request"));
+        assert_eq!(
+            refused(&open(&[], bad).await),
+            as_refused(400, "invalid-request")
+        );
     }
     // Without an id it follows from the key.
     let key = [("idempotency-key", "music")];
@@ -59,7 +64,11 @@ async fn a_department_is_opened_once_and_can_be_read() {
     loop {
         let page = world.send(Method::GET, &next, None).await;
         let listed = page.body["departments"].as_array().unwrap().clone();
-        names.extend(listed.iter().map(|d| d["name"].as_str().unwrap().to_owned()));
+        names.extend(
+            listed
+                .iter()
+                .map(|d| d["name"].as_str().unwrap().to_owned()),
+        );
         let Some(cursor) = page.body["next"].as_str() else {
             break;
         };
@@ -80,7 +89,10 @@ async fn school(world: &World, org_type: &str, tier: &str) -> (String, String) {
     let school = world.platform.post("/v1/schools", body).await.ok();
     let path = format!("/v1/schools/{}", school["school_id"].as_str().unwrap());
     let member = json!({"role": "teacher"});
-    let member = world.platform.post(&format!("{path}/members"), member).await;
+    let member = world
+        .platform
+        .post(&format!("{path}/members"), member)
+        .await;
     let member = member.ok()["member_id"].as_str().unwrap().to_owned();
     (path, member)
 }
@@ -98,9 +110,21 @@ async fn a_plan_without_departments_names_the_one_that_has_them() {
         let of = |rest: String| format!("{path}{rest}");
         let allocation = format!("/departments/{some}/allocations/claude_messages");
         let mut commands = vec![
-            (Method::POST, of("/departments".into()), json!({"name": "Arts"})),
-            (Method::PATCH, of("/settings".into()), json!({"draw_on_department": true})),
-            (Method::PATCH, of(format!("/members/{member}")), json!({"department_id": some})),
+            (
+                Method::POST,
+                of("/departments".into()),
+                json!({"name": "Arts"}),
+            ),
+            (
+                Method::PATCH,
+                of("/settings".into()),
+                json!({"draw_on_department": true}),
+            ),
+            (
+                Method::PATCH,
+                of(format!("/members/{member}")),
+                json!({"department_id": some}),
+            ),
         ];
         if has == "none" {
             let units = json!({"units": 1, "reason": "r"});
@@ -116,11 +140,18 @@ async fn a_plan_without_departments_names_the_one_that_has_them() {
             let what = format!("{org_type} {path} {body}: {}", answer.body);
             assert_eq!(refused(&answer), as_refused(403, "plan-required"), "{what}");
             let expected = json!([has, "advanced", least]);
-            assert_eq!(told(&answer.body, ["has", "needs", "tier"]), expected, "{what}");
+            assert_eq!(
+                told(&answer.body, ["has", "needs", "tier"]),
+                expected,
+                "{what}"
+            );
         }
         // What is so already is an answer.
         let settings = json!({"draw_on_department": false});
-        let settings = world.platform.patch(&of("/settings".into()), settings).await;
+        let settings = world
+            .platform
+            .patch(&of("/settings".into()), settings)
+            .await;
         assert_eq!(settings.ok()["event_id"], Value::Null);
     }
     world.stop().await;
@@ -132,11 +163,17 @@ async fn what_a_richer_plan_began_can_be_ended() {
     let _ = world.fund(world.languages, 300).await.ok();
     let _ = world.move_to(world.ada, Some(world.languages)).await.ok();
     let premium = json!({"tier": "premium", "reclaim": "by_priority"});
-    let less = world.send(Method::PUT, "/subscription", Some(premium)).await.ok();
+    let less = world
+        .send(Method::PUT, "/subscription", Some(premium))
+        .await
+        .ok();
     let of_department = |row: &&Value| row["department_id"] == json!(world.languages);
     let mut reclaimed = less["reclaimed"].as_array().unwrap().iter();
     let given = reclaimed.find(of_department).unwrap();
-    assert_eq!(told(given, ["member_id", "before", "after"]), json!([null, 300, 0]));
+    assert_eq!(
+        told(given, ["member_id", "before", "after"]),
+        json!([null, 300, 0])
+    );
 
     let again = world.move_to(world.ada, Some(world.sciences)).await;
     assert_eq!(refused(&again), as_refused(403, "plan-required"));
@@ -150,10 +187,14 @@ async fn what_a_richer_plan_began_can_be_ended() {
 #[tokio::test]
 async fn a_teacher_lists_no_departments_and_a_proxy_reads_none() {
     let world = World::start().await;
-    let teacher = world.server.person(Role::Teacher, Some(world.school.id), world.ada);
+    let teacher = world
+        .server
+        .person(Role::Teacher, Some(world.school.id), world.ada);
     let list = world.school.path("/departments");
     assert_eq!(teacher.get(&list).await.problem(), "forbidden");
-    let one = world.school.path(&format!("/departments/{}", world.languages));
+    let one = world
+        .school
+        .path(&format!("/departments/{}", world.languages));
     assert_eq!(world.proxy.get(&one).await.problem(), "forbidden");
     assert_eq!(world.proxy.get(&format!("{one}/balance")).await.status, 200);
     world.stop().await;

@@ -25,7 +25,10 @@ async fn busy() -> World {
     }
     world.draw_on_department(true).await;
     let _ = world.give(world.bob, 0).await.ok();
-    for (n, member) in [world.ada, world.bob, world.eve, world.bob].iter().enumerate() {
+    for (n, member) in [world.ada, world.bob, world.eve, world.bob]
+        .iter()
+        .enumerate()
+    {
         let answer = world.debit(&format!("d{n}"), *member, 10).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
@@ -33,7 +36,9 @@ async fn busy() -> World {
 }
 
 fn teacher(world: &World, member: Uuid) -> Person {
-    world.server.person(Role::Teacher, Some(world.school.id), member)
+    world
+        .server
+        .person(Role::Teacher, Some(world.school.id), member)
 }
 
 #[tokio::test]
@@ -42,7 +47,9 @@ async fn a_teacher_sees_his_own_department_and_no_other() {
     let head = books::check(&world.postgres, world.school.id).await;
     let ada = teacher(&world, world.ada);
     let of = |department: Uuid, rest: &str| {
-        world.school.path(&format!("/departments/{department}{rest}"))
+        world
+            .school
+            .path(&format!("/departments/{department}{rest}"))
     };
     let min = format!("?min_seq={head}");
     let own = ada.get(&of(world.languages, &min)).await.ok();
@@ -51,7 +58,10 @@ async fn a_teacher_sees_his_own_department_and_no_other() {
     let own = ada.get(&path).await.ok();
     // What his colleagues hold and used is in the sums, as a principal sees them.
     assert_eq!(own, world.principal.get(&path).await.ok());
-    assert_eq!(told(&super::claude(&own), ["to_members", "used"]), json!([100, 30]));
+    assert_eq!(
+        told(&super::claude(&own), ["to_members", "used"]),
+        json!([100, 30])
+    );
     for rest in ["", "/balance", &format!("/balance?as_of_seq={head}")] {
         let other = ada.get(&of(world.sciences, rest)).await;
         assert_eq!(other.problem(), "department-not-found", "{rest}");
@@ -63,7 +73,9 @@ async fn a_teacher_sees_his_own_department_and_no_other() {
     assert_eq!(nothing.problem(), "department-not-found");
     // His own balance says what is left to him of it.
     let bob = teacher(&world, world.bob);
-    let mine = world.school.path(&format!("/members/{}/balance", world.bob));
+    let mine = world
+        .school
+        .path(&format!("/members/{}/balance", world.bob));
     let mine = super::claude(&bob.get(&mine).await.ok());
     let names = ["level", "allocated", "used", "available"];
     assert_eq!(told(&mine, names), json!(["department", 200, 20, 180]));
@@ -102,10 +114,17 @@ async fn the_past_is_what_replay_says_of_every_level() {
     let names = ["department_id", "closed", "seq"];
     assert_eq!(told(&now, names), json!([world.languages, false, head]));
     let start = now["period"]["start"].as_str().unwrap();
-    let today = read(&format!("period={}", &now["period"]["end"].as_str().unwrap()[..10])).await;
+    let today = read(&format!(
+        "period={}",
+        &now["period"]["end"].as_str().unwrap()[..10]
+    ))
+    .await;
     // The day on which a period ends in UTC is its last one in the school's time zone, or the next.
     assert!(today.status == 200 || today.problem() == "period-not-found");
-    assert_eq!(read(&format!("as_of={start}")).await.problem(), "school-not-found");
+    assert_eq!(
+        read(&format!("as_of={start}")).await.problem(),
+        "school-not-found"
+    );
     assert_eq!(read("as_of_seq=1").await.problem(), "department-not-found");
     for (query, problem) in [
         ("period=2020-01-01", "period-not-found"),
@@ -135,8 +154,18 @@ async fn usage_is_summed_up_by_the_department_that_the_caller_was_in() {
         rows.sort_by_key(|row| row["units"].as_i64());
         rows
     };
-    let names = ["department_id", "member_id", "units", "requests", "active_members"];
-    let rows: Vec<_> = read("department").await.iter().map(|row| told(row, names)).collect();
+    let names = [
+        "department_id",
+        "member_id",
+        "units",
+        "requests",
+        "active_members",
+    ];
+    let rows: Vec<_> = read("department")
+        .await
+        .iter()
+        .map(|row| told(row, names))
+        .collect();
     let expected = [
         json!([null, null, 2, 1, 1]),
         json!([world.sciences, null, 13, 2, 2]),
@@ -149,7 +178,10 @@ async fn usage_is_summed_up_by_the_department_that_the_caller_was_in() {
         .filter(|row| row["member_id"] == json!(world.ada))
         .map(|row| told(row, ["department_id", "units"]))
         .collect();
-    assert_eq!(ada, [json!([world.sciences, 3]), json!([world.languages, 10])]);
+    assert_eq!(
+        ada,
+        [json!([world.sciences, 3]), json!([world.languages, 10])]
+    );
     let all = read("").await;
     assert_eq!(told(&all[0], ["department_id", "units"]), json!([null, 45]));
     world.stop().await;
@@ -166,7 +198,9 @@ async fn the_history_says_which_department_a_change_concerns() {
     let entries = history["entries"].as_array().unwrap();
     let of = |kind: &str| -> Vec<Value> {
         let of_kind = entries.iter().filter(|entry| entry["type"] == kind);
-        of_kind.map(|entry| told(entry, ["member_id", "department_id"])).collect()
+        of_kind
+            .map(|entry| told(entry, ["member_id", "department_id"]))
+            .collect()
     };
     let (languages, sciences) = (json!(world.languages), json!(world.sciences));
     let mut both = of("units_transferred");
@@ -179,8 +213,15 @@ async fn the_history_says_which_department_a_change_concerns() {
     assert_eq!(of("units_revoked")[0], json!([world.bob, languages]));
     assert!(of("units_allocated").contains(&json!([null, languages])));
     // A teacher reads what concerns himself.
-    let mine = teacher(&world, world.eve).get(&world.school.path("/history")).await.ok();
+    let mine = teacher(&world, world.eve)
+        .get(&world.school.path("/history"))
+        .await
+        .ok();
     let mine = mine["entries"].as_array().unwrap();
-    assert!(mine.iter().all(|entry| entry["member_id"] == json!(world.eve)), "{mine:?}");
+    assert!(
+        mine.iter()
+            .all(|entry| entry["member_id"] == json!(world.eve)),
+        "{mine:?}"
+    );
     world.stop().await;
 }

@@ -110,8 +110,16 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
     let names = ["allocated", "to_members", "unallocated", "used", "held"];
     // As of the last event, before whatever came since.
     for (department, closed, then) in [
-        (languages, json!([300, 300, 0, 11, 0]), json!([300, 200, 97, 4, 0])),
-        (sciences, json!([200, 50, 150, 11, 0]), json!([0, 0, 0, 0, 0])),
+        (
+            languages,
+            json!([300, 300, 0, 11, 0]),
+            json!([300, 200, 97, 4, 0]),
+        ),
+        (
+            sciences,
+            json!([200, 50, 150, 11, 0]),
+            json!([0, 0, 0, 0, 0]),
+        ),
     ] {
         let of = format!("/departments/{department}/balance");
         let january = read(format!("{of}?period=2026-01-31&min_seq={head}")).await;

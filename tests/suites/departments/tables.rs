@@ -20,7 +20,9 @@ impl World {
     async fn import(&self, table: &str) -> ledger_tests::server::Answer {
         let path = self.school.path("/allocations.csv?reason=a%20new%20term");
         let headers = [("content-type", "text/csv")];
-        let sent = self.principal.send_text(Method::POST, &path, &headers, table);
+        let sent = self
+            .principal
+            .send_text(Method::POST, &path, &headers, table);
         sent.await
     }
 }
@@ -39,7 +41,12 @@ async fn a_table_has_departments_first_and_takes_them_in_again() {
     assert_eq!(lines.len(), 1 + 5 * 3, "{table}");
     for (n, id, name) in [(0, languages, "Languages"), (1, sciences, "Sciences")] {
         let begins = format!(",{id},,{name},");
-        assert!(lines[1 + n * 3..][..3].iter().all(|line| line.starts_with(&begins)), "{table}");
+        assert!(
+            lines[1 + n * 3..][..3]
+                .iter()
+                .all(|line| line.starts_with(&begins)),
+            "{table}"
+        );
     }
     let row = format!(",{languages},,Languages,{CLAUDE},300,normal,false,7,0");
     assert!(lines.contains(&row.as_str()), "{table}");

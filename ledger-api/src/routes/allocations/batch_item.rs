@@ -9,9 +9,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, OneOf, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::{
-    QuotaValue, ServiceName, SomeUnits, one_holder, one_of, schema, words,
-};
+use crate::convention::{QuotaValue, ServiceName, SomeUnits, one_holder, one_of, schema, words};
 
 /// One change, and how it was asked for: that is what tells it from another.
 #[derive(Clone, Debug, Deserialize)]
@@ -325,7 +323,9 @@ mod tests {
         let transfer = r#""op":"transfer","units":7"#;
         let department = |row: AllocationRow| row.holder.department_id().is_some();
         assert!(department(read(&format!("{set},{GROUP}")).unwrap()));
-        assert!(!department(read(&format!("{set},{WHO},\"department_id\":null")).unwrap()));
+        assert!(!department(
+            read(&format!("{set},{WHO},\"department_id\":null")).unwrap()
+        ));
         for taker in [TO, TO_GROUP] {
             for giver in [WHO, GROUP] {
                 assert!(read(&format!("{transfer},{giver},{taker}")).is_some());
@@ -342,7 +342,11 @@ mod tests {
         }
         let neither = format!("{{\"service\":\"s\",{set}}}");
         let refused = parse_json::<Item>(neither.as_bytes()).unwrap_err();
-        assert!(refused.detail().starts_with(EXACTLY_ONE), "{}", refused.detail());
+        assert!(
+            refused.detail().starts_with(EXACTLY_ONE),
+            "{}",
+            refused.detail()
+        );
     }
 
     #[test]

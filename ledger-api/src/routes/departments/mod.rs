@@ -1,7 +1,6 @@
 //! Departments: they are opened, read, and ended once nobody is in them.
 
 mod answers;
-pub mod balance;
 mod bodies;
 pub mod read;
 

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::{DepartmentId, Refusal};
-use ledger_projections::roster::departments::{self, Department, DepartmentsFilter};
 use ledger_projections::ProjectionName;
+use ledger_projections::roster::departments::{self, Department, DepartmentsFilter};
 
 use super::answers::{DepartmentDocument, DepartmentsAnswer};
 use crate::auth::{Allowed, AllowedViewer, ReadDepartment, ReadSchool};

@@ -7,8 +7,8 @@ use ledger_core::decider::SchoolView;
 use ledger_core::period::{AnchorDay, Tz};
 use ledger_core::school::{OveragePolicy, SchoolEvent, Settings};
 use ledger_core::{
-    DepartmentId, Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq, ServiceId, Tier,
-    Timestamp,
+    DepartmentId, Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq,
+    ServiceId, Tier, Timestamp,
 };
 use ledger_store::writer::Receipt;
 use serde::Serialize;

@@ -1,4 +1,6 @@
-//! Balances: what a school has, and what a member can use.
+//! Balances: what a school has, what a department has of that, and what a member can use.
+
+pub mod department;
 
 use axum::extract::State;
 use ledger_core::school::Standing;
@@ -135,7 +137,7 @@ query! {
 
 impl BalanceQuery {
     /// When in the past the balance is asked for, if it is.
-    pub(super) fn past(&self, now: Timestamp) -> Result<Option<AsOf>, Problem> {
+    fn past(&self, now: Timestamp) -> Result<Option<AsOf>, Problem> {
         let past = AsOf::of(self.as_of_seq, self.as_of, now)?;
         if past.is_some() && self.period.is_some() {
             let said = "say period or as of when, not both";
@@ -225,7 +227,7 @@ fn present(
 }
 
 /// The period that is asked for.
-pub(super) async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, Problem> {
+async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, Problem> {
     let Some(day) = day else {
         return Ok(KnownPeriod::Current);
     };

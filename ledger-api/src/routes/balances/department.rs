@@ -7,12 +7,12 @@ use ledger_projections::balance::departments::{self, DepartmentBalance};
 use ledger_projections::balance::of_state;
 use utoipa::ToSchema;
 
+use super::{BalanceQuery, period};
 use crate::auth::{AllowedViewer, ReadDepartmentBalance, Viewer};
 use crate::convention::{
     DepartmentPath, Now, Path, PeriodAnswer, Query, begin_balance_read, problems, schema, words,
 };
 use crate::problem::Problem;
-use crate::routes::balances::{BalanceQuery, period};
 use crate::state::AppState;
 
 /// What a department has, and what is gone of it.
@@ -98,7 +98,10 @@ pub async fn read_department_balance(
     if let Some(past) = query.past(now)? {
         let (then, seq) = past.load(&state.database, allowed.school).await?;
         let balance = of_state::department(&then, department_id, seq);
-        return known(balance.filter(|_| sees(allowed.viewer, &then, department_id)), department_id);
+        return known(
+            balance.filter(|_| sees(allowed.viewer, &then, department_id)),
+            department_id,
+        );
     }
     let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
