@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use ledger_core::allocation::Priority;
+use ledger_core::school::Standing;
 use ledger_core::usage::HoldPlaced;
-use ledger_core::{Management, MemberId, Period, SchoolId, ServiceId};
+use ledger_core::{Level, Management, MemberId, Period, SchoolId, ServiceId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::delta::{Delta, LineDelta, MemberDelta, PoolDelta};
+use super::departments::apply as departments;
 use super::roll;
 use crate::error::ApplyError;
 use crate::projection::Build;
@@ -25,10 +27,14 @@ pub(super) async fn write_in_tx(
         if let Some(management) = delta.management {
             write_school(tx, *school_id, build, management, delta.period).await?;
         }
+        if let Some(draws) = delta.draw_on_department {
+            write_draw_on_department(tx, *school_id, build, draws).await?;
+        }
     }
     write_pools(tx, build, deltas).await?;
     write_members(tx, build, deltas).await?;
     write_lines(tx, build, deltas).await?;
+    departments::write_in_tx(tx, build, deltas).await?;
     close_holds(tx, build, deltas).await?;
     place_holds(tx, build, deltas).await?;
     roll::move_closed_in_tx(tx, build, deltas).await?;
@@ -70,6 +76,24 @@ async fn write_school(
     .await
     .map(|_| ())
     .map_err(ApplyError::at("writing a school's period"))
+}
+
+async fn write_draw_on_department(
+    tx: &mut PgConnection,
+    school_id: SchoolId,
+    build: Build,
+    draws: bool,
+) -> Result<(), ApplyError> {
+    sqlx::query!(
+        "UPDATE balance_school SET draw_on_department = $3 WHERE school_id = $1 AND build = $2",
+        school_id.0,
+        build.0,
+        draws,
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(ApplyError::at("writing what members draw on"))
 }
 
 async fn write_pools(
@@ -137,20 +161,33 @@ async fn write_members(
         .iter()
         .map(|(_, member_id, _)| member_id.0)
         .collect();
-    let standings: Vec<&str> = members.iter().map(|(.., m)| m.standing.as_str()).collect();
+    let standings: Vec<Option<&str>> = members
+        .iter()
+        .map(|(.., member)| member.standing.map(Standing::as_str))
+        .collect();
     let enrolled: Vec<bool> = members.iter().map(|(.., m)| m.enrolled).collect();
+    let moved: Vec<bool> = members
+        .iter()
+        .map(|(.., m)| m.department.is_some())
+        .collect();
+    let departments: Vec<Option<Uuid>> = members
+        .iter()
+        .map(|(.., member)| Some(member.department??.0))
+        .collect();
     sqlx::query_file!(
         "src/balance/queries/write_members.sql",
         build.0,
         &schools,
         &ids,
-        &standings as &[&str],
+        &standings as &[Option<&str>],
         &enrolled,
+        &moved,
+        &departments as &[Option<Uuid>],
     )
     .execute(tx)
     .await
     .map(|_| ())
-    .map_err(ApplyError::at("writing members' standing"))
+    .map_err(ApplyError::at("writing members' standing and departments"))
 }
 
 async fn write_lines(
@@ -253,6 +290,13 @@ async fn place_holds(
     let levels: Vec<&str> = placed.iter().map(|(_, h)| h.level.as_str()).collect();
     let units: Vec<i64> = placed.iter().map(|(_, h)| h.units.get()).collect();
     let expiries: Vec<DateTime<Utc>> = placed.iter().map(|(_, h)| h.expires_at.get()).collect();
+    let drawn_on: Vec<Option<Uuid>> = placed
+        .iter()
+        .map(|(_, hold)| match hold.level {
+            Level::Department => hold.department_id.map(|department| department.0),
+            Level::Member | Level::Pool => None,
+        })
+        .collect();
     sqlx::query_file!(
         "src/balance/queries/place_holds.sql",
         build.0,
@@ -263,6 +307,7 @@ async fn place_holds(
         &levels as &[&str],
         &units,
         &expiries,
+        &drawn_on as &[Option<Uuid>],
     )
     .execute(tx)
     .await

@@ -3,10 +3,13 @@
 use chrono::NaiveDate;
 use ledger_core::period::{Tz, start_of_day};
 use ledger_core::{Management, MemberId, Period, Seq, Timestamp};
+use uuid::Uuid;
 
+use super::departments;
 use super::pool::PoolRow;
 use super::read::{
-    LineRow, MemberBalance, SchoolBalance, direct_lines_of, line_balances, pool_balance,
+    LineBalance, LineRow, MemberBalance, SchoolBalance, direct_lines_of, drawn_lines,
+    line_balances, pool_balance,
 };
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
@@ -28,6 +31,8 @@ pub struct ClosedPeriod {
     pub period: Period,
     /// What was switched on as it ended.
     management: Management,
+    /// Whether members drew on their departments as it ended.
+    draw_on_department: bool,
 }
 
 /// The period of the viewer's school that its local day `day` lies in. `None` when there is no
@@ -47,14 +52,16 @@ pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownP
     // A period begins with a local day, so it has all of a day or nothing of it.
     let row = sqlx::query!(
         r#"SELECT period_start AS "period_start!", period_end AS "period_end!",
-                  management AS "management!", is_closed AS "is_closed!"
+                  management AS "management!", draw_on_department AS "draw_on_department!",
+                  is_closed AS "is_closed!"
              FROM (
-                 SELECT period_start, period_end, management, false AS is_closed
+                 SELECT period_start, period_end, management, draw_on_department,
+                        false AS is_closed
                    FROM balance_school
                   WHERE school_id = $1
                     AND build = (SELECT live_build FROM projection WHERE name = 'balance')
                   UNION ALL
-                 SELECT period_start, period_end, management, true
+                 SELECT period_start, period_end, management, draw_on_department, true
                    FROM balance_closed_period
                   WHERE school_id = $1
                     AND build = (SELECT live_build FROM projection WHERE name = 'balance')
@@ -76,6 +83,7 @@ pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownP
                 end: Timestamp::new(row.period_end),
             },
             management: word(&row.management, "management")?,
+            draw_on_department: row.draw_on_department,
         }))
     })
     .transpose()
@@ -143,18 +151,14 @@ pub async fn member(
             direct_lines_of(&rows)?
         }
         Management::Basic | Management::Advanced => {
-            let rows = sqlx::query_file_as!(
-                LineRow,
-                "src/balance/queries/closed_lines.sql",
-                read.school_id().0,
-                member_id.0,
-                now.get(),
-                start,
-            )
-            .fetch_all(read.connection())
-            .await
-            .map_err(ReadError::at("reading a member's closed lines"))?;
-            line_balances(&rows)?
+            let own = own_lines(read, member_id, closed, now).await?;
+            match department(read, member_id, closed).await? {
+                Some(department_id) => {
+                    let pools = departments::closed_pools(read, department_id, closed, now).await?;
+                    drawn_lines(own, &pools)?
+                }
+                None => own,
+            }
         }
     };
     Ok(Some(MemberBalance {
@@ -162,4 +166,47 @@ pub async fn member(
         services,
         ..current
     }))
+}
+
+async fn own_lines(
+    read: &mut TenantRead,
+    member_id: MemberId,
+    closed: ClosedPeriod,
+    now: Timestamp,
+) -> Result<Vec<LineBalance>, ReadError> {
+    let rows = sqlx::query_file_as!(
+        LineRow,
+        "src/balance/queries/closed_lines.sql",
+        read.school_id().0,
+        member_id.0,
+        now.get(),
+        closed.period.start.get(),
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading a member's closed lines"))?;
+    line_balances(&rows)
+}
+
+/// The department that a member could draw on as the period closed.
+async fn department(
+    read: &mut TenantRead,
+    member_id: MemberId,
+    closed: ClosedPeriod,
+) -> Result<Option<Uuid>, ReadError> {
+    if !closed.draw_on_department {
+        return Ok(None);
+    }
+    sqlx::query_scalar!(
+        "SELECT department_id FROM balance_closed_member
+          WHERE school_id = $1
+            AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+            AND member_id = $2 AND period_start = $3",
+        read.school_id().0,
+        member_id.0,
+        closed.period.start.get(),
+    )
+    .fetch_optional(read.connection())
+    .await
+    .map_err(ReadError::at("reading which department a member was in"))
 }

@@ -1,11 +1,12 @@
-//! Reads what every member of a school holds, to be handed out as a table.
+//! Reads what every member and department of a school holds, to be handed out as a table.
 
 use std::collections::BTreeMap;
 
 use ledger_core::allocation::Line;
-use ledger_core::{MemberId, Timestamp};
+use ledger_core::{DepartmentId, Level, MemberId, Timestamp};
 use uuid::Uuid;
 
+use super::departments::{DepartmentLineBalance, pools};
 use super::read::{LineBalance, line_balance};
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
@@ -25,6 +26,59 @@ pub struct Holding {
     pub display_name: Option<String>,
     /// What he holds of it, and what is gone from that.
     pub line: LineBalance,
+}
+
+/// What a department holds of a service, with its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DepartmentHolding {
+    /// Whose.
+    pub department_id: DepartmentId,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it holds of it, and what is gone from that.
+    pub line: DepartmentLineBalance,
+}
+
+/// What the departments hold as of `now` that have not ended, in the order of their ids and then of
+/// the services' names: some hundreds at most, as a school has them. Nothing in a school whose
+/// members draw straight on the pools.
+///
+/// # Errors
+/// [`ReadError`] when the database fails or a row is damaged.
+pub async fn departments(
+    read: &mut TenantRead,
+    now: Timestamp,
+) -> Result<Vec<DepartmentHolding>, ReadError> {
+    let names: BTreeMap<Uuid, Option<String>> = sqlx::query!(
+        r#"SELECT d.department_id, n.name AS "name?"
+             FROM projection AS p
+             JOIN balance_school AS s
+               ON s.school_id = $1 AND s.build = p.live_build AND s.management <> 'none'
+             JOIN balance_department AS d
+               ON d.school_id = $1 AND d.build = p.live_build AND NOT d.closed
+             LEFT JOIN department_directory AS n
+               ON n.school_id = $1 AND n.department_id = d.department_id
+            WHERE p.name = 'balance'"#,
+        read.school_id().0,
+    )
+    .fetch_all(read.connection())
+    .await
+    .map_err(ReadError::at("reading departments"))?
+    .into_iter()
+    .map(|row| (row.department_id, row.name))
+    .collect();
+    let ids: Vec<Uuid> = names.keys().copied().collect();
+    pools(read, &ids, now)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(DepartmentHolding {
+                department_id: DepartmentId(row.department_id),
+                name: names.get(&row.department_id).cloned().flatten(),
+                line: row.balance()?,
+            })
+        })
+        .collect()
 }
 
 /// What the next members after `after` hold as of `now`, at most [`HOLDINGS_MEMBERS_MAX`] of them,
@@ -69,7 +123,7 @@ pub async fn page(
                 member_id: MemberId(row.member_id),
                 external_id: row.external_id,
                 display_name: row.display_name,
-                line: line_balance(service(&row.service)?, &line),
+                line: line_balance(service(&row.service)?, Level::Member, &line),
             })
         })
         .collect()

@@ -1,13 +1,15 @@
 //! Balance: what is there, what is gone, what is left?
 //!
-//! Rows of pools, members' lines and open holds, equal to the pure fold of the log after each
-//! checkpoint, and the books of periods that ended, which late settles of their holds, reports of
-//! what happened in them and refunds still move. A read takes its own clock and gives back what was
-//! held for longer than allowed, so that an expiry is exact whether or not anybody has recorded it.
+//! Rows of pools, members' and departments' lines and open holds, equal to the pure fold of the log
+//! after each checkpoint, and the books of periods that ended, which late settles of their holds,
+//! reports of what happened in them and refunds still move. A read takes its own clock and gives
+//! back what was held for longer than allowed, so that an expiry is exact whether or not anybody has
+//! recorded it.
 
 mod apply;
 pub mod closed;
 mod delta;
+pub mod departments;
 pub mod holdings;
 pub mod of_state;
 mod pool;
@@ -46,6 +48,10 @@ impl Projection for Balance {
             "balance_closed_period",
             "balance_closed_pool",
             "balance_closed_line",
+            "balance_department",
+            "balance_department_line",
+            "balance_closed_member",
+            "balance_closed_department_line",
         ]
     }
 

@@ -1,5 +1,6 @@
 //! A pool's row and what follows from it, exactly as the core's `allocation::Pool` has it.
 
+use ledger_core::allocation::Line;
 use ledger_core::{Quota, Units};
 
 use crate::error::ReadError;
@@ -31,8 +32,8 @@ pub(super) struct PoolNumbers {
     has_unlimited: bool,
     pub used: Units,
     pub held: Units,
-    pub direct_used: Units,
-    pub direct_held: Units,
+    direct_used: Units,
+    direct_held: Units,
 }
 
 impl PoolRow {
@@ -54,7 +55,7 @@ impl PoolRow {
 }
 
 impl PoolNumbers {
-    /// Σ of all members' allocations.
+    /// Σ of the allocations that come out of it.
     pub(super) const fn allocated(&self) -> Quota {
         if self.has_unlimited {
             Quota::Unlimited
@@ -65,14 +66,14 @@ impl PoolNumbers {
 
     /// total − what is allocated or drawn straight on the pool.
     pub(super) fn unallocated(&self) -> Quota {
-        // An unlimited allocation stands only under an unlimited total, which nothing exhausts.
-        let committed = match self.allocated() {
-            Quota::Finite(allocated) => {
-                allocated.saturating_add(self.direct_used.saturating_add(self.direct_held))
+        match (self.total, self.allocated()) {
+            (Quota::Unlimited, _) => Quota::Unlimited,
+            (Quota::Finite(_), Quota::Unlimited) => Quota::ZERO,
+            (Quota::Finite(_), Quota::Finite(allocated)) => {
+                let direct = self.direct_used.saturating_add(self.direct_held);
+                self.total.minus(allocated.saturating_add(direct))
             }
-            Quota::Unlimited => Units::ZERO,
-        };
-        self.total.minus(committed)
+        }
     }
 
     /// total − used − held.
@@ -80,9 +81,14 @@ impl PoolNumbers {
         self.total.minus(self.used.saturating_add(self.held))
     }
 
-    /// What members may draw straight on: the total less the allocations.
-    pub(super) fn direct_allocated(&self) -> Quota {
-        self.total.minus(self.finite_allocated)
+    /// The pool as a line that members without allocations draw on: the total less the allocations.
+    pub(super) fn direct(&self) -> Line {
+        Line {
+            allocated: self.total.minus(self.finite_allocated),
+            used: self.direct_used,
+            held: self.direct_held,
+            ..Line::default()
+        }
     }
 }
 
@@ -112,6 +118,7 @@ mod tests {
             (Some(100), 60, 0, 45, 5, 30, 5),
             (Some(10), 10, 0, 25, 0, 15, 0),
             (None, 60, 2, 30, 5, 3, 1),
+            (Some(100), 60, 1, 30, 5, 3, 1),
             (None, 0, 0, i64::MAX, 7, i64::MAX, 7),
             (Some(i64::MAX), i64::MAX, 0, i64::MAX, i64::MAX, 9, 9),
         ];
@@ -132,10 +139,7 @@ mod tests {
             assert_eq!(numbers.allocated(), core.allocated(), "{row:?}");
             assert_eq!(numbers.unallocated(), core.unallocated(), "{row:?}");
             assert_eq!(numbers.available(), core.available(), "{row:?}");
-            let direct = core.direct();
-            assert_eq!(numbers.direct_allocated(), direct.allocated, "{row:?}");
-            assert_eq!(numbers.direct_used, direct.used, "{row:?}");
-            assert_eq!(numbers.direct_held, direct.held, "{row:?}");
+            assert_eq!(numbers.direct(), core.direct(), "{row:?}");
         }
     }
 }

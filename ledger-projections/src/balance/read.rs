@@ -2,9 +2,10 @@
 
 use ledger_core::allocation::{Line, Priority};
 use ledger_core::school::Standing;
-use ledger_core::{Management, MemberId, Period, Quota, Seq, ServiceId, Timestamp, Units};
+use ledger_core::{Level, Management, MemberId, Period, Quota, Seq, ServiceId, Timestamp, Units};
 use serde::Serialize;
 
+use super::departments::{self, DepartmentRow};
 use super::pool::PoolRow;
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
@@ -28,7 +29,7 @@ pub struct PoolBalance {
     pub service: ServiceId,
     /// Bought.
     pub total: Quota,
-    /// Allocated to members.
+    /// Allocated to departments, and to members in none.
     pub allocated: Quota,
     /// Neither allocated nor drawn straight on the pool.
     pub unallocated: Quota,
@@ -53,12 +54,14 @@ pub struct MemberBalance {
     pub services: Vec<LineBalance>,
 }
 
-/// What a member can use of a service, in its units. Where members draw straight on the pool these
-/// are the pool's numbers.
+/// What a member can use of a service, in its units: what his next usage is drawn on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LineBalance {
     /// Of which service.
     pub service: ServiceId,
+    /// Whose the numbers are: the member's own, or what is left to all who draw straight on his
+    /// department's allocation or on the pool.
+    pub level: Level,
     /// Allocated.
     pub allocated: Quota,
     /// Used.
@@ -162,7 +165,8 @@ pub async fn member(
     now: Timestamp,
 ) -> Result<Option<MemberBalance>, ReadError> {
     let header = sqlx::query!(
-        r#"SELECT c.seq, s.management, s.period_start, s.period_end, m.standing
+        r#"SELECT c.seq, s.management, s.draw_on_department, s.period_start, s.period_end,
+                  m.standing, m.department_id
              FROM projection AS p
              JOIN balance_school AS s ON s.school_id = $1 AND s.build = p.live_build
              JOIN balance_member AS m
@@ -181,7 +185,16 @@ pub async fn member(
     };
     let services = match word(&header.management, "management")? {
         Management::None => direct_lines(read, now).await?,
-        Management::Basic | Management::Advanced => own_lines(read, member_id, now).await?,
+        Management::Basic | Management::Advanced => {
+            let own = own_lines(read, member_id, now).await?;
+            match header.department_id.filter(|_| header.draw_on_department) {
+                Some(department_id) => {
+                    let pools = departments::pools(read, &[department_id], now).await?;
+                    drawn_lines(own, &pools)?
+                }
+                None => own,
+            }
+        }
     };
     Ok(Some(MemberBalance {
         seq: Seq(header.seq),
@@ -214,16 +227,27 @@ async fn direct_lines(
 pub(super) fn direct_lines_of(rows: &[PoolRow]) -> Result<Vec<LineBalance>, ReadError> {
     rows.iter()
         .map(|row| {
-            let pool = row.numbers()?;
-            let line = Line {
-                allocated: pool.direct_allocated(),
-                used: pool.direct_used,
-                held: pool.direct_held,
-                ..Line::default()
-            };
-            Ok(line_balance(service(&row.service)?, &line))
+            let line = row.numbers()?.direct();
+            Ok(line_balance(service(&row.service)?, Level::Pool, &line))
         })
         .collect()
+}
+
+/// A member's own lines, and where he holds nothing what is left to draw on of his department's, in
+/// a school that allows it.
+pub(super) fn drawn_lines(
+    mut own: Vec<LineBalance>,
+    department: &[DepartmentRow],
+) -> Result<Vec<LineBalance>, ReadError> {
+    for row in department {
+        let service = service(&row.service)?;
+        let holds_nothing =
+            |line: &&mut LineBalance| line.service == service && line.allocated == Quota::ZERO;
+        if let Some(line) = own.iter_mut().find(holds_nothing) {
+            *line = line_balance(service, Level::Department, &row.direct()?);
+        }
+    }
+    Ok(own)
 }
 
 /// A member's own lines, with an empty one for each service that he holds nothing of.
@@ -269,14 +293,15 @@ pub(super) fn line_balances(rows: &[LineRow]) -> Result<Vec<LineBalance>, ReadEr
                 auto_renew: row.auto_renew,
                 ..Line::default()
             };
-            Ok(line_balance(service(&row.service)?, &line))
+            Ok(line_balance(service(&row.service)?, Level::Member, &line))
         })
         .collect()
 }
 
-pub(super) fn line_balance(service: ServiceId, line: &Line) -> LineBalance {
+pub(super) fn line_balance(service: ServiceId, level: Level, line: &Line) -> LineBalance {
     LineBalance {
         service,
+        level,
         allocated: line.allocated,
         used: line.used,
         held: line.held,

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::delta::{Delta, LineDelta, PoolDelta};
+use super::departments::apply as departments;
 use crate::error::ApplyError;
 use crate::projection::Build;
 use crate::word::narrow;
@@ -80,10 +81,10 @@ async fn copy_books(
         schools,
         started
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await
-    .map(|_| ())
-    .map_err(ApplyError::at("closing lines"))
+    .map_err(ApplyError::at("closing lines"))?;
+    departments::copy_books_in_tx(tx, build, schools, started).await
 }
 
 async fn start_over(
@@ -110,6 +111,7 @@ async fn start_over(
     .execute(&mut *tx)
     .await
     .map_err(ApplyError::at("beginning lines anew"))?;
+    departments::start_over_in_tx(tx, build, schools).await?;
     sqlx::query!(
         "UPDATE balance_hold AS h SET period_start = d.period_start
            FROM unnest($2::uuid[], $3::timestamptz[]) AS d (school_id, period_start)
@@ -131,7 +133,8 @@ pub(super) async fn move_closed_in_tx(
     deltas: &Deltas<'_>,
 ) -> Result<(), ApplyError> {
     move_pools(tx, build, deltas).await?;
-    move_lines(tx, build, deltas).await
+    move_lines(tx, build, deltas).await?;
+    departments::move_closed_in_tx(tx, build, deltas).await
 }
 
 async fn move_pools(

@@ -42,6 +42,7 @@ pub(super) async fn write_in_tx(
         &columns.after as &[Option<Value>],
         &columns.request_id as &[Option<Uuid>],
         &columns.part,
+        &columns.department_id as &[Option<Uuid>],
     )
     .execute(tx)
     .await
@@ -66,6 +67,7 @@ struct Columns<'a> {
     before: Vec<Option<Value>>,
     after: Vec<Option<Value>>,
     request_id: Vec<Option<Uuid>>,
+    department_id: Vec<Option<Uuid>>,
 }
 
 impl<'a> Columns<'a> {
@@ -87,6 +89,8 @@ impl<'a> Columns<'a> {
             .push(event.reason().map(|commitment| commitment.0.to_vec()));
         self.before.push(entry.before);
         self.after.push(entry.after);
+        self.department_id
+            .push(entry.department_id.map(|department| department.0));
         self.request_id.push(request_id(event).map(|id| id.0));
     }
 }

@@ -1,12 +1,13 @@
 //! From an event to what its history shows: whom it concerns, and how it was before and after.
 
-use ledger_core::allocation::{AllocationEvent, Cause};
+use ledger_core::allocation::{AllocationEvent, Cause, Holder, UnitsTransferred};
 use ledger_core::catalog::Event;
+use ledger_core::department::DepartmentEvent;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::{RequestEvent, RequestStatus};
 use ledger_core::school::{SchoolEvent, Standing};
 use ledger_core::usage::{UsageAttributed, UsageEvent};
-use ledger_core::{MemberId, Recorded, RequestId, ServiceId};
+use ledger_core::{DepartmentId, MemberId, Recorded, RequestId, ServiceId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,8 +15,10 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub recorded: &'a Recorded,
-    /// Whom it concerns; `None`: the school.
+    /// Whom it concerns; `None`: the department, or where none is named the school.
     pub member_id: Option<MemberId>,
+    /// The department that it is about, or in whose books it counts.
+    pub department_id: Option<DepartmentId>,
     /// Of which service.
     pub service: Option<&'a ServiceId>,
     /// Which of several changes that one event makes, from 0.
@@ -32,6 +35,7 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
         Ok(vec![Entry {
             recorded,
             member_id: recorded.event.member_id(),
+            department_id: recorded.event.department_id(),
             service: recorded.event.service(),
             part: 0,
             before,
@@ -43,28 +47,11 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             let (before, after) = school(event)?;
             one(before, after)
         }
-        Event::Allocation(AllocationEvent::Transferred(e)) => Ok(vec![
-            Entry {
-                recorded,
-                member_id: Some(e.member_id),
-                service: Some(&e.service),
-                part: 0,
-                before: Some(json!({ "allocated": e.before })),
-                after: Some(json!({
-                    "allocated": e.after, "units": e.units, "to_member_id": e.to_member_id,
-                })),
-            },
-            Entry {
-                recorded,
-                member_id: Some(e.to_member_id),
-                service: Some(&e.service),
-                part: 0,
-                before: Some(json!({ "allocated": e.to_before })),
-                after: Some(json!({
-                    "allocated": e.to_after, "units": e.units, "from_member_id": e.member_id,
-                })),
-            },
-        ]),
+        Event::Department(event) => {
+            let (before, after) = department(event);
+            one(before, after)
+        }
+        Event::Allocation(AllocationEvent::Transferred(e)) => Ok(transferred(recorded, e)),
         Event::Allocation(event) => {
             let (before, after) = allocation(event);
             one(before, after)
@@ -85,7 +72,8 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             .zip(&e.rows)
             .map(|(part, row)| Entry {
                 recorded,
-                member_id: Some(row.member_id),
+                member_id: row.holder.member_id(),
+                department_id: row.holder.department_id().or(row.out_of),
                 service: Some(&row.service),
                 part,
                 before: Some(json!({ "allocated": row.before })),
@@ -106,6 +94,47 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
     }
 }
 
+/// An entry for who gave, and one for who took.
+fn transferred<'a>(recorded: &'a Recorded, event: &'a UnitsTransferred) -> Vec<Entry<'a>> {
+    let (giver, taker) = (event.holder, event.to);
+    vec![
+        Entry {
+            recorded,
+            member_id: giver.member_id(),
+            department_id: giver.department_id().or(event.out_of),
+            service: Some(&event.service),
+            part: 0,
+            before: Some(json!({ "allocated": event.before })),
+            after: Some(match taker {
+                Holder::Member(to) => json!({
+                    "allocated": event.after, "units": event.units, "to_member_id": to,
+                }),
+                Holder::Department(to) => json!({
+                    "allocated": event.after, "units": event.units, "to_department_id": to,
+                }),
+            }),
+        },
+        Entry {
+            recorded,
+            member_id: taker.member_id(),
+            department_id: taker.department_id().or(event.to_out_of),
+            service: Some(&event.service),
+            // Of two departments, which name no member, the part tells them apart.
+            part: i32::from(taker.department_id().is_some()),
+            before: Some(json!({ "allocated": event.to_before })),
+            after: Some(match giver {
+                Holder::Member(from) => json!({
+                    "allocated": event.to_after, "units": event.units, "from_member_id": from,
+                }),
+                Holder::Department(from) => json!({
+                    "allocated": event.to_after, "units": event.units,
+                    "from_department_id": from,
+                }),
+            }),
+        },
+    ]
+}
+
 /// An entry for whom the usage is given to, and one for whom it is taken from.
 fn attributed<'a>(recorded: &'a Recorded, event: &'a UsageAttributed) -> Vec<Entry<'a>> {
     let from = event.from.as_ref();
@@ -116,6 +145,7 @@ fn attributed<'a>(recorded: &'a Recorded, event: &'a UsageAttributed) -> Vec<Ent
         .map(|account| Entry {
             recorded,
             member_id: Some(account.member_id),
+            department_id: account.department_id,
             service: Some(&account.service),
             part: 0,
             before: Some(json!({
@@ -149,6 +179,17 @@ fn school(event: &SchoolEvent) -> Result<(Option<Value>, Value), serde_json::Err
         SchoolEvent::MemberRemoved(_) => (None, json!({ "standing": Standing::Removed })),
         SchoolEvent::MemberErased(_) => (None, json!({ "erased": true })),
     })
+}
+
+fn department(event: &DepartmentEvent) -> (Option<Value>, Value) {
+    match event {
+        DepartmentEvent::Opened(_) => (None, json!({ "closed": false })),
+        DepartmentEvent::Closed(_) => (Some(json!({ "closed": false })), json!({ "closed": true })),
+        DepartmentEvent::MemberMoved(e) => (
+            Some(json!({ "department_id": e.before })),
+            json!({ "department_id": e.after, "units": e.units }),
+        ),
+    }
 }
 
 fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
@@ -200,9 +241,11 @@ fn request(event: &RequestEvent) -> (Option<Value>, Value) {
 pub(super) fn request_id(event: &Event) -> Option<RequestId> {
     match event {
         Event::Request(event) => Some(event.request_id()),
-        Event::School(_) | Event::Allocation(_) | Event::Usage(_) | Event::Period(_) => {
-            event.cause().and_then(Cause::request_id)
-        }
+        Event::School(_)
+        | Event::Department(_)
+        | Event::Allocation(_)
+        | Event::Usage(_)
+        | Event::Period(_) => event.cause().and_then(Cause::request_id),
     }
 }
 

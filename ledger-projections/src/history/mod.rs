@@ -1,6 +1,6 @@
 //! History: who changed what, why, from what to what?
 //!
-//! An entry per change and member whom it concerns: a transfer has two, the roll of a period one for
+//! An entry per change and holder whom it concerns: a transfer has two, the roll of a period one for
 //! each allocation. Usage is no change; the rollups and the log have it. What somebody changed of it
 //! afterwards is one. That it was refused is shown, once a minute.
 
@@ -34,6 +34,9 @@ impl Projection for History {
             Kind::MemberRoleChanged,
             Kind::MemberRemoved,
             Kind::MemberErased,
+            Kind::DepartmentOpened,
+            Kind::DepartmentClosed,
+            Kind::MemberMoved,
             Kind::UnitsAllocated,
             Kind::UnitsRevoked,
             Kind::UnitsTransferred,

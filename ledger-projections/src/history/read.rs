@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Kind;
-use ledger_core::{Actor, ActorId, Commitment, MemberId, RequestId, Seq, ServiceId, Timestamp};
+use ledger_core::{
+    Actor, ActorId, Commitment, DepartmentId, MemberId, RequestId, Seq, ServiceId, Timestamp,
+};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,6 +22,8 @@ pub const HISTORY_PAGE_MAX: u32 = 1_000;
 pub struct HistoryFilter {
     /// Those that concern this member.
     pub member_id: Option<MemberId>,
+    /// Those about this department, the allocations of its members, and who came and went.
+    pub department_id: Option<DepartmentId>,
     /// Those of this service.
     pub service: Option<ServiceId>,
     /// Those of this kind of event.
@@ -52,8 +56,11 @@ pub struct HistoryEntry {
     /// The event's kind.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whom it concerns; `None`: the school.
+    /// Whom it concerns; `None`: the department, or where none is named the school.
     pub member_id: Option<MemberId>,
+    /// The department that it is about; of a member's allocation the one out of which that comes,
+    /// of a move the one moved to, of usage the one that he was in.
+    pub department_id: Option<DepartmentId>,
     /// Of which service.
     pub service: Option<ServiceId>,
     /// Who did it.
@@ -75,6 +82,7 @@ pub struct HistoryEntry {
 struct Row {
     seq: i64,
     member_id: Uuid,
+    department_id: Option<Uuid>,
     recorded_at: DateTime<Utc>,
     kind: String,
     service: Option<String>,
@@ -140,6 +148,7 @@ async fn of_school(
         filter.service.as_ref().map(ServiceId::as_str),
         filter.kind.map(Kind::as_str),
         i64::from(limit) + 2,
+        filter.department_id.map(|department| department.0),
     )
     .fetch_all(read.connection())
     .await
@@ -162,6 +171,7 @@ async fn of_member(
         filter.kind.map(Kind::as_str),
         i64::from(limit) + 2,
         member_id.0,
+        filter.department_id.map(|department| department.0),
     )
     .fetch_all(read.connection())
     .await
@@ -180,6 +190,7 @@ impl Row {
             recorded_at: Timestamp::new(self.recorded_at),
             kind: self.kind,
             member_id: (!self.member_id.is_nil()).then_some(MemberId(self.member_id)),
+            department_id: self.department_id.map(DepartmentId),
             service: self.service.as_deref().map(service).transpose()?,
             actor: Actor {
                 role: word(&self.actor_role, "actor_role")?,
@@ -206,6 +217,7 @@ mod tests {
                 recorded_at: Timestamp::MIN,
                 kind: "units_transferred".to_owned(),
                 member_id: None,
+                department_id: None,
                 service: None,
                 actor: Actor::SYSTEM,
                 cause: None,

@@ -1,14 +1,15 @@
-//! Writes schools and members. Of a page's changes to one member only the last ones are written.
+//! Writes schools, departments and members. Of a page's changes to one member only the last ones are written.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
+use ledger_core::department::DepartmentEvent;
 use ledger_core::school::{
     SchoolEvent, SchoolRegistered, SettingsChanged, Standing, SubscriptionChanged,
 };
-use ledger_core::{MemberId, Recorded, Role, SchoolId, Seq, Timestamp};
+use ledger_core::{DepartmentId, MemberId, Recorded, Role, SchoolId, Seq, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ struct MemberDelta {
     standing: Option<Standing>,
     enrolled_at: Option<Timestamp>,
     removed_at: Option<Timestamp>,
+    /// The department, or none, that he moved into.
+    department: Option<Option<DepartmentId>>,
 }
 
 pub(super) async fn write_in_tx(
@@ -43,6 +46,17 @@ pub(super) async fn write_in_tx(
             Event::School(SchoolEvent::SettingsChanged(e)) => {
                 change_settings(tx, school_id, build, recorded.seq, e).await?;
             }
+            Event::Department(DepartmentEvent::MemberMoved(e)) => {
+                let member = members.entry((school_id, e.member_id)).or_default();
+                member.department = Some(e.after);
+            }
+            // So are departments, which open and close once each.
+            Event::Department(DepartmentEvent::Opened(e)) => {
+                open(tx, build, recorded, e.department_id).await?;
+            }
+            Event::Department(DepartmentEvent::Closed(e)) => {
+                close(tx, build, recorded, e.department_id).await?;
+            }
             Event::School(event) => note(&mut members, school_id, recorded.occurred_at, event),
             Event::Allocation(event) => note_standing(&mut members, school_id, event),
             Event::Request(_) | Event::Usage(_) | Event::Period(_) => {}
@@ -56,11 +70,13 @@ type Members = BTreeMap<(SchoolId, MemberId), MemberDelta>;
 fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &SchoolEvent) {
     match event {
         SchoolEvent::MemberEnrolled(e) => {
-            *members.entry((school_id, e.member_id)).or_default() = MemberDelta {
+            let member = members.entry((school_id, e.member_id)).or_default();
+            *member = MemberDelta {
                 role: Some(e.role),
                 standing: Some(Standing::Active),
                 enrolled_at: Some(at),
                 removed_at: None,
+                department: member.department,
             };
         }
         SchoolEvent::MemberRoleChanged(e) => {
@@ -152,7 +168,7 @@ async fn change_settings(
     sqlx::query!(
         "UPDATE roster_school
             SET member_cap = $3, default_grant = $4, self_service_requests = $5, overage = $6,
-                version = $7
+                version = $7, draw_on_department = $8
           WHERE school_id = $1 AND build = $2",
         school_id.0,
         build.0,
@@ -161,11 +177,52 @@ async fn change_settings(
         event.after.self_service_requests,
         serde_json::to_value(&event.after.overage)?,
         seq.0,
+        event.after.draw_on_department,
     )
     .execute(tx)
     .await
     .map(|_| ())
     .map_err(ApplyError::at("writing a school's settings"))
+}
+
+async fn open(
+    tx: &mut PgConnection,
+    build: Build,
+    recorded: &Recorded,
+    department_id: DepartmentId,
+) -> Result<(), ApplyError> {
+    sqlx::query!(
+        "INSERT INTO roster_department (school_id, build, department_id, opened_at)
+         VALUES ($1, $2, $3, $4)",
+        recorded.school_id.0,
+        build.0,
+        department_id.0,
+        recorded.occurred_at.get(),
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(ApplyError::at("writing a department"))
+}
+
+async fn close(
+    tx: &mut PgConnection,
+    build: Build,
+    recorded: &Recorded,
+    department_id: DepartmentId,
+) -> Result<(), ApplyError> {
+    sqlx::query!(
+        "UPDATE roster_department SET closed_at = $4
+          WHERE school_id = $1 AND build = $2 AND department_id = $3",
+        recorded.school_id.0,
+        build.0,
+        department_id.0,
+        recorded.occurred_at.get(),
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(ApplyError::at("closing a department"))
 }
 
 async fn write_members(
@@ -188,8 +245,12 @@ async fn write_members(
         .clone()
         .map(|d| d.enrolled_at.map(Timestamp::get))
         .collect();
-    let removed: Vec<Option<DateTime<Utc>>> =
-        deltas.map(|d| d.removed_at.map(Timestamp::get)).collect();
+    let removed: Vec<Option<DateTime<Utc>>> = deltas
+        .clone()
+        .map(|d| d.removed_at.map(Timestamp::get))
+        .collect();
+    let moved: Vec<bool> = deltas.clone().map(|d| d.department.is_some()).collect();
+    let departments: Vec<Option<Uuid>> = deltas.map(|d| Some(d.department??.0)).collect();
     sqlx::query_file!(
         "src/roster/queries/write_members.sql",
         build.0,
@@ -199,6 +260,8 @@ async fn write_members(
         &standings as &[Option<&str>],
         &enrolled as &[Option<DateTime<Utc>>],
         &removed as &[Option<DateTime<Utc>>],
+        &moved,
+        &departments as &[Option<Uuid>],
     )
     .execute(tx)
     .await

@@ -1,6 +1,7 @@
-//! Roster: which school is it, and who belongs to it?
+//! Roster: which school is it, who belongs to it, and to which department?
 
 mod apply;
+pub mod departments;
 pub mod read;
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use sqlx::PgConnection;
 use crate::error::ApplyError;
 use crate::projection::{Build, Projection, ProjectionName, SchoolEvents};
 
-/// The read model of schools and their members.
+/// The read model of schools, their members and departments.
 #[derive(Clone, Copy, Debug)]
 pub struct Roster;
 
@@ -30,11 +31,14 @@ impl Projection for Roster {
             Kind::MemberRemoved,
             Kind::MemberSuspended,
             Kind::MemberReactivated,
+            Kind::DepartmentOpened,
+            Kind::DepartmentClosed,
+            Kind::MemberMoved,
         ])
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["roster_school", "roster_member"]
+        &["roster_school", "roster_member", "roster_department"]
     }
 
     async fn apply_in_tx(

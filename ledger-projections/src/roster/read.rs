@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use ledger_core::period::{AnchorDay, Cycle, Tz};
 use ledger_core::school::{OveragePolicy, Standing};
 use ledger_core::{
-    Management, MemberId, OrgType, Period, Quotas, Role, SchoolId, Seq, ServiceId, Tier, Timestamp,
+    DepartmentId, Management, MemberId, OrgType, Period, Quotas, Role, SchoolId, Seq, ServiceId,
+    Tier, Timestamp,
 };
 use serde::{Deserialize as _, Serialize};
 use uuid::Uuid;
@@ -60,6 +61,8 @@ pub struct SettingsView {
     pub self_service_requests: bool,
     /// How far usage may go beyond what is allocated; a service that is not named is hard.
     pub overage: BTreeMap<ServiceId, OveragePolicy>,
+    /// Whether a member without an allocation of his own draws on his department's.
+    pub draw_on_department: bool,
 }
 
 /// A member.
@@ -67,6 +70,8 @@ pub struct SettingsView {
 pub struct MemberView {
     /// Who.
     pub member_id: MemberId,
+    /// The department that he is in; of one who left, that he was in last.
+    pub department_id: Option<DepartmentId>,
     /// What he may do.
     pub role: Role,
     /// Whether he may use what he holds, or left.
@@ -103,6 +108,8 @@ pub struct MembersFilter {
     pub after: Option<MemberId>,
     /// Also those who left.
     pub with_removed: bool,
+    /// Those of this department alone.
+    pub department_id: Option<DepartmentId>,
 }
 
 /// The viewer's school, with the billing cycle of `now`; `None` when there is none, or the viewer may not see it.
@@ -162,6 +169,7 @@ pub async fn school(
             self_service_requests: row.self_service_requests,
             overage: BTreeMap::deserialize(&row.overage)
                 .map_err(|_| ReadError::Unreadable("overage"))?,
+            draw_on_department: row.draw_on_department,
         },
         registered_at,
         version: Seq(row.version),
@@ -187,6 +195,7 @@ pub async fn members(
         filter.after.map_or(Uuid::nil(), |after| after.0),
         filter.with_removed,
         i64::from(limit) + 1,
+        filter.department_id.map(|department| department.0),
     )
     .fetch_all(read.connection())
     .await
@@ -229,6 +238,7 @@ pub async fn member(
 
 struct MemberRow {
     member_id: Uuid,
+    department_id: Option<Uuid>,
     role: String,
     standing: String,
     enrolled_at: DateTime<Utc>,
@@ -243,6 +253,7 @@ impl MemberRow {
     fn view(self) -> Result<MemberView, ReadError> {
         Ok(MemberView {
             member_id: MemberId(self.member_id),
+            department_id: self.department_id.map(DepartmentId),
             role: word(&self.role, "role")?,
             status: word(&self.standing, "standing")?,
             external_ids: self.external_ids,

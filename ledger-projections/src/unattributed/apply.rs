@@ -34,6 +34,7 @@ pub(super) async fn write_in_tx(
             }
             Event::Usage(_)
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Period(_) => {}

@@ -98,7 +98,10 @@ async fn add(tx: &mut PgConnection, build: Build, rows: &Rows<'_>) -> Result<(),
     let members: Vec<Uuid> = keys.clone().map(|row| row.member_id.0).collect();
     let services: Vec<&str> = keys.clone().map(|row| row.service).collect();
     let models: Vec<&str> = keys.clone().map(|row| row.model).collect();
-    let outcomes: Vec<&str> = keys.map(|row| row.outcome).collect();
+    let outcomes: Vec<&str> = keys.clone().map(|row| row.outcome).collect();
+    let departments: Vec<Uuid> = keys
+        .map(|row| row.department_id.map_or(Uuid::nil(), |id| id.0))
+        .collect();
     let column = |of: fn(&Sums) -> i128| -> Vec<i64> {
         rows.values().map(|sums| narrow(of(sums))).collect()
     };
@@ -120,6 +123,7 @@ async fn add(tx: &mut PgConnection, build: Build, rows: &Rows<'_>) -> Result<(),
         &column(|sums| sums.latency_ms),
         &column(|sums| sums.timed_requests),
         &column(|sums| sums.refusals),
+        &departments,
     )
     .execute(tx)
     .await

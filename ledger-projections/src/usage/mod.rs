@@ -1,7 +1,7 @@
 //! Usage: how much, when, by whom, of what, at what cost?
 //!
-//! Sums per day of the school's own time zone, member, service, model and outcome; a month is the
-//! sum of its days. A call counts in the day in which it occurred, whenever it was recorded, given
+//! Sums per day of the school's own time zone, member, department that he was in then, service, model
+//! and outcome; a month is the sum of its days. A call counts in the day in which it occurred, whenever it was recorded, given
 //! to somebody or refunded. A refund takes units away and leaves the requests: they were made.
 
 mod apply;

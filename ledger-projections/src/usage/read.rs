@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use ledger_core::usage::Outcome;
-use ledger_core::{MemberId, MicroUsd, Seq, ServiceId, Units};
+use ledger_core::{DepartmentId, MemberId, MicroUsd, Seq, ServiceId, Units};
 use serde::Serialize;
 
 use super::bucket::Granularity;
@@ -27,6 +27,8 @@ pub struct UsageQuery {
     pub group_by: GroupBy,
     /// This member's alone.
     pub member_id: Option<MemberId>,
+    /// This department's alone: of those who were in it when the call was recorded.
+    pub department_id: Option<DepartmentId>,
     /// This service's alone.
     pub service: Option<ServiceId>,
 }
@@ -36,6 +38,8 @@ pub struct UsageQuery {
 pub struct GroupBy {
     /// By member.
     pub member: bool,
+    /// By department.
+    pub department: bool,
     /// By service.
     pub service: bool,
     /// By model.
@@ -64,6 +68,9 @@ pub struct UsageRow {
     pub bucket: NaiveDate,
     /// Whose, when grouped by member.
     pub member_id: Option<MemberId>,
+    /// Of which department's members, when grouped by department; `None` also where they were in
+    /// none.
+    pub department_id: Option<DepartmentId>,
     /// Of which service, when grouped by service.
     pub service: Option<ServiceId>,
     /// Of which model, when grouped by model; `None` also where it was not said.
@@ -99,6 +106,7 @@ pub struct UsageRow {
 struct Row {
     bucket: NaiveDate,
     member_id: Option<uuid::Uuid>,
+    department_id: Option<uuid::Uuid>,
     service: Option<String>,
     model: Option<String>,
     outcome: Option<String>,
@@ -143,6 +151,8 @@ pub async fn rollup(
         query.member_id.map(|member| member.0),
         query.service.as_ref().map(ServiceId::as_str),
         i64::from(limit) + 1,
+        query.group_by.department,
+        query.department_id.map(|department| department.0),
     )
     .fetch_all(read.connection())
     .await
@@ -166,6 +176,7 @@ impl Row {
         Ok(UsageRow {
             bucket: self.bucket,
             member_id: self.member_id.map(MemberId),
+            department_id: self.department_id.map(DepartmentId),
             service: self.service.as_deref().map(service).transpose()?,
             model: self.model,
             outcome: self

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use ledger_core::period::Tz;
 use ledger_core::usage::{CallFacts, Outcome, UsageEvent};
-use ledger_core::{MemberId, MicroUsd, Recorded, SchoolId, ServiceId, Timestamp, Units};
+use ledger_core::{
+    DepartmentId, MemberId, MicroUsd, Recorded, SchoolId, ServiceId, Timestamp, Units,
+};
 
 use super::bucket::day_of;
 
@@ -18,6 +20,8 @@ pub(super) struct Row<'a> {
     pub service: &'a str,
     pub model: &'a str,
     pub outcome: &'static str,
+    /// The department that the member was in when the call was recorded.
+    pub department_id: Option<DepartmentId>,
 }
 
 /// What calls add to a row, or take away from it: a refund takes units, and usage that is given to
@@ -116,38 +120,42 @@ pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone:
                     .call
                     .and_then(|call| call.outcome)
                     .map_or("", Outcome::as_str),
+                department_id: of.department_id,
             };
             rows.entry(row).or_default().add(sums, times);
         };
         match event {
             UsageEvent::Debited(e) => {
-                let of = Of::new(e.member_id, &e.service, &e.call);
+                let of = Of::new((e.member_id, e.department_id), &e.service, &e.call);
                 add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
             }
             UsageEvent::HoldSettled(e) => {
-                let of = Of::new(e.member_id, &e.service, &e.call);
+                let of = Of::new((e.member_id, e.department_id), &e.service, &e.call);
                 add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
             }
             UsageEvent::Reported(e) => {
-                let of = Of::new(e.member_id, &e.service, &e.call);
+                let of = Of::new((e.member_id, e.department_id), &e.service, &e.call);
                 add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
             }
             UsageEvent::Attributed(e) => {
                 let sums = Sums::of(e.units, &e.call);
                 if let Some(from) = &e.from {
-                    let of = Of::new(from.member_id, &from.service, &e.call);
+                    let of = Of::new((from.member_id, from.department_id), &from.service, &e.call);
                     add(e.usage_at, of, sums, -1);
                 }
-                let of = Of::new(e.to.member_id, &e.to.service, &e.call);
+                let of = Of::new((e.to.member_id, e.to.department_id), &e.to.service, &e.call);
                 add(e.usage_at, of, sums, 1);
             }
             UsageEvent::Corrected(e) => {
-                let of = Of::new(e.account.member_id, &e.account.service, &e.call);
+                let account = &e.account;
+                let whose = (account.member_id, account.department_id);
+                let of = Of::new(whose, &account.service, &e.call);
                 add(e.usage_at, of, Sums::refund(e.units), 1);
             }
             UsageEvent::Refused(e) => {
                 let of = Of {
                     member_id: e.member_id,
+                    department_id: e.department_id,
                     service: &e.service,
                     call: None,
                 };
@@ -166,15 +174,21 @@ pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone:
 /// Whose call, of what, and what is known of it.
 struct Of<'a> {
     member_id: MemberId,
+    department_id: Option<DepartmentId>,
     service: &'a ServiceId,
     /// `None`: there was no call.
     call: Option<&'a CallFacts>,
 }
 
 impl<'a> Of<'a> {
-    const fn new(member_id: MemberId, service: &'a ServiceId, call: &'a CallFacts) -> Self {
+    const fn new(
+        (member_id, department_id): (MemberId, Option<DepartmentId>),
+        service: &'a ServiceId,
+        call: &'a CallFacts,
+    ) -> Self {
         Self {
             member_id,
+            department_id,
             service,
             call: Some(call),
         }

@@ -1,5 +1,6 @@
 -- WITH TIES: all entries of an event, which have one seq, or none.
-SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.recorded_at AS "recorded_at!",
+SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.department_id,
+       h.recorded_at AS "recorded_at!",
        h.kind AS "kind!", h.service, h.actor_role AS "actor_role!", h.actor_id AS "actor_id!",
        h.cause, h.request_id, h.reason, t.body AS "reason_text?", h.before, h.after
   FROM (
@@ -9,6 +10,9 @@ SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.recorded_at AS "recorded_
          AND h.build = (SELECT live_build FROM projection WHERE name = 'history')
          AND h.seq > $2 AND h.seq < $3
          AND ($4::text IS NULL OR h.service = $4) AND ($5::text IS NULL OR h.kind = $5)
+         -- Who moves away is named by how it was before.
+         AND ($8::uuid IS NULL OR h.department_id = $8
+              OR h.before ->> 'department_id' = $8::text)
          AND h.member_id = $7
        ORDER BY h.seq DESC
        FETCH FIRST $6 ROWS WITH TIES

@@ -6,13 +6,15 @@ MERGE INTO usage_rollup AS r
 USING unnest(
     $2::uuid[], $3::date[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[],
     $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-    $15::bigint[], $16::bigint[]
+    $15::bigint[], $16::bigint[], $17::uuid[]
 ) AS d (
     school_id, day, member_id, service, model, outcome, requests, units, input_tokens,
-    output_tokens, cached_tokens, cost_micros, latency_ms, timed_requests, refusals
+    output_tokens, cached_tokens, cost_micros, latency_ms, timed_requests, refusals,
+    department_id
 )
    ON r.school_id = d.school_id AND r.build = $1 AND r.day = d.day AND r.member_id = d.member_id
   AND r.service = d.service AND r.model = d.model AND r.outcome = d.outcome
+  AND r.department_id = d.department_id
  WHEN MATCHED AND r.requests + d.requests <= 0 AND d.requests < 0
   AND r.refusals = 0 AND d.refusals = 0 THEN DELETE
  WHEN MATCHED THEN UPDATE SET
@@ -28,9 +30,10 @@ USING unnest(
     refusals = r.refusals + least(d.refusals, 9223372036854775807 - r.refusals)
  WHEN NOT MATCHED THEN INSERT (
     school_id, build, day, member_id, service, model, outcome, requests, units, input_tokens,
-    output_tokens, cached_tokens, cost_micros, latency_ms, timed_requests, refusals
+    output_tokens, cached_tokens, cost_micros, latency_ms, timed_requests, refusals,
+    department_id
  ) VALUES (
     d.school_id, $1, d.day, d.member_id, d.service, d.model, d.outcome, d.requests, d.units,
     d.input_tokens, d.output_tokens, d.cached_tokens, d.cost_micros, d.latency_ms,
-    d.timed_requests, d.refusals
+    d.timed_requests, d.refusals, d.department_id
  )

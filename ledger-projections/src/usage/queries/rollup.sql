@@ -1,7 +1,9 @@
 -- A month is the sum of its days, and stands under the first of them.
--- Rows are split by what the flags $5 to $8 say: a column that is not split by is NULL for all.
+-- Rows are split by what the flags $5 to $8 and $12 say: a column that is not split by is NULL for all.
 -- Whole numbers only: div(2 a + b, 2 b) is a ÷ b rounded half up.
-SELECT bucket AS "bucket!", member_id AS "member_id?", service AS "service?",
+SELECT bucket AS "bucket!", member_id AS "member_id?",
+       nullif(department_id, '00000000-0000-0000-0000-000000000000') AS "department_id?",
+       service AS "service?",
        nullif(model, '') AS "model?", nullif(outcome, '') AS "outcome?",
        least(requests, 9223372036854775807)::bigint AS "requests!",
        least(units, 9223372036854775807)::bigint AS "units!",
@@ -25,6 +27,7 @@ SELECT bucket AS "bucket!", member_id AS "member_id?", service AS "service?",
       SELECT CASE $2 WHEN 'month' THEN date_trunc('month', r.day::timestamp)::date ELSE r.day END
                  AS bucket,
              CASE WHEN $5 THEN r.member_id END AS member_id,
+             CASE WHEN $12 THEN r.department_id END AS department_id,
              CASE WHEN $6 THEN r.service END AS service, CASE WHEN $7 THEN r.model END AS model,
              CASE WHEN $8 THEN r.outcome END AS outcome, sum(r.requests) AS requests,
              sum(r.units) AS units, sum(r.input_tokens) AS input_tokens,
@@ -38,8 +41,9 @@ SELECT bucket AS "bucket!", member_id AS "member_id?", service AS "service?",
          AND r.build = (SELECT live_build FROM projection WHERE name = 'usage')
          AND r.day BETWEEN $3 AND $4
          AND ($9::uuid IS NULL OR r.member_id = $9) AND ($10::text IS NULL OR r.service = $10)
-       GROUP BY 1, 2, 3, 4, 5
-       ORDER BY 1, 2, 3, 4, 5
+         AND ($13::uuid IS NULL OR r.department_id = $13)
+       GROUP BY 1, 2, 3, 4, 5, 6
+       ORDER BY 1, 2, 3, 4, 5, 6
        LIMIT $11
   ) AS grouped
- ORDER BY 1, 2, 3, 4 NULLS FIRST, 5 NULLS FIRST
+ ORDER BY 1, 2, 3 NULLS FIRST, 4, 5 NULLS FIRST, 6 NULLS FIRST

@@ -1,15 +1,19 @@
 //! What a page of events changes, summed up before anything is written. Mirrors the core's fold:
 //! amounts that an event states are taken as they are, usage moves counters.
 
+mod usage;
+
 use std::collections::BTreeMap;
 
-use ledger_core::allocation::{AllocationEvent, Priority};
+use ledger_core::allocation::{AllocationEvent, Holder, Priority};
 use ledger_core::catalog::Event;
+use ledger_core::department::{DepartmentEvent, MemberMoved};
 use ledger_core::period::{PeriodClosed, PeriodEvent};
 use ledger_core::school::{SchoolEvent, Standing};
-use ledger_core::usage::{Attribution, HoldPlaced, UsageEvent};
+use ledger_core::usage::HoldPlaced;
 use ledger_core::{
-    Key, Level, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Timestamp, Units,
+    DepartmentId, Key, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Timestamp,
+    Units,
 };
 
 /// What a page changes. Sums are kept in 128 bits: a page cannot overflow them.
@@ -17,14 +21,21 @@ use ledger_core::{
 pub(super) struct Delta<'a> {
     pub management: Option<Management>,
     pub period: Option<Period>,
+    /// Whether members draw on their departments.
+    pub draw_on_department: Option<bool>,
     pub pools: BTreeMap<&'a ServiceId, PoolDelta>,
     pub members: BTreeMap<MemberId, MemberDelta>,
     pub lines: BTreeMap<(MemberId, &'a ServiceId), LineDelta>,
+    /// Whether each department that opened or closed is closed now.
+    pub departments: BTreeMap<DepartmentId, bool>,
+    /// What departments hold, and what is used and held straight on that.
+    pub department_lines: BTreeMap<(DepartmentId, &'a ServiceId), LineDelta>,
     /// The last word on each hold: placed, or gone.
     pub holds: BTreeMap<&'a Key, Option<&'a HoldPlaced>>,
     /// What counts in periods that were closed before, by the start of each.
     pub closed_pools: BTreeMap<(Timestamp, &'a ServiceId), PoolDelta>,
     pub closed_lines: BTreeMap<(Timestamp, MemberId, &'a ServiceId), LineDelta>,
+    pub closed_department_lines: BTreeMap<(Timestamp, DepartmentId, &'a ServiceId), LineDelta>,
     /// The period that ends with these events.
     pub closed: Option<&'a PeriodClosed>,
 }
@@ -45,11 +56,13 @@ pub(super) struct PoolDelta {
     pub direct_held: i128,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct MemberDelta {
-    pub standing: Standing,
+    pub standing: Option<Standing>,
     /// Whether he came in on this page, so that there may be no row of him yet.
     pub enrolled: bool,
+    /// The department, or none, that he moved into.
+    pub department: Option<Option<DepartmentId>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +81,7 @@ impl<'a> Delta<'a> {
         for recorded in events {
             match &recorded.event {
                 Event::School(event) => delta.school(event),
+                Event::Department(event) => delta.department(event),
                 Event::Allocation(event) => delta.allocation(event),
                 Event::Usage(event) => delta.usage(event),
                 Event::Request(_) => {}
@@ -82,7 +96,8 @@ impl<'a> Delta<'a> {
             PeriodEvent::Closed(e) => self.closed = Some(e),
             PeriodEvent::Renewed(e) => {
                 for row in &e.rows {
-                    self.allocated(row.member_id, &row.service, row.before, row.after);
+                    let whose = (row.holder, row.out_of);
+                    self.allocated(whose, &row.service, row.before, row.after);
                 }
             }
         }
@@ -101,9 +116,36 @@ impl<'a> Delta<'a> {
             }
             SchoolEvent::MemberEnrolled(e) => self.standing(e.member_id, Standing::Active, true),
             SchoolEvent::MemberRemoved(e) => self.standing(e.member_id, Standing::Removed, false),
-            SchoolEvent::SettingsChanged(_)
-            | SchoolEvent::MemberRoleChanged(_)
-            | SchoolEvent::MemberErased(_) => {}
+            SchoolEvent::SettingsChanged(e) => {
+                self.draw_on_department = Some(e.after.draw_on_department);
+            }
+            SchoolEvent::MemberRoleChanged(_) | SchoolEvent::MemberErased(_) => {}
+        }
+    }
+
+    fn department(&mut self, event: &'a DepartmentEvent) {
+        match event {
+            DepartmentEvent::Opened(e) => {
+                self.departments.insert(e.department_id, false);
+            }
+            DepartmentEvent::Closed(e) => {
+                self.departments.insert(e.department_id, true);
+            }
+            DepartmentEvent::MemberMoved(e) => self.moved(e),
+        }
+    }
+
+    /// What he holds comes out of something else. His lines stay as they are: what a department's
+    /// members hold and used is summed up over those who are in it when it is read.
+    fn moved(&mut self, event: &'a MemberMoved) {
+        self.members.entry(event.member_id).or_default().department = Some(event.after);
+        for (service, units) in &event.units {
+            if event.before.is_none() {
+                self.comes_out_of_pool(service, *units, Quota::ZERO);
+            }
+            if event.after.is_none() {
+                self.comes_out_of_pool(service, Quota::ZERO, *units);
+            }
         }
     }
 
@@ -114,26 +156,23 @@ impl<'a> Delta<'a> {
     }
 
     fn standing(&mut self, member_id: MemberId, standing: Standing, enrolled: bool) {
-        let member = self.members.entry(member_id).or_insert(MemberDelta {
-            standing,
-            enrolled: false,
-        });
-        member.standing = standing;
+        let member = self.members.entry(member_id).or_default();
+        member.standing = Some(standing);
         member.enrolled |= enrolled;
     }
 
     fn allocation(&mut self, event: &'a AllocationEvent) {
         match event {
             AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
-                self.allocated(e.member_id, &e.service, e.before, e.after);
-                self.terms(e.member_id, &e.service, e.priority, e.auto_renew);
+                self.allocated((e.holder, e.out_of), &e.service, e.before, e.after);
+                self.terms(e.holder, &e.service, e.priority, e.auto_renew);
             }
             AllocationEvent::Transferred(e) => {
-                self.allocated(e.member_id, &e.service, e.before, e.after);
-                self.allocated(e.to_member_id, &e.service, e.to_before, e.to_after);
+                self.allocated((e.holder, e.out_of), &e.service, e.before, e.after);
+                self.allocated((e.to, e.to_out_of), &e.service, e.to_before, e.to_after);
             }
             AllocationEvent::TermsSet(e) => {
-                self.terms(e.member_id, &e.service, e.priority, e.auto_renew);
+                self.terms(e.holder, &e.service, e.priority, e.auto_renew);
             }
             AllocationEvent::Suspended(e) => {
                 self.standing(e.member_id, Standing::Suspended, false);
@@ -142,14 +181,21 @@ impl<'a> Delta<'a> {
         }
     }
 
+    /// A holder's amount, and what it comes out of: only the school's pool is summed up here.
     fn allocated(
         &mut self,
-        member_id: MemberId,
+        (holder, out_of): (Holder, Option<DepartmentId>),
         service: &'a ServiceId,
         before: Quota,
         after: Quota,
     ) {
-        self.line(member_id, service).allocated = Some(after);
+        self.line(holder, service).allocated = Some(after);
+        if out_of.is_none() {
+            self.comes_out_of_pool(service, before, after);
+        }
+    }
+
+    fn comes_out_of_pool(&mut self, service: &'a ServiceId, before: Quota, after: Quota) {
         let pool = self.pools.entry(service).or_default();
         match before {
             Quota::Finite(units) => pool.allocated -= wide(units),
@@ -163,97 +209,23 @@ impl<'a> Delta<'a> {
 
     fn terms(
         &mut self,
-        member_id: MemberId,
+        holder: Holder,
         service: &'a ServiceId,
         priority: Priority,
         auto_renew: bool,
     ) {
-        let line = self.line(member_id, service);
+        let line = self.line(holder, service);
         line.priority = Some(priority);
         line.auto_renew = Some(auto_renew);
     }
 
-    fn line(&mut self, member_id: MemberId, service: &'a ServiceId) -> &mut LineDelta {
-        self.lines.entry((member_id, service)).or_default()
-    }
-
-    fn usage(&mut self, event: &'a UsageEvent) {
-        match event {
-            UsageEvent::Debited(e) => {
-                let account = (None, e.member_id, &e.service, e.level);
-                self.shift(account, wide(e.units), 0);
-            }
-            UsageEvent::HoldPlaced(e) => {
-                let account = (None, e.member_id, &e.service, e.level);
-                self.shift(account, 0, wide(e.units));
-                self.holds.insert(&e.hold_id, Some(e));
-            }
-            UsageEvent::HoldSettled(e) => {
-                let account = (e.period_start, e.member_id, &e.service, e.level);
-                self.shift(account, wide(e.units), -wide(e.freed_units));
-                self.holds.insert(&e.hold_id, None);
-            }
-            UsageEvent::HoldReleased(e) => {
-                let account = (e.period_start, e.member_id, &e.service, e.level);
-                self.shift(account, 0, -wide(e.units));
-                self.holds.insert(&e.hold_id, None);
-            }
-            UsageEvent::HoldExpired(e) => {
-                let account = (e.period_start, e.member_id, &e.service, e.level);
-                self.shift(account, 0, -wide(e.units));
-                self.holds.insert(&e.hold_id, None);
-            }
-            UsageEvent::Reported(e) => {
-                let account = (e.period_start, e.member_id, &e.service, e.level);
-                self.shift(account, wide(e.units), 0);
-            }
-            UsageEvent::Attributed(e) => {
-                if let Some(from) = &e.from {
-                    self.count(from, -wide(e.units));
-                }
-                self.count(&e.to, wide(e.units));
-            }
-            UsageEvent::Corrected(e) => self.count(&e.account, -wide(e.units)),
-            UsageEvent::Parked(_) | UsageEvent::Refused(_) => {} // nothing moved
-        }
-    }
-
-    /// Moves what is used of an account.
-    fn count(&mut self, of: &'a Attribution, used: i128) {
-        let account = (of.period_start, of.member_id, &of.service, of.level);
-        self.shift(account, used, 0);
-    }
-
-    /// Moves the account drawn on, and the pool, which counts all: those of the current period, or
-    /// of the closed one that begins at the instant.
-    fn shift(
-        &mut self,
-        (closed, member_id, service, level): (Option<Timestamp>, MemberId, &'a ServiceId, Level),
-        used: i128,
-        held: i128,
-    ) {
-        let pool = match closed {
-            Some(start) => self.closed_pools.entry((start, service)).or_default(),
-            None => self.pools.entry(service).or_default(),
-        };
-        pool.used += used;
-        pool.held += held;
-        match level {
-            Level::Pool => {
-                pool.direct_used += used;
-                pool.direct_held += held;
-            }
-            Level::Member => {
-                let line = match closed {
-                    Some(start) => {
-                        let line = (start, member_id, service);
-                        self.closed_lines.entry(line).or_default()
-                    }
-                    None => self.line(member_id, service),
-                };
-                line.used += used;
-                line.held += held;
-            }
+    fn line(&mut self, holder: Holder, service: &'a ServiceId) -> &mut LineDelta {
+        match holder {
+            Holder::Member(member_id) => self.lines.entry((member_id, service)).or_default(),
+            Holder::Department(department_id) => self
+                .department_lines
+                .entry((department_id, service))
+                .or_default(),
         }
     }
 }
