@@ -1,5 +1,5 @@
 use ledger_core::allocation::{Priority, ROWS_MAX};
-use ledger_core::{DepartmentId, MemberId, Quota, ServiceId, Units};
+use ledger_core::{DepartmentId, Level, MemberId, Quota, ServiceId, Units};
 use ledger_projections::balance::departments::DepartmentLineBalance;
 use ledger_projections::balance::holdings::{DepartmentHolding, Holding};
 use ledger_projections::balance::read::LineBalance;
@@ -225,6 +225,7 @@ fn how_a_table_is_laid_out_makes_no_other_request() {
 /// A line of which nothing is gone.
 fn line(service: &str, allocated: Quota) -> LineBalance {
     LineBalance {
+        level: Level::Member,
         service: ServiceId::new(service).unwrap(),
         allocated,
         used: Units::ZERO,

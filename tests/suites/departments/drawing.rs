@@ -116,7 +116,7 @@ async fn holds_on_a_department_are_settled_released_and_refunded_there() {
 
     let correct = json!({"kind": "hold", "units": 5, "reason": "empty answers"});
     let refund = world.post("/debits/settled/correction", correct).await;
-    assert_eq!(refund.status, 200, "{}", refund.body);
+    assert_eq!(refund.status, 201, "{}", refund.body);
     let line = world.of_department(languages, refund.seq()).await;
     assert_eq!(told(&line, names), json!([11, 0, 19]));
     world.stop().await;

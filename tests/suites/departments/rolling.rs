@@ -36,9 +36,26 @@ fn open(department_id: DepartmentId, name: &str) -> Request {
 }
 
 fn set(holder: impl Into<Holder>, n: i64, priority: Priority, auto_renew: bool) -> Request {
+    set_of(CLAUDE, holder, n, (priority, auto_renew))
+}
+
+/// Room for what newcomers are granted of the services that the test is not about.
+fn room(department_id: DepartmentId, members: i64) -> [Request; 2] {
+    [("content_generation", 5), ("assessment_ai", 3)].map(|(service, grant)| {
+        let terms = (Priority::Normal, false);
+        set_of(service, department_id, members * grant, terms)
+    })
+}
+
+fn set_of(
+    service: &str,
+    holder: impl Into<Holder>,
+    n: i64,
+    (priority, auto_renew): (Priority, bool),
+) -> Request {
     let row = AllocationRow {
         holder: holder.into(),
-        service: CLAUDE.to_owned(),
+        service: service.to_owned(),
         change: Change::Set(Quota::Finite(units(n))),
         priority: Some(priority),
         auto_renew: Some(auto_renew),
@@ -71,12 +88,15 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
         ..ChangeSettings::default()
     });
     let end = at("2026-02-01T00:00:00Z");
-    for request in [
+    let mut requests = vec![
         request_at(january(), fresh(), Action::School(draw)),
         open(languages, "Languages"),
         open(sciences, "Sciences"),
         set(languages, 300, Priority::Normal, true),
         set(sciences, 200, Priority::Normal, false),
+    ];
+    requests.extend([room(languages, 2), room(sciences, 1)].into_iter().flatten());
+    requests.extend([
         move_to(ada, languages),
         move_to(bob, languages),
         move_to(eve, sciences),
@@ -92,7 +112,8 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
         settle(end.plus_seconds(5), "in flight", 4),
         // Bob's has lapsed, so he draws on what is left to his department.
         debit_at(end.plus_seconds(6), "bob", bob, 3),
-    ] {
+    ]);
+    for request in requests {
         school.send(&writer, request).await.unwrap();
     }
     // Sciences had no auto-renew: there is nothing that Eve's could come out of.

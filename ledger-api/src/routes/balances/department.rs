@@ -76,7 +76,7 @@ pub struct DepartmentLineDocument {
 problems!(DepartmentBalanceProblems: DepartmentNotFound, PeriodNotFound);
 
 /// Reads what a department has, what its members hold of it, and what is left; a teacher reads that
-/// of the department that he is in, or was in when he looks at the past.
+/// of the department that he is in, and as of then that of the one which he was in.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/departments/{department}/balance",
@@ -108,7 +108,7 @@ pub async fn read_department_balance(
     let balance = match period(&mut read, query.period).await? {
         KnownPeriod::Current => departments::one(&mut read, department_id, now).await?,
         KnownPeriod::Closed(period) => {
-            departments::closed(&mut read, department_id, period, now).await?
+            departments::one_closed(&mut read, department_id, period, now).await?
         }
     };
     read.finish().await?;

@@ -120,4 +120,10 @@ pub struct DepartmentDocument {
     /// How many members are in it.
     #[schema(value_type = schema::Units)]
     members: i64,
+    /// When it was opened.
+    #[schema(value_type = schema::Instant)]
+    opened_at: String,
+    /// When it ended.
+    #[schema(value_type = Option<schema::Instant>, required)]
+    closed_at: Option<String>,
 }
