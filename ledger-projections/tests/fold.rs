@@ -12,15 +12,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_core::allocation::Change;
 use ledger_core::catalog::Kind;
-use ledger_core::{OrgType, Quota, Role, Tier};
+use ledger_core::usage::UsageEvent;
+use ledger_core::{Event, OrgType, Quota, Role, Tier};
 use ledger_projections::{
     Progress, ProjectionName, Registry, Worker, WorkerSettings, catch_up, wait_for,
 };
 use support::compare::assert_equals_log;
 use support::database::{TestDatabase, test_database};
 use support::random::{Dice, Life};
-use support::school::{Ledger, member, units};
+use support::school::{Ledger, SERVICES, School, department, member, units};
 use tokio_util::sync::CancellationToken;
 
 /// One school of each kind of management, with the first members in.
@@ -36,9 +38,25 @@ async fn lives(ledger: &Ledger, seed: u64) -> Vec<Life> {
         for n in 0..5 {
             school.enrol(member(n), Role::Teacher).await;
         }
+        if plan == (OrgType::K12, Tier::Enterprise) {
+            open_departments(&school).await;
+        }
         lives.push(Life::new(school, seed * 10 + n));
     }
     lives
+}
+
+/// Two departments that hold some of each service, which members without any draw on.
+async fn open_departments(school: &School) {
+    school.let_draw_on_departments().await;
+    for n in 0..2 {
+        school.open(department(n), "Mathematics").await;
+        for service in SERVICES {
+            let some = Change::Set(Quota::Finite(units(60)));
+            let allocated = school.allocate(department(n), service, some).await;
+            allocated.unwrap();
+        }
+    }
 }
 
 async fn assert_all_equal(db: &TestDatabase, lives: &[Life]) {
@@ -62,8 +80,8 @@ fn some(dice: &mut Dice) -> Registry {
 async fn random_lives_are_folded_exactly_in_pages_of_any_size() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
-    let mut kinds = BTreeSet::new();
-    for seed in 1..=4 {
+    let (mut kinds, mut levels) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 1..=7 {
         let mut lives = lives(&ledger, seed).await;
         let mut dice = Dice::new(seed);
         for _ in 0..12 {
@@ -86,9 +104,15 @@ async fn random_lives_are_folded_exactly_in_pages_of_any_size() {
         for life in &lives {
             let log = support::compare::log(&db.admin, life.school.id).await;
             kinds.extend(log.iter().map(|recorded| recorded.event.kind()));
+            levels.extend(log.iter().filter_map(|recorded| match &recorded.event {
+                Event::Usage(UsageEvent::Debited(e)) => Some(e.level.as_str()),
+                Event::Usage(UsageEvent::HoldSettled(e)) => Some(e.level.as_str()),
+                _ => None,
+            }));
         }
     }
     assert_eq!(Vec::from_iter(kinds), Kind::ALL, "every kind has happened");
+    assert_eq!(Vec::from_iter(levels), ["department", "member", "pool"]);
 }
 
 #[tokio::test]

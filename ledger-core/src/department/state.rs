@@ -106,7 +106,9 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &DepartmentEvent) {
                 return;
             };
             member.department_id = e.after;
-            let lines = member.lines.clone();
+            let mut lines = member.lines.clone();
+            // A line on which there is nothing moves nothing, and makes no pool of its service.
+            lines.retain(|(_, line)| line.allocated != Quota::ZERO || !line.spent().is_zero());
             for (service, line) in &lines {
                 let before = state.pool_mut(e.before, service);
                 before.replace(line.allocated, Quota::ZERO);

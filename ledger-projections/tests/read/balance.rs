@@ -101,7 +101,7 @@ async fn a_balance_is_the_json_of_the_contract() {
     assert_eq!(seen["status"], "active");
     assert_eq!(
         seen["services"][0],
-        json!({ "service": "assessment_ai", "allocated": 0, "used": 0, "held": 0, "available": 0,
+        json!({ "service": "assessment_ai", "level": "member", "allocated": 0, "used": 0, "held": 0, "available": 0,
                 "priority": "normal", "auto_renew": false })
     );
 }

@@ -15,7 +15,7 @@ use crate::{ADVANCED, as_principal, as_teacher, busy, fold_all};
 async fn change(school: &School) {
     let transfer = Change::Transfer {
         units: units(4),
-        to: member(2),
+        to: member(2).into(),
     };
     school
         .allocate(member(1), SERVICES[0], transfer)

@@ -20,6 +20,7 @@ pub fn by_member() -> UsageQuery {
             ..GroupBy::default()
         },
         member_id: None,
+        department_id: None,
         service: None,
     }
 }

@@ -88,6 +88,7 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
         school_id,
         "SELECT coalesce(jsonb_object_agg(hold_id, jsonb_build_object(
              'member_id', member_id, 'service', service, 'units', units, 'level', level,
+             'department_id', department_id,
              'expires_at', to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
              )), '{}')
            FROM balance_hold JOIN projection ON name = 'balance' AND live_build = build
@@ -103,7 +104,8 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
         admin,
         school_id,
         "SELECT coalesce(jsonb_object_agg(member_id, lines), '{}') FROM (
-             SELECT m.member_id, jsonb_build_object('standing', m.standing, 'lines',
+             SELECT m.member_id, jsonb_build_object('standing', m.standing,
+                    'department_id', m.department_id, 'lines',
                     coalesce(jsonb_object_agg(l.service, jsonb_build_object(
                         'allocated', coalesce(to_jsonb(l.allocated), '\"unlimited\"'),
                         'used', l.used, 'held', l.held, 'priority', l.priority,
@@ -112,10 +114,12 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
                FROM balance_member AS m
                JOIN projection ON name = 'balance' AND live_build = m.build
                LEFT JOIN balance_line AS l USING (school_id, build, member_id)
-              WHERE m.school_id = $1 GROUP BY m.member_id, m.standing) AS by_member",
+              WHERE m.school_id = $1 
+              GROUP BY m.member_id, m.standing, m.department_id) AS by_member",
     )
     .await;
     assert_eq!(lines, lines_of(&expected), "lines of {school_id}");
+    super::departments::assert_departments_equal(admin, school_id, state).await;
 }
 
 /// The values of `map` without a field that only decisions need.
@@ -144,7 +148,10 @@ fn lines_of(state: &Value) -> Value {
     members
         .iter()
         .map(|(id, member)| {
-            let value = json!({ "standing": member["standing"], "lines": by_service(member) });
+            let value = json!({
+                "standing": member["standing"], "department_id": member["department_id"],
+                "lines": by_service(member),
+            });
             (id.clone(), value)
         })
         .collect::<Map<_, _>>()
@@ -157,6 +164,7 @@ fn roster_of(state: &SchoolState) -> Value {
         .map(|(id, member)| {
             let value = json!({
                 "role": member.role, "standing": member.standing,
+                "department_id": member.department_id,
                 "is_removed": member.standing == ledger_core::school::Standing::Removed,
             });
             (id.to_string(), value)
@@ -170,7 +178,7 @@ async fn roster_rows(admin: &PgPool, school_id: SchoolId) -> Value {
         admin,
         school_id,
         "SELECT coalesce(jsonb_object_agg(member_id, jsonb_build_object('role', role,
-             'standing', standing, 'is_removed', removed_at IS NOT NULL)), '{}')
+             'standing', standing, 'department_id', department_id, 'is_removed', removed_at IS NOT NULL)), '{}')
            FROM roster_member JOIN projection ON name = 'roster' AND live_build = build
           WHERE school_id = $1",
     )
@@ -184,7 +192,9 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
         "SELECT jsonb_build_object('tier', tier, 'management', management, 'settings',
              jsonb_build_object('member_cap', member_cap, 'default_grant', default_grant,
                  'self_service_requests', self_service_requests)
-                 || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END)
+                 || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END
+                 || CASE WHEN draw_on_department THEN jsonb_build_object('draw_on_department', true)
+                         ELSE '{}' END)
            FROM roster_school JOIN projection ON name = 'roster' AND live_build = build
           WHERE school_id = $1",
     )
@@ -216,6 +226,7 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
                 Event::Allocation(AllocationEvent::Transferred(_)) => 2,
                 Event::Period(PeriodEvent::Renewed(e)) => i64::try_from(e.rows.len()).unwrap(),
                 Event::School(_)
+                | Event::Department(_)
                 | Event::Allocation(_)
                 | Event::Request(_)
                 | Event::Period(PeriodEvent::Closed(_)) => 1,

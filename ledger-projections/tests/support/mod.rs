@@ -11,5 +11,6 @@ pub mod brittle;
 pub mod closed;
 pub mod compare;
 pub mod database;
+pub mod departments;
 pub mod random;
 pub mod school;

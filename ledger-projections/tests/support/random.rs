@@ -1,6 +1,7 @@
 //! Random lives of schools: every kind of command, in an order that a seed fixes.
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::department::DepartmentCommand;
 use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
@@ -12,12 +13,12 @@ use ledger_core::usage::{
     Report, SettleHold, UsageCommand, UsageRefused,
 };
 use ledger_core::{
-    Action, Attribute, CommandKey, EventId, MemberId, MicroUsd, Quota, RequestId, Role, ServiceId,
-    Tier, Timestamp,
+    Action, Attribute, CommandKey, DepartmentId, EventId, MemberId, MicroUsd, Quota, RequestId,
+    Role, ServiceId, Tier, Timestamp,
 };
 use uuid::Uuid;
 
-use super::school::{SERVICES, School, key, member, reason, start, units};
+use super::school::{SERVICES, School, department, key, member, reason, start, units};
 
 /// A small generator (xorshift64*): the same seed gives the same life.
 #[derive(Clone)]
@@ -60,6 +61,7 @@ pub struct Life {
 }
 
 const MEMBERS: u64 = 8;
+const DEPARTMENTS: u64 = 4;
 
 impl Life {
     pub fn new(school: School, seed: u64) -> Self {
@@ -113,7 +115,7 @@ impl Life {
     }
 
     fn action(&mut self) -> Action {
-        match self.dice.below(28) {
+        match self.dice.below(31) {
             0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
             6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
             9..12 => Action::Usage(self.close()),
@@ -123,12 +125,38 @@ impl Life {
             21 | 22 => Action::School(self.people()),
             23 => Action::Usage(UsageCommand::NoteRefused(self.refused())),
             24..27 => Action::Usage(self.afterwards()),
+            27..30 => Action::Department(self.department()),
             _ => Action::School(self.school()),
         }
     }
 
     fn member(&mut self) -> MemberId {
         member(u128::from(self.dice.below(MEMBERS)))
+    }
+
+    fn department_id(&mut self) -> DepartmentId {
+        department(u128::from(self.dice.below(DEPARTMENTS)))
+    }
+
+    /// Mostly a member.
+    fn holder(&mut self) -> Holder {
+        match self.dice.below(3) {
+            0 => self.department_id().into(),
+            _ => self.member().into(),
+        }
+    }
+
+    /// Opens and closes departments, and moves members among them.
+    fn department(&mut self) -> DepartmentCommand {
+        let department_id = self.department_id();
+        match self.dice.below(8) {
+            0 | 1 => DepartmentCommand::Open { department_id },
+            2 => DepartmentCommand::Close { department_id },
+            _ => DepartmentCommand::Move {
+                member_id: self.member(),
+                to: (!self.dice.one_in(4)).then_some(department_id),
+            },
+        }
     }
 
     fn service(&mut self) -> String {
@@ -262,6 +290,7 @@ impl Life {
     fn refused(&mut self) -> UsageRefused {
         UsageRefused {
             member_id: self.member(),
+            department_id: None,
             service: ServiceId::new(&self.service()).unwrap(),
             reason: self
                 .dice
@@ -299,7 +328,7 @@ impl Life {
         let rows = if as_batch { 3 } else { 1 };
         let rows = (0..rows)
             .map(|_| AllocationRow {
-                member_id: self.member(),
+                holder: self.holder(),
                 service: self.service(),
                 change: self.change(),
                 priority: self
@@ -316,7 +345,7 @@ impl Life {
     }
 
     fn change(&mut self) -> Change {
-        match self.dice.below(8) {
+        match self.dice.below(10) {
             0 => Change::Set(Quota::Unlimited),
             1 | 2 => Change::Set(Quota::Finite(units(self.dice.amount(40)))),
             3 => Change::Add(units(self.dice.amount(20))),
@@ -325,7 +354,7 @@ impl Life {
             6 => Change::Keep,
             _ => Change::Transfer {
                 units: units(1 + self.dice.amount(4)),
-                to: self.member(),
+                to: self.holder(),
             },
         }
     }
@@ -369,7 +398,7 @@ impl Life {
 
     fn suspend(&mut self) -> AllocationCommand {
         let (member_id, reason) = (self.member(), reason("a rest"));
-        if self.dice.one_in(3) {
+        if self.dice.one_in(2) {
             AllocationCommand::Suspend { member_id, reason }
         } else {
             AllocationCommand::Reactivate { member_id, reason }
@@ -381,12 +410,17 @@ impl Life {
         let role = self
             .dice
             .pick(&[Role::Teacher, Role::Teacher, Role::Principal]);
-        match self.dice.below(6) {
+        match self.dice.below(7) {
             0 => SchoolCommand::RemoveMember { member_id },
+            2 => SchoolCommand::EraseMember {
+                member_id,
+                reason: Some(reason("he asked for it")),
+            },
             1 => SchoolCommand::SetRole { member_id, role },
             _ => SchoolCommand::EnrolMember(EnrolMember {
                 member_id,
                 role,
+                department_id: self.dice.one_in(3).then(|| self.department_id()),
                 claimed: Vec::new(),
             }),
         }
@@ -412,12 +446,16 @@ impl Life {
                 default_grant: vec![(self.service(), quota(&mut self.dice))],
                 self_service_requests: Some(self.dice.one_in(2)),
                 overage: vec![(self.service(), self.overage())],
+                draw_on_department: Some(!self.dice.one_in(3)),
             });
         }
         SchoolCommand::SetSubscription(SetSubscription {
-            tier: self
-                .dice
-                .pick(&[None, None, Some(Tier::Enterprise), Some(Tier::Pro)]),
+            tier: self.dice.pick(&[
+                None,
+                Some(Tier::Enterprise),
+                Some(Tier::Enterprise),
+                Some(Tier::Pro),
+            ]),
             totals: vec![(self.service(), quota(&mut self.dice))],
             reclaim: self.dice.pick(&[Reclaim::Refuse, Reclaim::ByPriority]),
         })

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder};
+use ledger_core::department::DepartmentCommand;
 use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand};
 use ledger_core::usage::{CallFacts, Debit, PlaceHold, SettleHold, UsageCommand};
 use ledger_core::{
-    Action, Actor, ActorId, Catalogue, Command, CommandKey, Fingerprint, FreeText, Key, MemberId,
-    OrgType, Quota, Role, SchoolId, Seq, Tier, Timestamp, Units,
+    Action, Actor, ActorId, Catalogue, Command, CommandKey, DepartmentId, Fingerprint, FreeText,
+    Key, MemberId, OrgType, Quota, Role, SchoolId, Seq, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{
     Answer, Beside, DirectoryEntry, ExternalId, Receipt, Request, Writer, WriterSettings,
@@ -141,6 +142,7 @@ impl School {
                 | UsageCommand::Correct(_),
             )
             | Action::School(_)
+            | Action::Department(_)
             | Action::Allocation(_)
             | Action::Request(_) => fresh(),
         };
@@ -164,6 +166,7 @@ impl School {
         let enrol = EnrolMember {
             member_id,
             role,
+            department_id: None,
             claimed: Vec::new(),
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
@@ -176,9 +179,14 @@ impl School {
         self.submit(request).await.unwrap()
     }
 
-    pub async fn allocate(&self, member_id: MemberId, service: &str, change: Change) -> Answer {
+    pub async fn allocate(
+        &self,
+        holder: impl Into<Holder>,
+        service: &str,
+        change: Change,
+    ) -> Answer {
         let row = AllocationRow {
-            member_id,
+            holder: holder.into(),
             service: service.to_owned(),
             change,
             priority: None,
@@ -190,6 +198,35 @@ impl School {
             as_batch: false,
         };
         self.act(Action::Allocation(command), start()).await
+    }
+
+    /// Opens a department of this name.
+    pub async fn open(&self, department_id: DepartmentId, name: &str) -> Receipt {
+        let action = Action::Department(DepartmentCommand::Open { department_id });
+        let mut request = self.request(action, start());
+        request.beside = Beside::Department {
+            name: name.to_owned(),
+        };
+        self.submit(request).await.unwrap()
+    }
+
+    pub async fn move_to(
+        &self,
+        member_id: MemberId,
+        to: Option<DepartmentId>,
+        now: Timestamp,
+    ) -> Receipt {
+        let action = Action::Department(DepartmentCommand::Move { member_id, to });
+        self.act(action, now).await.unwrap()
+    }
+
+    /// Lets members without an allocation of their own draw on their departments'.
+    pub async fn let_draw_on_departments(&self) {
+        let settings = SchoolCommand::ChangeSettings(ChangeSettings {
+            draw_on_department: Some(true),
+            ..ChangeSettings::default()
+        });
+        self.act(Action::School(settings), start()).await.unwrap();
     }
 
     pub async fn debit(&self, id: &str, member_id: MemberId, n: i64, now: Timestamp) -> Answer {
@@ -257,4 +294,8 @@ pub fn debit(id: &str, member_id: MemberId, n: i64, call: CallFacts) -> Debit {
 
 pub fn member(n: u128) -> MemberId {
     MemberId(Uuid::from_u128(0x1000 + n))
+}
+
+pub fn department(n: u128) -> DepartmentId {
+    DepartmentId(Uuid::from_u128(0xd000 + n))
 }

@@ -6,6 +6,7 @@ WITH zone AS (
 ), given AS (
     SELECT DISTINCT ON (usage_id) usage_id, (payload #>> '{to,member_id}')::uuid AS member_id,
            payload #>> '{to,service}' AS service,
+           (payload #>> '{to,department_id}')::uuid AS department_id,
            (payload ->> 'units')::bigint + (payload ->> 'refunded')::bigint AS units
       FROM event WHERE school_id = $1 AND kind = 'usage_attributed'
      ORDER BY usage_id, seq DESC
@@ -13,16 +14,16 @@ WITH zone AS (
     SELECT usage_id, sum((payload ->> 'units')::numeric) AS units
       FROM event WHERE school_id = $1 AND kind = 'usage_corrected' GROUP BY usage_id
 ), recorded AS (
-    SELECT event_id, occurred_at, member_id, service, units, model, outcome, input_tokens,
+    SELECT event_id, occurred_at, member_id, department_id, service, units, model, outcome, input_tokens,
            output_tokens, cached_tokens, cost_micros, latency_ms, NULL::numeric AS refusals
       FROM event
      WHERE school_id = $1 AND kind IN ('usage_debited', 'hold_settled', 'usage_reported')
     UNION ALL
-    SELECT event_id, occurred_at, member_id, service, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT event_id, occurred_at, member_id, department_id, service, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, (payload ->> 'times')::numeric
       FROM event WHERE school_id = $1 AND kind = 'usage_refused'
     UNION ALL
-    SELECT e.event_id, e.occurred_at, g.member_id, g.service, g.units, e.payload ->> 'model',
+    SELECT e.event_id, e.occurred_at, g.member_id, g.department_id, g.service, g.units, e.payload ->> 'model',
            e.payload ->> 'outcome', (e.payload ->> 'input_tokens')::bigint,
            (e.payload ->> 'output_tokens')::bigint, (e.payload ->> 'cached_tokens')::bigint,
            (e.payload ->> 'cost_micros')::bigint, (e.payload ->> 'latency_ms')::bigint,
@@ -33,12 +34,14 @@ WITH zone AS (
     -- What is said to be older than our era counts on its first day.
     SELECT (greatest(r.occurred_at, TIMESTAMPTZ '0001-01-01 12:00Z')
                 AT TIME ZONE (SELECT name FROM zone))::date AS day,
-           r.member_id, r.service, r.units - coalesce(f.units, 0) AS units, r.model, r.outcome,
+           r.member_id, r.department_id, r.service, r.units - coalesce(f.units, 0) AS units, r.model, r.outcome,
            r.input_tokens, r.output_tokens, r.cached_tokens, r.cost_micros, r.latency_ms,
            r.refusals
       FROM recorded AS r LEFT JOIN refunded AS f ON f.usage_id = r.event_id
 ), expected AS (
-    SELECT day, member_id, service, coalesce(model, '') AS model,
+    SELECT day, member_id,
+           coalesce(department_id, '00000000-0000-0000-0000-000000000000') AS department_id,
+           service, coalesce(model, '') AS model,
            coalesce(outcome, '') AS outcome,
            (count(*) FILTER (WHERE refusals IS NULL))::numeric AS requests,
            least(coalesce(sum(units), 0), 9223372036854775807) AS units,
@@ -50,9 +53,9 @@ WITH zone AS (
            count(latency_ms)::numeric AS timed_requests,
            least(coalesce(sum(refusals), 0), 9223372036854775807) AS refusals
       FROM calls
-     GROUP BY 1, 2, 3, 4, 5
+     GROUP BY 1, 2, 3, 4, 5, 6
 ), actual AS (
-    SELECT day, member_id, service, model, outcome, requests::numeric,
+    SELECT day, member_id, department_id, service, model, outcome, requests::numeric,
            units::numeric, input_tokens::numeric, output_tokens::numeric, cached_tokens::numeric,
            cost_micros::numeric, latency_ms::numeric, timed_requests::numeric, refusals::numeric
       FROM usage_rollup JOIN projection ON name = 'usage' AND live_build = build
