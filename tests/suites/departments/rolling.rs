@@ -95,7 +95,11 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
         set(languages, 300, Priority::Normal, true),
         set(sciences, 200, Priority::Normal, false),
     ];
-    requests.extend([room(languages, 2), room(sciences, 1)].into_iter().flatten());
+    requests.extend(
+        [room(languages, 2), room(sciences, 1)]
+            .into_iter()
+            .flatten(),
+    );
     requests.extend([
         move_to(ada, languages),
         move_to(bob, languages),

@@ -26,7 +26,7 @@ impl Serialize for Item {
     }
 }
 
-/// One change as it is written.
+/// One change.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = AllocationItem)]
