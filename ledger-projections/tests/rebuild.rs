@@ -60,6 +60,7 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
         .unwrap();
     sqlx::raw_sql(
         "UPDATE balance_pool SET used = used + 1; DELETE FROM balance_line;
+         DELETE FROM balance_department; UPDATE balance_department_line SET direct_used = 1;
          UPDATE usage_rollup SET requests = 7; DELETE FROM roster_member;
          UPDATE request SET status = 'granted';
          UPDATE history_entry SET cause = 'a mistake', seq = seq + 100000",
@@ -78,11 +79,19 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
         "projection_checkpoint",
         "roster_school",
         "roster_member",
+        "roster_department",
         "balance_school",
         "balance_pool",
         "balance_member",
         "balance_line",
         "balance_hold",
+        "balance_department",
+        "balance_department_line",
+        "balance_closed_period",
+        "balance_closed_pool",
+        "balance_closed_line",
+        "balance_closed_member",
+        "balance_closed_department_line",
         "history_entry",
         "request",
         "usage_calendar",

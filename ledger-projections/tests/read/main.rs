@@ -6,6 +6,7 @@
 )]
 
 mod balance;
+mod departments;
 mod freshness;
 mod history;
 mod holdings;

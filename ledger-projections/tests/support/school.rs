@@ -210,6 +210,11 @@ impl School {
         self.submit(request).await.unwrap()
     }
 
+    pub async fn close(&self, department_id: DepartmentId) -> Receipt {
+        let action = Action::Department(DepartmentCommand::Close { department_id });
+        self.act(action, start()).await.unwrap()
+    }
+
     pub async fn move_to(
         &self,
         member_id: MemberId,
