@@ -104,11 +104,16 @@ async fn random_lives_are_folded_exactly_in_pages_of_any_size() {
         for life in &lives {
             let log = support::compare::log(&db.admin, life.school.id).await;
             kinds.extend(log.iter().map(|recorded| recorded.event.kind()));
-            levels.extend(log.iter().filter_map(|recorded| match &recorded.event {
-                Event::Usage(UsageEvent::Debited(e)) => Some(e.level.as_str()),
-                Event::Usage(UsageEvent::HoldSettled(e)) => Some(e.level.as_str()),
-                _ => None,
+            levels.extend(log.iter().filter_map(|recorded| {
+                let Event::Usage(UsageEvent::Debited(debited)) = &recorded.event else {
+                    return None;
+                };
+                Some(debited.level.as_str())
             }));
+            for written in &life.written {
+                let at = usize::try_from(written.seq.0 - 1).unwrap();
+                assert_eq!(&log[at], written, "what is read is what was written");
+            }
         }
     }
     assert_eq!(Vec::from_iter(kinds), Kind::ALL, "every kind has happened");

@@ -27,20 +27,20 @@ const WRONG: [(&str, &str); 9] = [
                  SELECT school_id, service, allocated FROM balance_line
                    JOIN balance_member USING (school_id, build, member_id)
                   WHERE department_id IS NULL
-                 UNION ALL SELECT school_id, service, allocated FROM balance_department_line
+                 UNION ALL
+                 SELECT school_id, service, allocated FROM balance_department_line
              ) AS held GROUP BY school_id, service
          ) AS l USING (school_id, service)
          WHERE l.allocated > p.total OR l.allocated <> p.allocated",
     ),
     (
-        "departments whose members hold more than there is",
+        "departments of which more is allocated than they have",
         "SELECT count(*) FROM (
              SELECT m.school_id, m.department_id, l.service, sum(l.allocated) AS allocated
-               FROM balance_line AS l JOIN balance_member AS m USING (school_id, build, member_id)
+               FROM balance_member AS m JOIN balance_line AS l USING (school_id, build, member_id)
               WHERE m.department_id IS NOT NULL GROUP BY 1, 2, 3
-         ) AS given LEFT JOIN balance_department_line AS d
-           USING (school_id, department_id, service)
-         WHERE given.allocated > CASE WHEN d.build IS NULL THEN 0 ELSE d.allocated END",
+         ) AS l LEFT JOIN balance_department_line AS d USING (school_id, department_id, service)
+         WHERE l.allocated > CASE WHEN d.school_id IS NULL THEN 0 ELSE d.allocated END",
     ),
     (
         "members who spent more than they hold without an overage on record",
@@ -63,7 +63,7 @@ const WRONG: [(&str, &str); 9] = [
              SELECT school_id, member_id, service, sum(units) AS used FROM (
                  SELECT school_id, member_id, service, units, recorded_at, period_start::text
                    FROM event WHERE kind IN ('usage_debited', 'hold_settled', 'usage_reported')
-                    AND level IS DISTINCT FROM 'department'
+                    AND level <> 'department'
                  UNION ALL
                  SELECT school_id, (account ->> 'member_id')::uuid, account ->> 'service',
                         sign * (payload ->> 'units')::bigint, recorded_at,
@@ -72,7 +72,7 @@ const WRONG: [(&str, &str); 9] = [
                        (payload -> 'to', 1), (payload -> 'from', -1), (payload -> 'account', -1)
                    ) AS counted (account, sign)
                   WHERE kind IN ('usage_attributed', 'usage_corrected') AND account IS NOT NULL
-                    AND account ->> 'level' IS DISTINCT FROM 'department'
+                    AND account ->> 'level' <> 'department'
              ) AS counts JOIN balance_school AS s USING (school_id)
               WHERE counts.period_start IS NULL AND recorded_at >= s.period_start
               GROUP BY 1, 2, 3
@@ -229,7 +229,7 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
             })
             .expect("the member's line");
         if folded["level"] != "member" {
-            continue; // these are the numbers of what he draws on
+            continue; // what he can use is not his own line
         }
         let allocated = allocated.map_or_else(|| "unlimited".into(), Value::from);
         assert_eq!(folded["allocated"], allocated, "{member} {service}");

@@ -13,8 +13,8 @@ use ledger_core::usage::{
     Report, SettleHold, UsageCommand, UsageRefused,
 };
 use ledger_core::{
-    Action, Attribute, CommandKey, DepartmentId, EventId, MemberId, MicroUsd, Quota, RequestId,
-    Role, ServiceId, Tier, Timestamp,
+    Action, Attribute, CommandKey, DepartmentId, EventId, MemberId, MicroUsd, Quota, Recorded,
+    RequestId, Role, ServiceId, Tier, Timestamp,
 };
 use uuid::Uuid;
 
@@ -53,6 +53,8 @@ impl Dice {
 pub struct Life {
     pub school: School,
     pub dice: Dice,
+    /// What the writer said that it wrote.
+    pub written: Vec<Recorded>,
     now: Timestamp,
     holds: Vec<String>,
     requests: Vec<RequestId>,
@@ -68,6 +70,7 @@ impl Life {
         Self {
             school,
             dice: Dice::new(seed),
+            written: Vec::new(),
             now: start(),
             holds: Vec::new(),
             requests: Vec::new(),
@@ -99,7 +102,9 @@ impl Life {
             };
             self.now = self.now.plus_seconds(seconds);
             let action = self.action();
-            let _ = self.school.act(action, self.now).await;
+            if let Ok(receipt) = self.school.act(action, self.now).await {
+                self.written.extend(receipt.events);
+            }
         }
     }
 

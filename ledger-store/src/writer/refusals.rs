@@ -125,6 +125,7 @@ mod tests {
         let now = Timestamp::new(minute.parse().unwrap());
         let refused = UsageRefused {
             member_id: MemberId(Uuid::from_u128(1)),
+            department_id: None,
             service: ServiceId::new("claude_messages").unwrap(),
             reason: RefusedFor::QuotaExceeded,
             minute: now.start_of_minute(),
