@@ -381,8 +381,12 @@ impl Life {
         let role = self
             .dice
             .pick(&[Role::Teacher, Role::Teacher, Role::Principal]);
-        match self.dice.below(6) {
+        match self.dice.below(7) {
             0 => SchoolCommand::RemoveMember { member_id },
+            2 => SchoolCommand::EraseMember {
+                member_id,
+                reason: Some(reason("he asked for it")),
+            },
             1 => SchoolCommand::SetRole { member_id, role },
             _ => SchoolCommand::EnrolMember(EnrolMember {
                 member_id,
