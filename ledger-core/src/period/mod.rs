@@ -10,7 +10,7 @@ mod decide;
 mod event;
 mod state;
 
-pub use calendar::{AnchorDay, Cycle, NotAnAnchorDay, Period, Tz, start_of_day};
+pub use calendar::{AnchorDay, Cycle, Cycles, NotAnAnchorDay, Period, Tz, start_of_day};
 pub use event::{AllocationsRenewed, PeriodClosed, PeriodEvent, PoolClosed, Renewal};
 
 pub use decide::RENEWALS_MAX;

@@ -10,7 +10,7 @@ use crate::allocation::Line;
 use crate::catalog::Event;
 use crate::decider::Recorded;
 use crate::ids::{MemberId, Seq};
-use crate::period::{Cycle, Period};
+use crate::period::{Cycles, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -24,8 +24,8 @@ pub struct School {
     pub tier: Tier,
     /// What its plan switches on.
     pub management: Management,
-    /// How its billing cycles fall.
-    pub cycle: Cycle,
+    /// How its billing cycles fell and fall.
+    pub cycles: Cycles,
     /// The current billing cycle.
     pub period: Period,
     /// Its own rules.
@@ -143,7 +143,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 org_type: e.org_type,
                 tier: e.tier,
                 management: e.management,
-                cycle: e.cycle,
+                cycles: Cycles::new(e.cycle),
                 period: e.period,
                 settings: Settings {
                     member_cap: e.member_cap.clone(),
@@ -160,6 +160,9 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             if let Some(school) = &mut state.school {
                 school.tier = e.tier;
                 school.management = e.management;
+                if let Some(turn) = e.turn {
+                    school.cycles.turn(turn.at, turn.anchor_day);
+                }
                 school.version = seq;
             }
             set_totals(state, &e.totals);

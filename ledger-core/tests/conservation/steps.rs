@@ -2,6 +2,7 @@
 //! plain data that shrinks; what they refer to (the third hold, a member) is looked up when played.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::period::AnchorDay;
 use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
 use ledger_core::school::{
     ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SetSubscription,
@@ -122,6 +123,7 @@ pub enum Act {
     Subscribe {
         tier: Option<Tier>,
         totals: Vec<(String, Quota)>,
+        anchor_day: Option<AnchorDay>,
         reclaim: Reclaim,
     },
     Settings {
@@ -255,10 +257,12 @@ impl Proxy {
             Act::Subscribe {
                 tier,
                 totals,
+                anchor_day,
                 reclaim,
             } => SetSubscription {
                 tier,
                 totals,
+                anchor_day,
                 reclaim,
             }
             .action(),
@@ -491,6 +495,11 @@ fn tier() -> impl Strategy<Value = Option<Tier>> {
     prop_oneof![2 => Just(None), 1 => select(Tier::ALL.to_vec()).prop_map(Some)]
 }
 
+fn anchor_day() -> impl Strategy<Value = Option<AnchorDay>> {
+    let day = (1_u8..=31).prop_map(|day| AnchorDay::new(day).expect("it is a day of a month"));
+    proptest::option::weighted(0.4, day)
+}
+
 fn people() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (member(), role()).prop_map(|(who, role)| Act::Enrol { who, role }),
@@ -506,9 +515,13 @@ fn plan() -> impl Strategy<Value = Act> {
     let totals = proptest::collection::vec((service().prop_map(str::to_owned), quota()), 0..3);
     let some = || proptest::option::of(quota());
     prop_oneof![
-        2 => (tier(), totals, select(vec![Reclaim::Refuse, Reclaim::ByPriority])).prop_map(
-            |(tier, totals, reclaim)| Act::Subscribe { tier, totals, reclaim }
-        ),
+        2 => (tier(), totals, anchor_day(), select(vec![Reclaim::Refuse, Reclaim::ByPriority]))
+            .prop_map(|(tier, totals, anchor_day, reclaim)| Act::Subscribe {
+                tier,
+                totals,
+                anchor_day,
+                reclaim,
+            }),
         1 => (service(), some(), some(), proptest::option::of(overage()))
             .prop_map(|(what, cap, grant, overage)| Act::Settings { what, cap, grant, overage }),
     ]

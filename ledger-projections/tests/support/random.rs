@@ -1,6 +1,7 @@
 //! Random lives of schools: every kind of command, in an order that a seed fixes.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::period::AnchorDay;
 use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
@@ -423,6 +424,7 @@ impl Life {
                 .dice
                 .pick(&[None, None, Some(Tier::Enterprise), Some(Tier::Pro)]),
             totals: vec![(self.service(), quota(&mut self.dice))],
+            anchor_day: self.dice.pick(&[None, None, None, AnchorDay::new(17).ok()]),
             reclaim: self.dice.pick(&[Reclaim::Refuse, Reclaim::ByPriority]),
         })
     }
