@@ -142,7 +142,11 @@ async fn billing_cycles_come_to_begin_on_another_day() {
     let to = |day: u8| json!({"period_anchor_day": day});
     let put = async |body: &Value| send(&world.platform, Method::PUT, &path, &[], body).await;
 
-    let day = if before["period_anchor_day"] == 15 { 16 } else { 15 };
+    let day = if before["period_anchor_day"] == 15 {
+        16
+    } else {
+        15
+    };
     let done = put(&to(day)).await.ok();
     let change = json!({
         "before": before["period_anchor_day"], "period_anchor_day": day,
