@@ -75,7 +75,7 @@ impl SchoolState {
     #[must_use]
     pub fn closed_period_at(&self, instant: Timestamp) -> Option<Timestamp> {
         let school = self.school.as_ref()?;
-        (instant < school.period.start).then(|| school.cycle.period_at(instant).start)
+        (instant < school.period.start).then(|| school.cycles.period_at(instant).start)
     }
 
     /// Whether the plan has no allocations: members draw straight on the pool.

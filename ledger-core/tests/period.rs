@@ -5,6 +5,8 @@ mod across;
 #[path = "period/renewal.rs"]
 mod renewal;
 mod support;
+#[path = "period/turn.rs"]
+mod turn;
 
 use ledger_core::Event;
 use ledger_core::period::{PeriodClosed, PeriodEvent, PoolClosed, Tz};

@@ -216,6 +216,7 @@ mod subscriptions {
             management: Management::Advanced,
             totals_before: quotas([100, 50, 25]),
             totals: quotas([500, 50, 25]),
+            turn: None,
         };
         School::k12()
             .when(buy("lesson_generation", 500))

@@ -1,6 +1,7 @@
 """What the fuzzer must not send, and why."""
 
 import re
+from urllib.parse import quote, unquote
 
 import schemathesis
 
@@ -39,6 +40,7 @@ def before_call(context, case, kwargs):
     if asked.isascii() and asked.isdigit() and int(asked) < 2**63:
         case.query["min_seq"] = 0
     look_back_in_one_way(case.query or {})
+    plain_id(case.path_parameters or {})
 
 
 def look_back_in_one_way(query):
@@ -52,13 +54,13 @@ def look_back_in_one_way(query):
         query["as_of"] = "2020-01-01T00:00:00Z"
 
 
-@schemathesis.hook
-def map_path_parameters(context, path_parameters):
-    # The stateful phase draws hold ids past their pattern, which leaves control characters out.
-    if isinstance(path_parameters, dict) and isinstance(path_parameters.get("id"), str):
-        plain = "".join(c for c in path_parameters["id"] if not (ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0))
-        path_parameters["id"] = plain or "x"
-    return path_parameters
+def plain_id(path_parameters):
+    """The stateful phase draws hold ids past their pattern, which leaves control characters out. They are
+    percent-encoded by now."""
+    if isinstance(path_parameters.get("id"), str):
+        decoded = unquote(path_parameters["id"])
+        plain = "".join(c for c in decoded if not (ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0))
+        path_parameters["id"] = quote(plain or "x", safe="")
 
 
 # A table is a text to the description; by itself schemathesis writes none under this media type.

@@ -82,6 +82,72 @@ impl Cycle {
         }
     }
 
+    fn on(self, anchor_day: AnchorDay) -> Self {
+        Self { anchor_day, ..self }
+    }
+
+    fn start_in(&self, month: Month) -> Timestamp {
+        let day = month.day_or_last(self.anchor_day);
+        start_of_day(self.time_zone, day)
+    }
+}
+
+/// How a school's cycles fell and fall: it may come to begin them on another day of the month. A
+/// cycle that has begun ends when it was to end; the one after it ends on the new day, so it is
+/// shorter than a month, and from there on they are months again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycles {
+    last: Cycle,
+    /// The anchor days before, in the order of time, each with the end of its last cycle.
+    before: Vec<(AnchorDay, Timestamp)>,
+}
+
+impl Cycles {
+    /// Those of a school that never changed its anchor day.
+    #[must_use]
+    pub const fn new(cycle: Cycle) -> Self {
+        Self {
+            last: cycle,
+            before: Vec::new(),
+        }
+    }
+
+    /// How they fall from now on, or from the end of the present one on.
+    #[must_use]
+    pub const fn last(&self) -> Cycle {
+        self.last
+    }
+
+    /// From the end of a cycle on, they begin on another day of the month.
+    pub(crate) fn turn(&mut self, end: Timestamp, anchor_day: AnchorDay) {
+        let is_changed_again = self.before.last().is_some_and(|(_, until)| *until == end);
+        if !is_changed_again {
+            self.before.push((self.last.anchor_day, end));
+        }
+        self.last = self.last.on(anchor_day);
+    }
+
+    /// The cycle that `instant` lies in.
+    #[must_use]
+    pub fn period_at(&self, instant: Timestamp) -> Period {
+        let mut turned_at = None;
+        for (anchor_day, until) in &self.before {
+            if instant < *until {
+                let period = self.last.on(*anchor_day).period_at(instant);
+                return Period {
+                    start: turned_at.map_or(period.start, |at| period.start.max(at)),
+                    end: period.end.min(*until),
+                };
+            }
+            turned_at = Some(*until);
+        }
+        let period = self.last.period_at(instant);
+        Period {
+            start: turned_at.map_or(period.start, |at| period.start.max(at)),
+            end: period.end,
+        }
+    }
+
     /// The cycle that begins where `period` ends, or `None` at the end of time, which is no later
     /// than that.
     #[must_use]
@@ -91,11 +157,6 @@ impl Cycle {
             start: period.end,
             end,
         })
-    }
-
-    fn start_in(&self, month: Month) -> Timestamp {
-        let day = month.day_or_last(self.anchor_day);
-        start_of_day(self.time_zone, day)
     }
 }
 

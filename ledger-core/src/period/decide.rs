@@ -19,7 +19,7 @@ pub(crate) fn due_roll(state: &SchoolState, now: Timestamp) -> Option<(CommandKe
         return None;
     }
     // There is no next one at the end of time alone.
-    let opened = school.cycle.period_after(closed)?;
+    let opened = school.cycles.period_after(closed)?;
     let pools = state
         .pools()
         .map(|(service, pool)| PoolClosed {

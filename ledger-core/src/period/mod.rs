@@ -11,7 +11,7 @@ mod event;
 mod renew;
 mod state;
 
-pub use calendar::{AnchorDay, Cycle, NotAnAnchorDay, Period, Tz, start_of_day};
+pub use calendar::{AnchorDay, Cycle, Cycles, NotAnAnchorDay, Period, Tz, start_of_day};
 pub use event::{AllocationsRenewed, PeriodClosed, PeriodEvent, PoolClosed, Renewal};
 
 pub use decide::RENEWALS_MAX;

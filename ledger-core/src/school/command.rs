@@ -3,7 +3,7 @@
 use super::overage::OveragePolicy;
 use crate::actor::Role;
 use crate::ids::{DepartmentId, MemberId};
-use crate::period::Cycle;
+use crate::period::{AnchorDay, Cycle};
 use crate::plan::{OrgType, Quotas, Tier};
 use crate::quantity::Quota;
 use crate::text::FreeText;
@@ -64,6 +64,8 @@ pub struct SetSubscription {
     pub tier: Option<Tier>,
     /// Units bought, by service name or alias.
     pub totals: Vec<(String, Quota)>,
+    /// The day of the month on which billing cycles begin, once the present one has ended.
+    pub anchor_day: Option<AnchorDay>,
     /// What becomes of units that are allocated and do not fit into what is bought now.
     pub reclaim: Reclaim,
 }

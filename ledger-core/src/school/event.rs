@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::overage::OveragePolicy;
 use crate::actor::Role;
 use crate::ids::MemberId;
-use crate::period::{Cycle, Period};
+use crate::period::{AnchorDay, Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
 use crate::text::Commitment;
+use crate::time::Timestamp;
 
 /// A fact about the school itself or its members.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +71,21 @@ pub struct SubscriptionChanged {
     pub totals_before: Quotas,
     /// Units of each service now.
     pub totals: Quotas,
+    /// Another anchor day of the billing cycles, when that changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub turn: Option<CycleTurn>,
+}
+
+/// From some instant on billing cycles begin on another day of the month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CycleTurn {
+    /// The anchor day until then.
+    pub anchor_day_before: AnchorDay,
+    /// The anchor day from then on.
+    pub anchor_day: AnchorDay,
+    /// The end of the cycle in which it was decided.
+    pub at: Timestamp,
 }
 
 /// The school changed its own rules; holds them whole, as they were and as they are.

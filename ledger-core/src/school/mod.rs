@@ -12,8 +12,8 @@ pub use command::{
     SetSubscription,
 };
 pub use event::{
-    MemberEnrolled, MemberErased, MemberRemoved, MemberRoleChanged, SchoolEvent, SchoolRegistered,
-    Settings, SettingsChanged, SubscriptionChanged,
+    CycleTurn, MemberEnrolled, MemberErased, MemberRemoved, MemberRoleChanged, SchoolEvent,
+    SchoolRegistered, Settings, SettingsChanged, SubscriptionChanged,
 };
 pub use overage::{NotAPercent, OveragePolicy, Percent};
 pub use state::{Member, School, Standing};

@@ -11,7 +11,7 @@ use crate::catalog::Event;
 use crate::decider::Recorded;
 use crate::department::Department;
 use crate::ids::{DepartmentId, MemberId, Seq};
-use crate::period::{Cycle, Period};
+use crate::period::{Cycles, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -25,8 +25,8 @@ pub struct School {
     pub tier: Tier,
     /// What its plan switches on.
     pub management: Management,
-    /// How its billing cycles fall.
-    pub cycle: Cycle,
+    /// How its billing cycles fell and fall.
+    pub cycles: Cycles,
     /// The current billing cycle.
     pub period: Period,
     /// Its own rules.
@@ -163,7 +163,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 org_type: e.org_type,
                 tier: e.tier,
                 management: e.management,
-                cycle: e.cycle,
+                cycles: Cycles::new(e.cycle),
                 period: e.period,
                 settings: Settings {
                     member_cap: e.member_cap.clone(),
@@ -180,6 +180,9 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             if let Some(school) = &mut state.school {
                 school.tier = e.tier;
                 school.management = e.management;
+                if let Some(turn) = e.turn {
+                    school.cycles.turn(turn.at, turn.anchor_day);
+                }
                 school.version = seq;
             }
             set_totals(state, &e.totals);

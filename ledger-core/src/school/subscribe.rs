@@ -1,10 +1,11 @@
 //! The rules of buying: more, less, or by another plan.
 
 use super::command::{Reclaim, SetSubscription, named};
-use super::event::{SchoolEvent, Settings, SettingsChanged, SubscriptionChanged};
+use super::event::{CycleTurn, SchoolEvent, Settings, SettingsChanged, SubscriptionChanged};
 use super::state::School;
 use crate::allocation::{self, Extent, Pool};
 use crate::catalog::Event;
+use crate::period::AnchorDay;
 use crate::plan::{Catalogue, Management, Quotas, Tier};
 use crate::quantity::Quota;
 use crate::refusal::{Level, Refusal, Rule, Shortfall};
@@ -33,7 +34,12 @@ pub(super) fn subscribe(
         Reclaim::Refuse => asked.nothing_to_reclaim()?,
         Reclaim::ByPriority => asked.reclaimed()?,
     };
-    if tier == school.tier && management == school.management && totals == totals_before {
+    let turn = turn(school, command.anchor_day);
+    if turn.is_none()
+        && tier == school.tier
+        && management == school.management
+        && totals == totals_before
+    {
         return Ok(Vec::new());
     }
     let changed = Event::School(SchoolEvent::SubscriptionChanged(SubscriptionChanged {
@@ -42,11 +48,23 @@ pub(super) fn subscribe(
         management,
         totals_before,
         totals,
+        turn,
     }));
     let events = reclaimed.into_iter().chain([changed]);
     Ok(events
         .chain(self_service(catalogue, school, tier))
         .collect())
+}
+
+/// The change of the anchor day, if it is another one. The present cycle ends when it was to end.
+fn turn(school: &School, asked: Option<AnchorDay>) -> Option<CycleTurn> {
+    let anchor_day_before = school.cycles.last().anchor_day;
+    let anchor_day = asked.filter(|day| *day != anchor_day_before)?;
+    Some(CycleTurn {
+        anchor_day_before,
+        anchor_day,
+        at: school.period.end,
+    })
 }
 
 /// The totals that the school asks for: a total which was the old plan's is the new plan's.

@@ -3,6 +3,7 @@
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
 use ledger_core::department::DepartmentCommand;
+use ledger_core::period::AnchorDay;
 use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
 use ledger_core::school::{
     ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SetSubscription,
@@ -125,6 +126,7 @@ pub enum Act {
     Subscribe {
         tier: Option<Tier>,
         totals: Vec<(String, Quota)>,
+        anchor_day: Option<AnchorDay>,
         reclaim: Reclaim,
     },
     Department {
@@ -272,10 +274,12 @@ impl Proxy {
             Act::Subscribe {
                 tier,
                 totals,
+                anchor_day,
                 reclaim,
             } => SetSubscription {
                 tier,
                 totals,
+                anchor_day,
                 reclaim,
             }
             .action(),
@@ -532,6 +536,11 @@ fn tier() -> impl Strategy<Value = Option<Tier>> {
     prop_oneof![2 => Just(None), 1 => select(Tier::ALL.to_vec()).prop_map(Some)]
 }
 
+fn anchor_day() -> impl Strategy<Value = Option<AnchorDay>> {
+    let day = (1_u8..=31).prop_map(|day| AnchorDay::new(day).expect("it is a day of a month"));
+    proptest::option::weighted(0.4, day)
+}
+
 fn people() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (member(), role(), proptest::option::of(department())).prop_map(
@@ -549,9 +558,13 @@ fn plan() -> impl Strategy<Value = Act> {
     let totals = proptest::collection::vec((service().prop_map(str::to_owned), quota()), 0..3);
     let some = || proptest::option::of(quota());
     prop_oneof![
-        2 => (tier(), totals, select(vec![Reclaim::Refuse, Reclaim::ByPriority])).prop_map(
-            |(tier, totals, reclaim)| Act::Subscribe { tier, totals, reclaim }
-        ),
+        2 => (tier(), totals, anchor_day(), select(vec![Reclaim::Refuse, Reclaim::ByPriority]))
+            .prop_map(|(tier, totals, anchor_day, reclaim)| Act::Subscribe {
+                tier,
+                totals,
+                anchor_day,
+                reclaim,
+            }),
         1 => (service(), some(), some(), proptest::option::of(overage())).prop_map(
             |(what, cap, grant, overage)| Act::Settings {
                 draw_on_department: None,

@@ -77,6 +77,7 @@ fn with_total_of(school: &School, total: i64) -> SchoolState {
         management: ledger_core::Management::Advanced,
         totals_before: before,
         totals,
+        turn: None,
     }));
     log.push(shrunk);
     fold(&log)

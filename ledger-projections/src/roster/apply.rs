@@ -143,7 +143,8 @@ async fn subscribe(
 ) -> Result<(), ApplyError> {
     sqlx::query!(
         "UPDATE roster_school
-            SET tier = $3, management = $4, totals = totals || $5, version = $6
+            SET tier = $3, management = $4, totals = totals || $5, version = $6,
+                period_anchor_day = coalesce($7, period_anchor_day)
           WHERE school_id = $1 AND build = $2",
         school_id.0,
         build.0,
@@ -151,6 +152,7 @@ async fn subscribe(
         event.management.as_str(),
         serde_json::to_value(&event.totals)?,
         seq.0,
+        event.turn.map(|turn| i16::from(turn.anchor_day.get())),
     )
     .execute(tx)
     .await

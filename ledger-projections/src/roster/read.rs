@@ -150,7 +150,12 @@ pub async fn school(
     let period = if now < known.end {
         known
     } else {
-        cycle.period_at(now)
+        // The first one after the anchor day has changed is no whole month.
+        let period = cycle.period_at(now);
+        Period {
+            start: period.start.max(known.end),
+            ..period
+        }
     };
     Ok(Some(SchoolView {
         seq: Seq(row.seq),

@@ -2,6 +2,7 @@
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
 use ledger_core::department::DepartmentCommand;
+use ledger_core::period::AnchorDay;
 use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
@@ -462,6 +463,7 @@ impl Life {
                 Some(Tier::Pro),
             ]),
             totals: vec![(self.service(), quota(&mut self.dice))],
+            anchor_day: self.dice.pick(&[None, None, None, AnchorDay::new(17).ok()]),
             reclaim: self.dice.pick(&[Reclaim::Refuse, Reclaim::ByPriority]),
         })
     }

@@ -9,7 +9,7 @@ use crate::feed;
 
 /// The form of [`SchoolState`] in a snapshot. Count it up when the state's shape changes: a
 /// snapshot of another form is passed over, and the state is folded from the log.
-const SNAPSHOT_FORMAT: i16 = 7;
+const SNAPSHOT_FORMAT: i16 = 8;
 
 /// Events read at a time: about 3 MB of rows in memory.
 const PAGE: i64 = 5_000;

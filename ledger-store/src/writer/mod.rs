@@ -62,7 +62,8 @@ pub struct WriterSettings {
     pub shards: usize,
     /// Memory for the states of schools, in bytes, over all shards.
     pub state_cache_bytes: usize,
-    /// A snapshot is taken when a stream has grown by so many events since the last one.
+    /// A snapshot is taken when a stream has grown by so many events since the last one. A balance
+    /// of the past is folded from the snapshot before it: at 1,000, some 5 ms of events.
     pub snapshot_every: i64,
 }
 
@@ -71,7 +72,7 @@ impl Default for WriterSettings {
         Self {
             shards: 4,
             state_cache_bytes: 96 << 20,
-            snapshot_every: 10_000,
+            snapshot_every: 1_000,
         }
     }
 }

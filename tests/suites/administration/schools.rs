@@ -135,6 +135,36 @@ async fn what_a_school_buys_is_changed_on_the_version_that_was_read() {
 }
 
 #[tokio::test]
+async fn billing_cycles_come_to_begin_on_another_day() {
+    let world = World::start().await;
+    let before = world.platform.get(&world.school.path("")).await.ok();
+    let path = world.school.path("/subscription");
+    let to = |day: u8| json!({"period_anchor_day": day});
+    let put = async |body: &Value| send(&world.platform, Method::PUT, &path, &[], body).await;
+
+    let day = if before["period_anchor_day"] == 15 {
+        16
+    } else {
+        15
+    };
+    let done = put(&to(day)).await.ok();
+    let change = json!({
+        "before": before["period_anchor_day"], "period_anchor_day": day,
+        "from": before["period"]["end"],
+    });
+    assert_eq!(done["anchor_change"], change);
+    let seq = done["seq"].as_i64().unwrap();
+    let read = world.school.path(&format!("?min_seq={seq}"));
+    let after = world.platform.get(&read).await.ok();
+    assert_eq!(after["period_anchor_day"], day);
+    assert_eq!(after["period"], before["period"]);
+    assert_eq!(put(&to(day)).await.ok()["event_id"], Value::Null);
+    let none = put(&json!({"period_anchor_day": 32})).await;
+    assert_eq!(refused(&none), as_refused(400, "invalid-request"));
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn settings_and_subscription_have_one_version_and_what_is_not_named_stays() {
     let world = World::start().await;
     let path = world.school.path("/settings");

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
-use super::event::{UsageEvent, fault};
+use super::event::{UsageEvent, fault, read_data};
 use crate::convention::{has_media_type, read_body};
 use crate::limits::REPORT_BYTES_MAX;
 use crate::problem::{Code, Problem};
@@ -98,8 +98,7 @@ impl Events {
         let data = if bytes.is_empty() {
             None
         } else {
-            let data = serde_json::from_slice(bytes);
-            Some(data.map_err(|error| fault("data", &format!("data is JSON: {error}")))?)
+            Some(read_data(bytes)?)
         };
         Self::one(UsageEvent::of(attributes, data))
     }

@@ -1,6 +1,8 @@
 //! A CloudEvent 1.0 that reports usage: its attributes and what its `data` says of the call.
 //! (CloudEvents 1.0.2, "Context Attributes" and the JSON Event Format.)
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger_core::usage::{CallFacts, Outcome, Report, UsageCommand};
@@ -9,13 +11,41 @@ use ledger_core::{
 };
 use ledger_store::writer::{ExternalId, Request};
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::convention::{CallFact, Instant, ModelName, WholeUnits, fingerprint, free_text};
 use crate::problem::{Code, Problem};
 
-/// A CloudEvent in its structured form, which the other forms are brought into.
+/// The attributes that are read, beside `data`.
+const ATTRIBUTES: &[&str] = &[
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "data_base64",
+];
+
+/// The members of `data` that are read.
+const FACTS: &[&str] = &[
+    "service",
+    "units",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cost_micros",
+    "latency_ms",
+    "outcome",
+    "request_id",
+    "session_id",
+];
+
+/// A CloudEvent in its structured form, which the other forms are brought into, with what is read
+/// of it. The rest may be any JSON, also numbers that no program could hold.
 #[derive(Debug)]
 pub(super) struct UsageEvent(Map<String, Value>);
 
@@ -23,9 +53,13 @@ impl UsageEvent {
     /// # Errors
     /// [`Code::InvalidEvent`] when it is no JSON object.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(bytes)
-            .map(Self)
-            .map_err(|error| fault(".", &format!("an event is a JSON object: {error}")))
+        let members = members(bytes)
+            .map_err(|error| fault(".", &format!("an event is a JSON object: {error}")))?;
+        let mut event = read(&members, ATTRIBUTES, "")?;
+        if let Some(raw) = members.get("data") {
+            event.insert("data".to_owned(), read_data(raw.get().as_bytes())?);
+        }
+        Ok(Self(event))
     }
 
     /// An event of these attributes, whose `data` stands beside them.
@@ -82,6 +116,44 @@ impl UsageEvent {
     }
 }
 
+/// The members of a JSON object as they stand there; of two of one name the last.
+fn members(bytes: &[u8]) -> serde_json::Result<BTreeMap<String, Box<RawValue>>> {
+    serde_json::from_slice(bytes)
+}
+
+/// Those of the names.
+fn read(
+    members: &BTreeMap<String, Box<RawValue>>,
+    names: &[&str],
+    place: &str,
+) -> Result<Map<String, Value>, Problem> {
+    let named = names
+        .iter()
+        .filter_map(|name| Some((*name, members.get(*name)?)));
+    named
+        .map(|(name, raw)| {
+            let value = serde_json::from_str(raw.get());
+            let value = value.map_err(|error| {
+                let at = format!("{place}{name}");
+                fault(&at, &format!("{at}: {error}"))
+            })?;
+            Ok((name.to_owned(), value))
+        })
+        .collect()
+}
+
+/// What is read of an event's `data`.
+///
+/// # Errors
+/// [`Code::InvalidEvent`] when it is neither a JSON object nor null.
+pub(super) fn read_data(bytes: &[u8]) -> Result<Value, Problem> {
+    if bytes.trim_ascii() == b"null" {
+        return Ok(Value::Null);
+    }
+    let members = members(bytes).map_err(|_| fault("data", "data is a JSON object"))?;
+    read(&members, FACTS, "data.").map(Value::Object)
+}
+
 /// What is at fault, and where in the event.
 pub(super) fn fault(at: &str, detail: &str) -> Problem {
     Problem::new(Code::InvalidEvent, detail).with("at", at)
@@ -131,14 +203,16 @@ fn subject(event: &Map<String, Value>) -> Result<Option<Attribute>, Problem> {
 /// The event's `data`: an object, in JSON or as the base64 of JSON; without any, nothing is said.
 fn data(event: &Map<String, Value>) -> Result<Map<String, Value>, Problem> {
     let not_an_object = || fault("data", "data is a JSON object");
+    let encoded_object = || fault("data_base64", "data_base64 is the base64 of a JSON object");
     match (event.get("data"), text(event, "data_base64")?) {
         (Some(Value::Object(data)), None) => Ok(data.clone()),
         (None | Some(Value::Null), None) => Ok(Map::new()),
         (None | Some(Value::Null), Some(encoded)) => STANDARD
             .decode(encoded)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or_else(|| fault("data_base64", "data_base64 is the base64 of a JSON object")),
+            .and_then(|bytes| members(&bytes).ok())
+            .ok_or_else(encoded_object)
+            .and_then(|members| read(&members, FACTS, "data.")),
         (Some(_), _) => Err(not_an_object()),
     }
 }
@@ -170,7 +244,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(event: Value) -> Result<Report, Problem> {
+    fn reported(event: Value) -> Result<Report, Problem> {
         let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
         let bytes = serde_json::to_vec(&event).unwrap();
         let request = UsageEvent::parse(&bytes)?.into_request(Actor::SYSTEM, now)?;
@@ -201,14 +275,14 @@ mod tests {
     }
 
     fn at(event: Value) -> Value {
-        let problem = read(event).unwrap_err();
+        let problem = reported(event).unwrap_err();
         assert_eq!(problem.code, Code::InvalidEvent);
         problem.to_json()["at"].clone()
     }
 
     #[test]
     fn an_event_says_who_used_what_and_how_much() {
-        let report = read(event()).unwrap();
+        let report = reported(event()).unwrap();
         assert_eq!(report.service.as_str(), "claude_messages");
         assert_eq!(report.units.map(ledger_core::Units::get), Some(2));
         assert_eq!(report.subject.unwrap().text(), "ada@example.org");
@@ -218,18 +292,18 @@ mod tests {
 
     #[test]
     fn the_data_s_service_goes_before_the_type() {
-        let report = read(with("data", json!({"service": "assessment_ai"}))).unwrap();
+        let report = reported(with("data", json!({"service": "assessment_ai"}))).unwrap();
         assert_eq!(report.service.as_str(), "assessment_ai");
     }
 
     #[test]
     fn an_event_without_data_subject_and_time_is_one_too() {
         let bare = json!({"specversion": "1.0", "id": "a", "source": "s", "type": "t"});
-        let report = read(bare).unwrap();
+        let report = reported(bare).unwrap();
         assert_eq!((report.subject, report.units), (None, None));
-        let blank = read(with("subject", json!(" "))).unwrap();
+        let blank = reported(with("subject", json!(" "))).unwrap();
         assert_eq!(blank.subject, None);
-        assert!(read(with("data", Value::Null)).is_ok());
+        assert!(reported(with("data", Value::Null)).is_ok());
     }
 
     #[test]
@@ -238,7 +312,7 @@ mod tests {
         encoded.as_object_mut().unwrap().remove("data");
         encoded["data_base64"] = json!(STANDARD.encode(r#"{"units": 5}"#));
         assert_eq!(
-            read(encoded.clone())
+            reported(encoded.clone())
                 .unwrap()
                 .units
                 .map(ledger_core::Units::get),
@@ -246,6 +320,18 @@ mod tests {
         );
         encoded["data_base64"] = json!(STANDARD.encode("5"));
         assert_eq!(at(encoded), "data_base64");
+    }
+
+    #[test]
+    fn what_is_not_read_may_be_any_json() {
+        let text = r#"{"specversion": "1.0", "id": "a", "source": "s", "type": "t", "extra": 1e999,
+            "data": {"units": 2, "more": {"deep": [-1e999, 1e-999]}}}"#;
+        let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
+        let event = UsageEvent::parse(text.as_bytes()).unwrap();
+        assert!(event.into_request(Actor::SYSTEM, now).is_ok());
+        let huge = text.replace("\"units\": 2", "\"units\": 1e999");
+        let problem = UsageEvent::parse(huge.as_bytes()).unwrap_err();
+        assert_eq!(problem.to_json()["at"], "data.units");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ledger_core::allocation::{AllocationEvent, Priority};
 use ledger_core::decider::SchoolView;
 use ledger_core::period::{AnchorDay, Tz};
-use ledger_core::school::{OveragePolicy, SchoolEvent, Settings};
+use ledger_core::school::{CycleTurn, OveragePolicy, SchoolEvent, Settings};
 use ledger_core::{
     DepartmentId, Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq,
     ServiceId, Tier, Timestamp,
@@ -152,12 +152,39 @@ pub struct SubscriptionAnswer {
     /// Whether teachers may ask for more themselves now, when the change of tier changed that.
     #[schema(required)]
     self_service_requests: Option<bool>,
+    /// Another anchor day of the billing cycles, when that changed or would.
+    #[schema(required)]
+    anchor_change: Option<AnchorChange>,
     /// What was taken back of allocations, or would be: of each service what gives first
     /// stands first.
     reclaimed: Vec<ReclaimedAnswer>,
     /// The version of what the school bought and its own rules, as it is now: their ETag.
     #[schema(value_type = schema::Seq)]
     pub(super) version: Seq,
+}
+
+/// From some instant on billing cycles begin on another day of the month.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct AnchorChange {
+    /// The anchor day until then.
+    #[schema(value_type = u8, minimum = 1, maximum = 31)]
+    before: AnchorDay,
+    /// The anchor day from then on.
+    #[schema(value_type = u8, minimum = 1, maximum = 31)]
+    period_anchor_day: AnchorDay,
+    /// The end of the present cycle.
+    #[schema(value_type = schema::Instant)]
+    from: Timestamp,
+}
+
+impl From<CycleTurn> for AnchorChange {
+    fn from(turn: CycleTurn) -> Self {
+        Self {
+            before: turn.anchor_day_before,
+            period_anchor_day: turn.anchor_day,
+            from: turn.at,
+        }
+    }
 }
 
 /// Units that were taken back, or would be.
@@ -228,6 +255,7 @@ impl SubscriptionAnswer {
                 self_service_requests: events
                     .find_map(|(_, event)| settings_after(event))
                     .map(|s| s.self_service_requests),
+                anchor_change: changed.turn.map(AnchorChange::from),
                 reclaimed,
                 version,
             }),
@@ -242,6 +270,7 @@ impl SubscriptionAnswer {
                 totals_before: found.totals.clone(),
                 totals: found.totals.clone(),
                 self_service_requests: None,
+                anchor_change: None,
                 reclaimed,
                 version,
             }),
@@ -350,7 +379,7 @@ pub struct SchoolDocument {
     /// Where its days and billing cycles begin (IANA).
     #[schema(value_type = String)]
     time_zone: Tz,
-    /// The day of the month on which its billing cycles begin.
+    /// The day of the month on which its billing cycles begin, once the present one has ended.
     #[schema(value_type = u8, minimum = 1, maximum = 31)]
     period_anchor_day: AnchorDay,
     /// The present billing cycle.

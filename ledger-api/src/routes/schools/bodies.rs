@@ -109,6 +109,10 @@ pub struct SubscriptionBody {
     /// Units bought per cycle.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<QuotasByService>,
+    /// The day of the month on which billing cycles begin, 31 for the last. The present cycle ends
+    /// when it was to end; the next one is shorter, up to the new day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period_anchor_day: Option<AnchorDayNumber>,
     /// What becomes of units that are allocated and do not fit into what is bought.
     #[serde(default)]
     #[schema(required = false)]
@@ -134,6 +138,7 @@ impl SubscriptionBody {
         let command = SetSubscription {
             tier,
             totals,
+            anchor_day: self.period_anchor_day.map(|day| day.0),
             reclaim: self.reclaim.into(),
         };
         let action = Action::School(SchoolCommand::SetSubscription(command));

@@ -2,7 +2,7 @@
 
 use ledger_core::school::{OveragePolicy, Percent};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOf, Schema};
 use utoipa::openapi::{Ref, RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -70,29 +70,32 @@ impl OfService for OverageValue {
     }
 }
 
+/// A policy's word, and nothing that is not named here.
+fn policy(word: &str) -> ObjectBuilder {
+    let word = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([word]));
+    let nothing_else = AdditionalProperties::<Schema>::FreeForm(false);
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("policy", word)
+        .required("policy")
+        .additional_properties(Some(nothing_else))
+}
+
 impl PartialSchema for OverageValue {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some(
-                "How far usage may go beyond what is allocated: not at all (`hard`, the default), or \
-                 by so many hundredths of it (`soft`, whole units, rounded down), marked as overage.",
-            ))
-            .property(
-                "policy",
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .enum_values(Some(["hard", "soft"])),
-            )
-            .property(
-                "percent",
-                whole(1, 100).description(Some("With `soft`, and only with it.")),
-            )
-            .required("policy")
-            .additional_properties(Some(utoipa::openapi::schema::AdditionalProperties::<
-                Schema,
-            >::FreeForm(false)))
-            .into()
+        let soft = policy("soft")
+            .property("percent", whole(1, 100))
+            .required("percent");
+        let mut either = OneOf::new();
+        either.items = vec![policy("hard").into(), soft.into()];
+        either.description = Some(
+            "How far usage may go beyond what is allocated: not at all (`hard`, the default), or \
+             by so many hundredths of it (`soft`, whole units, rounded down), marked as overage."
+                .to_owned(),
+        );
+        RefOr::T(Schema::OneOf(either))
     }
 }
 

@@ -274,7 +274,7 @@ impl Batch {
 /// The billing cycle at `instant`; where there is no school it is empty.
 fn period_at(state: Option<&SchoolState>, instant: Timestamp) -> Period {
     match state.and_then(|state| state.school().ok()) {
-        Some(school) if instant < school.period.start => school.cycle.period_at(instant),
+        Some(school) if instant < school.period.start => school.cycles.period_at(instant),
         Some(school) => school.period,
         None => Period {
             start: instant,

@@ -99,10 +99,16 @@ impl Load {
         }
     }
 
-    /// The same read again and again.
-    pub fn reads(installation: &Installation, path: &str) -> Self {
-        let call = installation.call("GET", path, &installation.principal);
-        Self::new(installation.address, move |_, _| Some(call.with("")))
+    /// Reads of these paths in turn.
+    pub fn reads(installation: &Installation, paths: &[String]) -> Self {
+        let calls: Vec<_> = paths
+            .iter()
+            .map(|path| installation.call("GET", path, &installation.principal))
+            .collect();
+        Self::new(installation.address, move |connection, n| {
+            let turn = usize::try_from(n).unwrap_or(0).wrapping_add(connection);
+            Some(calls[turn % calls.len()].with(""))
+        })
     }
 
     /// At most so many calls on each connection.

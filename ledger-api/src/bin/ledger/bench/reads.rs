@@ -45,7 +45,7 @@ pub async fn measure(args: &Reads, installation: &Installation) -> anyhow::Resul
     installation.caught_up().await?;
 
     let mut report = Report::default();
-    for (name, path) in paths(&school) {
+    for (name, paths) in paths(args, &school) {
         let (debits, reads) = load::run_both(
             (
                 Load::debits(installation, &school),
@@ -53,7 +53,7 @@ pub async fn measure(args: &Reads, installation: &Installation) -> anyhow::Resul
                 Pace::PerSecond(f64::from(args.debits)),
             ),
             (
-                Load::reads(installation, &path),
+                Load::reads(installation, &paths),
                 4,
                 Pace::PerSecond(f64::from(args.reads)),
             ),
@@ -68,32 +68,63 @@ pub async fn measure(args: &Reads, installation: &Installation) -> anyhow::Resul
 }
 
 /// Each read of the API that people wait for, in its dearest everyday form.
-fn paths(school: &School) -> Vec<(&'static str, String)> {
+fn paths(args: &Reads, school: &School) -> Vec<(&'static str, Vec<String>)> {
     let base = format!("/v1/schools/{}", school.id);
     let member = school.members[0];
     let year = "from=2026-01-01&to=2099-12-31";
-    [
-        ("the school's balance", "/balance".to_owned()),
-        ("a member's balance", format!("/members/{member}/balance")),
-        ("all members", "/members?limit=100".to_owned()),
-        ("the history's newest page", "/history?limit=100".to_owned()),
+    // All over the log: what lies behind the last snapshot before it is folded.
+    let moments = || (1..=97).map(|part| args.events * part / 97);
+    let once = |rest: String| vec![format!("{base}{rest}")];
+    vec![
+        ("the school's balance", once("/balance".to_owned())),
+        (
+            "a member's balance",
+            once(format!("/members/{member}/balance")),
+        ),
+        (
+            "the school's balance as of an event",
+            moments()
+                .map(|seq| format!("{base}/balance?as_of_seq={seq}"))
+                .collect(),
+        ),
+        (
+            "a member's balance as of an event",
+            moments()
+                .map(|seq| format!("{base}/members/{member}/balance?as_of_seq={seq}"))
+                .collect(),
+        ),
+        ("all members", once("/members?limit=100".to_owned())),
+        (
+            "pending requests",
+            once("/requests?status=pending".to_owned()),
+        ),
+        (
+            "unattributed usage",
+            once("/unattributed?limit=100".to_owned()),
+        ),
+        (
+            "the history's newest page",
+            once("/history?limit=100".to_owned()),
+        ),
         (
             "a member's history",
-            format!("/history?limit=100&member={member}"),
+            once(format!("/history?limit=100&member={member}")),
         ),
         (
             "usage by day and member",
-            format!("/usage?granularity=day&{year}&group_by=member,service"),
+            once(format!(
+                "/usage?granularity=day&{year}&group_by=member,service"
+            )),
         ),
         (
             "usage by month and model",
-            format!("/usage?granularity=month&{year}&group_by=model,outcome"),
+            once(format!(
+                "/usage?granularity=month&{year}&group_by=model,outcome"
+            )),
         ),
         (
             "100 events of the log",
-            "/events?after=50000&limit=100".to_owned(),
+            once("/events?after=50000&limit=100".to_owned()),
         ),
     ]
-    .map(|(name, rest)| (name, format!("{base}{rest}")))
-    .into()
 }
