@@ -186,7 +186,8 @@ $$;
 
 -- A department's allocations as pools that its members draw on: sums over members whom a teacher
 -- does not see, for him of his own department alone, since that is what he may draw on. Sums stop
--- at the largest value that 64 bits hold. SECURITY DEFINER, as ledger_expired_direct_holds().
+-- at the largest value that 64 bits hold. SECURITY DEFINER, as ledger_expired_direct_holds(). Each
+-- line is looked up by its key (LIMIT keeps it from being joined), whatever the statistics say.
 CREATE FUNCTION ledger_department_pools(department uuid, at timestamptz)
 RETURNS TABLE (
     service text, total bigint, allocated bigint, unlimited_holders integer, used bigint,
@@ -194,28 +195,34 @@ RETURNS TABLE (
     priority text, auto_renew boolean
 )
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
-    WITH live AS (
-        SELECT live_build AS build FROM projection
+    WITH live AS MATERIALIZED (
+        SELECT ledger_school() AS school_id, live_build AS build FROM projection
          WHERE name = 'balance'
            AND (ledger_sees_balances()
                 OR (ledger_role() = 'teacher' AND department = ledger_department()))
-    ), members AS (
-        SELECT m.member_id FROM live JOIN balance_member AS m
-            ON m.school_id = ledger_school() AND m.build = live.build
+    ), members AS MATERIALIZED (
+        SELECT m.school_id, m.build, m.member_id FROM live JOIN balance_member AS m
+            ON m.school_id = live.school_id AND m.build = live.build
            AND m.department_id = department
     ), given AS (
-        SELECT l.service, coalesce(sum(l.allocated), 0) AS allocated,
+        SELECT p.service, coalesce(sum(l.allocated), 0) AS allocated,
                count(*) FILTER (WHERE l.allocated IS NULL) AS unlimited_holders,
                sum(l.used) AS used, sum(l.held) AS held
-          FROM live CROSS JOIN members JOIN balance_line AS l
-            ON l.school_id = ledger_school() AND l.build = live.build
-           AND l.member_id = members.member_id
-         GROUP BY l.service
+          FROM members
+          JOIN balance_pool AS p
+            ON p.school_id = members.school_id AND p.build = members.build
+         CROSS JOIN LATERAL (
+             SELECT l.allocated, l.used, l.held FROM balance_line AS l
+              WHERE l.school_id = members.school_id AND l.build = members.build
+                AND l.member_id = members.member_id AND l.service = p.service
+              LIMIT 1
+         ) AS l
+         GROUP BY p.service
     ), gone AS (
         SELECT h.service, sum(h.units) AS units,
                coalesce(sum(h.units) FILTER (WHERE h.level = 'department'), 0) AS direct_units
           FROM live JOIN balance_hold AS h
-            ON h.school_id = ledger_school() AND h.build = live.build
+            ON h.school_id = live.school_id AND h.build = live.build
          WHERE h.expires_at <= at AND h.period_start IS NULL
            AND (h.level = 'department' AND h.department_id = department
                 OR h.level = 'member' AND h.member_id IN (SELECT member_id FROM members))
@@ -230,7 +237,7 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
            least(coalesce(e.units, 0), 9223372036854775807)::bigint,
            least(coalesce(e.direct_units, 0), 9223372036854775807)::bigint,
            coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
-      FROM live JOIN balance_pool AS p ON p.school_id = ledger_school() AND p.build = live.build
+      FROM live JOIN balance_pool AS p ON p.school_id = live.school_id AND p.build = live.build
       LEFT JOIN balance_department_line AS d
         ON d.school_id = p.school_id AND d.build = p.build AND d.department_id = department
        AND d.service = p.service
@@ -246,8 +253,8 @@ RETURNS TABLE (
     priority text, auto_renew boolean
 )
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
-    WITH live AS (
-        SELECT p.live_build AS build FROM projection AS p
+    WITH live AS MATERIALIZED (
+        SELECT ledger_school() AS school_id, p.live_build AS build FROM projection AS p
          WHERE p.name = 'balance'
            AND (ledger_sees_balances()
                 OR (ledger_role() = 'teacher' AND EXISTS (
@@ -255,23 +262,29 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
                      WHERE m.school_id = ledger_school() AND m.build = p.live_build
                        AND m.member_id = ledger_member() AND m.period_start = period
                        AND m.department_id = department)))
-    ), members AS (
-        SELECT m.member_id FROM live JOIN balance_closed_member AS m
-            ON m.school_id = ledger_school() AND m.build = live.build
+    ), members AS MATERIALIZED (
+        SELECT m.school_id, m.build, m.member_id FROM live JOIN balance_closed_member AS m
+            ON m.school_id = live.school_id AND m.build = live.build
            AND m.department_id = department AND m.period_start = period
     ), given AS (
-        SELECT l.service, coalesce(sum(l.allocated), 0) AS allocated,
+        SELECT p.service, coalesce(sum(l.allocated), 0) AS allocated,
                count(*) FILTER (WHERE l.allocated IS NULL) AS unlimited_holders,
                sum(l.used) AS used, sum(l.held) AS held
-          FROM live CROSS JOIN members JOIN balance_closed_line AS l
-            ON l.school_id = ledger_school() AND l.build = live.build
-           AND l.member_id = members.member_id AND l.period_start = period
-         GROUP BY l.service
+          FROM members
+          JOIN balance_pool AS p
+            ON p.school_id = members.school_id AND p.build = members.build
+         CROSS JOIN LATERAL (
+             SELECT l.allocated, l.used, l.held FROM balance_closed_line AS l
+              WHERE l.school_id = members.school_id AND l.build = members.build
+                AND l.member_id = members.member_id AND l.period_start = period AND l.service = p.service
+              LIMIT 1
+         ) AS l
+         GROUP BY p.service
     ), gone AS (
         SELECT h.service, sum(h.units) AS units,
                coalesce(sum(h.units) FILTER (WHERE h.level = 'department'), 0) AS direct_units
           FROM live JOIN balance_hold AS h
-            ON h.school_id = ledger_school() AND h.build = live.build
+            ON h.school_id = live.school_id AND h.build = live.build
          WHERE h.expires_at <= at AND h.period_start = period
            AND (h.level = 'department' AND h.department_id = department
                 OR h.level = 'member' AND h.member_id IN (SELECT member_id FROM members))
@@ -286,7 +299,7 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
            least(coalesce(e.units, 0), 9223372036854775807)::bigint,
            least(coalesce(e.direct_units, 0), 9223372036854775807)::bigint,
            coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
-      FROM live JOIN balance_pool AS p ON p.school_id = ledger_school() AND p.build = live.build
+      FROM live JOIN balance_pool AS p ON p.school_id = live.school_id AND p.build = live.build
       LEFT JOIN balance_closed_department_line AS d
         ON d.school_id = p.school_id AND d.build = p.build AND d.department_id = department
        AND d.period_start = period AND d.service = p.service
