@@ -6,7 +6,7 @@ ALTER TABLE member_directory
     -- When name and e-mail were erased; NULL where nothing was, also where there never was a name.
     ADD COLUMN erased_at timestamptz,
     -- Who he was as an author under external ids that he has no more: they are freed when he
-    -- leaves, and what he wrote must still be found. Empty once he is erased.
+    -- leaves, and what he wrote must still be found. They are in the log as they are here.
     ADD COLUMN actor_ids uuid[] NOT NULL DEFAULT '{}';
 
 -- Texts are found by whom they are about and by their authors, through the key's school: an index

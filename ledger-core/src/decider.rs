@@ -159,7 +159,6 @@ pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
         Event::Usage(event) => usage::evolve(state, recorded.recorded_at, event),
         Event::Period(event) => period::evolve(state, recorded.seq, event),
     }
-    school::note_text(state, recorded);
     state.head = recorded.seq;
     state.last_at = state.last_at.max(recorded.recorded_at);
 }

@@ -58,6 +58,7 @@ fn parked(id: &str) -> UsageParked {
         subject: Some(subject().commitment()),
         service: attribute(CLAUDE),
         units: Some(units(3)),
+        metered: false,
         call: CallFacts::default(),
     }
 }
@@ -546,6 +547,7 @@ mod corrections {
             usage_at: october(),
             units: Some(units(5)),
             refunded: Units::ZERO,
+            said: Some(units(5)),
             parked_service: None,
             counted: Some(Counted {
                 member_id: ADA,

@@ -3,7 +3,7 @@
 mod support;
 
 use ledger_core::school::{ChangeSettings, OveragePolicy, Percent};
-use ledger_core::usage::{HoldPlaced, UsageDebited, UsageEvent};
+use ledger_core::usage::{HoldPlaced, HoldSettled, UsageDebited, UsageEvent};
 use ledger_core::{Event, Level, Quota, Rule};
 use support::commands::{debit, hold, revoke, settle};
 use support::events::{balance, debited, held, hold_settled, short, usage_debited};
@@ -61,6 +61,23 @@ fn a_soft_policy_lets_usage_exceed_the_allocation_and_marks_it() {
             balance(50, 52, 3),
         ))])
         .holds(ADA, 50, 52, 3);
+}
+
+#[test]
+fn a_settle_is_marked_where_what_was_used_exceeds_it() {
+    let overage_of = |school: &School| match &school.log.last().expect("it settles").event {
+        Event::Usage(UsageEvent::HoldSettled(e)) => e.overage,
+        other => panic!("{other:?}"),
+    };
+    let beyond = || ada_of_50_and_10_percent().used(49).given(hold("h", ADA, 3));
+    assert!(overage_of(&beyond().given(settle("h", 3))));
+    assert!(overage_of(&beyond().given(settle("h", 2))));
+    assert!(!overage_of(&beyond().given(settle("h", 1))));
+    let within = ada_of_50_and_10_percent()
+        .given(hold("h", ADA, 3))
+        .given(debit(ADA, 47))
+        .given(debit(ADA, 2));
+    assert!(!overage_of(&within.given(settle("h", 3))));
 }
 
 #[test]
@@ -172,18 +189,15 @@ fn an_unlimited_allocation_is_never_exceeded() {
 }
 
 #[test]
-fn a_hold_placed_as_overage_settles_without_a_second_mark() {
+fn a_hold_placed_as_overage_settles_as_overage() {
     ada_of_50_and_10_percent()
         .used(50)
         .given(hold("h", ADA, 5))
         .when(settle("h", 5))
-        .then([support::events::settled(hold_settled(
-            "h",
-            ADA,
-            5,
-            5,
-            balance(50, 55, 0),
-        ))]);
+        .then([support::events::settled(HoldSettled {
+            overage: true,
+            ..hold_settled("h", ADA, 5, 5, balance(50, 55, 0))
+        })]);
 }
 
 #[test]

@@ -423,6 +423,18 @@ mod plans_without_allocations {
     }
 
     #[test]
+    fn what_is_held_for_a_call_in_flight_is_in_nobody_s_way() {
+        School::k12()
+            .with_member(ADA)
+            .allocated(50)
+            .given(hold("h", ADA, 5))
+            .given(by_priority(go_to(Tier::Free)))
+            .holds(ADA, 5, 0, 5)
+            .when(buy(CLAUDE, 400))
+            .then_done();
+    }
+
+    #[test]
     fn what_a_call_in_flight_leaves_returns_when_it_ends() {
         let school = School::k12()
             .with_member(ADA)

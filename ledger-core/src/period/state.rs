@@ -65,6 +65,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &PeriodEvent) {
 
 fn start_over(state: &mut SchoolState, closed: &PeriodClosed) {
     if let Some(school) = &mut state.school {
+        school.close(closed.closed);
         school.period = closed.opened;
     }
     for pool in state.pools.values_mut() {

@@ -19,4 +19,4 @@ pub use overage::{NotAPercent, OveragePolicy, Percent};
 pub use state::{Member, School, Standing};
 
 pub(crate) use decide::decide;
-pub(crate) use state::{Leavers, evolve, note_text};
+pub(crate) use state::{Leavers, evolve};

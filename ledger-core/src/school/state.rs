@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::event::{SchoolEvent, Settings};
 use crate::actor::Role;
 use crate::allocation::{Holder, Line};
-use crate::catalog::Event;
-use crate::decider::Recorded;
 use crate::department::Department;
 use crate::ids::{DepartmentId, MemberId, Seq};
 use crate::period::{Cycles, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
+use crate::time::Timestamp;
 
 /// A registered school.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,10 +28,32 @@ pub struct School {
     pub cycles: Cycles,
     /// The current billing cycle.
     pub period: Period,
+    /// What was switched on as earlier cycles closed: from the cycle that begins at an instant on,
+    /// up to the next one.
+    pub(crate) managed: Vec<(Timestamp, Management)>,
     /// Its own rules.
     pub settings: Settings,
     /// The event that last changed what it bought or its own rules.
     pub version: Seq,
+}
+
+impl School {
+    /// What was switched on as the cycle that begins at `start` closed. Of one before the school
+    /// was registered: what was when its first one closed.
+    pub(crate) fn management_of_closed(&self, start: Timestamp) -> Management {
+        let since = |(since, _): &&(Timestamp, Management)| *since <= start;
+        let known = self.managed.iter().rev().find(since);
+        known
+            .or(self.managed.first())
+            .map_or(self.management, |(_, management)| *management)
+    }
+
+    /// A cycle closes.
+    pub(crate) fn close(&mut self, closed: Period) {
+        if self.managed.last().map(|(_, management)| *management) != Some(self.management) {
+            self.managed.push((closed.start, self.management));
+        }
+    }
 }
 
 /// Whether a member may use what he holds.
@@ -68,8 +89,6 @@ pub struct Member {
     pub standing: Standing,
     /// The department that he is in, and out of whose allocation his come.
     pub department_id: Option<DepartmentId>,
-    /// Whether nothing of him is kept beside the log: he was erased, and nothing came since.
-    pub(crate) erased: bool,
     /// What he holds, a line per service that he ever held, few and in no order.
     pub(crate) lines: Vec<(ServiceId, Line)>,
 }
@@ -80,7 +99,6 @@ impl Member {
             role,
             standing: Standing::Active,
             department_id: None,
-            erased: false,
             lines: Vec::new(),
         }
     }
@@ -165,6 +183,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 management: e.management,
                 cycles: Cycles::new(e.cycle),
                 period: e.period,
+                managed: Vec::new(),
                 settings: Settings {
                     member_cap: e.member_cap.clone(),
                     default_grant: e.default_grant.clone(),
@@ -212,7 +231,6 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 .or_insert_with(|| Member::new(e.role));
             member.role = e.role;
             member.standing = Standing::Active;
-            member.erased = false;
             state.leavers.note(e.member_id, member, draws_on_pool);
         }
         SchoolEvent::MemberRoleChanged(e) => {
@@ -227,27 +245,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 state.leavers.note(e.member_id, member, draws_on_pool);
             }
         }
-        SchoolEvent::MemberErased(e) => {
-            if let Some(member) = state.members.get_mut(&e.member_id) {
-                member.erased = true;
-            }
-        }
-    }
-}
-
-/// A text that is about a member or by one is kept with the event: there is something to erase
-/// again. The reason of an erasure is about that, and about nobody.
-pub(crate) fn note_text(state: &mut SchoolState, recorded: &Recorded) {
-    if recorded.event.reason().is_none() {
-        return;
-    }
-    let is_erasure = matches!(recorded.event, Event::School(SchoolEvent::MemberErased(_)));
-    let about = recorded.event.member_id().filter(|_| !is_erasure);
-    let author = MemberId(recorded.actor.id.0);
-    for member_id in about.into_iter().chain([author]) {
-        if let Some(member) = state.members.get_mut(&member_id) {
-            member.erased = false;
-        }
+        SchoolEvent::MemberErased(_) => {} // what went was beside the log
     }
 }
 

@@ -150,8 +150,9 @@ impl Asked<'_> {
         Ok(Vec::new())
     }
 
-    /// Without allocation management nobody could take back what members hold and did not use; what
-    /// they used stays on their lines until the period ends.
+    /// Without allocation management nobody could take back what members hold and did not use. What
+    /// they used stays on their lines until the period ends, and what is held for a call in flight
+    /// until that closes: what it leaves then goes back by itself.
     fn check_nothing_unused(&self) -> Result<(), Refusal> {
         for (service, pool) in &self.state.pools {
             if pool.holds_nothing() {
@@ -159,11 +160,11 @@ impl Asked<'_> {
             }
             let members = self.state.members.values().map(|member| {
                 let line = member.line(service);
-                line.allocated.minus(line.used)
+                line.allocated.minus(line.spent())
             });
             let departments = self.state.departments.values().map(|department| {
                 let direct = department.line(service).pool.direct();
-                direct.allocated.minus(direct.used)
+                direct.allocated.minus(direct.spent())
             });
             let unused =
                 members

@@ -42,6 +42,19 @@ pub(super) fn drawn(school: &School, member: &Member, service: &ServiceId) -> Dr
     }
 }
 
+/// On whose account usage of a member goes that occurred in the closed cycle which begins at `start`.
+/// Nobody knows any more what he held then: where members drew on the pool that is it, else it is
+/// his own account.
+pub(super) fn drawn_then(school: &School, member: &Member, start: Timestamp) -> Drawn {
+    Drawn {
+        level: match school.management_of_closed(start) {
+            Management::None => Level::Pool,
+            Management::Basic | Management::Advanced => Level::Member,
+        },
+        department_id: member.department_id,
+    }
+}
+
 /// What a member's next usage of a service would be drawn on, and how that stands: his own line, or
 /// what is left to all who draw straight on his department's allocation or on the pool. `None` when
 /// nobody ever had this id.
@@ -120,6 +133,15 @@ impl Account {
     /// Whether so much more would exceed what is allocated.
     pub(super) fn exceeded_by(&self, more: Units) -> bool {
         !self.line.available().covers(more)
+    }
+
+    /// Whether so much in place of what is held for it exceeds what is allocated.
+    pub(super) fn exceeded_by_instead_of(&self, held: Units, units: Units) -> bool {
+        let without = Line {
+            held: self.line.held.saturating_sub(held),
+            ..self.line
+        };
+        !without.available().covers(units)
     }
 
     /// The account when (freed, used, held) have moved, if every sum still fits into 64 bits.

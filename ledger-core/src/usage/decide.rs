@@ -124,7 +124,12 @@ fn settle(
         // Of a closed period nothing can be had but what was held.
         (!beyond_hold.is_zero(), account.balance())
     } else {
-        let overage = account.exceeded_by(beyond_hold);
+        // What was held within the allocation stays within it, whatever came since.
+        let overage = if hold.overage && !late {
+            account.exceeded_by_instead_of(hold.units, units)
+        } else {
+            account.exceeded_by(beyond_hold)
+        };
         (overage, account.after(freed_units, units, Units::ZERO)?)
     };
     let event = UsageEvent::HoldSettled(HoldSettled {

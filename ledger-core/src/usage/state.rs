@@ -23,6 +23,8 @@ pub struct Hold {
     pub service: ServiceId,
     /// How many units.
     pub units: Units,
+    /// Whether it exceeded what was allocated, as the school's overage policy let it.
+    pub overage: bool,
     /// On whose account.
     pub level: Level,
     /// The department drawn on, at that level.
@@ -41,6 +43,7 @@ impl Hold {
             member_id: event.member_id,
             service: event.service.clone(),
             units: event.units,
+            overage: event.overage,
             level: event.level,
             department_id: match event.level {
                 Level::Department => event.department_id,

@@ -74,8 +74,8 @@ impl Gone {
             What::Everything { at, is_the_school } => {
                 let mut authors = self.kept_actor_ids(tx).await?;
                 authors.extend(freed);
+                self.erase_entry(tx, at, &authors).await?;
                 authors.push(self.member_id.0);
-                self.erase_entry(tx, at).await?;
                 self.erase_texts(tx, &authors).await?;
                 if is_the_school {
                     self.erase_school_name(tx).await?;
@@ -132,15 +132,24 @@ impl Gone {
         Ok(kept.unwrap_or_default())
     }
 
-    async fn erase_entry(self, tx: &mut PgConnection, at: Timestamp) -> Result<(), StoreError> {
+    /// Who he was as an author stays, as it stands in the log: whoever erases him again finds what
+    /// he wrote since.
+    async fn erase_entry(
+        self,
+        tx: &mut PgConnection,
+        at: Timestamp,
+        actor_ids: &[Uuid],
+    ) -> Result<(), StoreError> {
         sqlx::query!(
-            "INSERT INTO member_directory (school_id, member_id, erased_at) VALUES ($1, $2, $3)
+            "INSERT INTO member_directory (school_id, member_id, actor_ids, erased_at)
+             VALUES ($1, $2, $4, $3)
              ON CONFLICT (school_id, member_id)
-             DO UPDATE SET display_name = NULL, email = NULL, actor_ids = '{}',
+             DO UPDATE SET display_name = NULL, email = NULL, actor_ids = excluded.actor_ids,
                            erased_at = excluded.erased_at",
             self.school_id.0,
             self.member_id.0,
             at.get(),
+            actor_ids,
         )
         .execute(tx)
         .await

@@ -179,16 +179,32 @@ pub(super) fn resolve_claims(owners: &Owners, school_id: SchoolId, request: &mut
         .collect();
 }
 
-/// Takes down whose the external ids of an enrolment are now, for later commands of the batch.
+/// Takes down whose external ids are now, for later commands of the batch: an enrolment gives some,
+/// and whoever goes leaves his.
 pub(super) fn note_claims(owners: &mut Owners, school_id: SchoolId, request: &Request) {
-    let Beside::Member(entry) = &request.beside else {
+    let Action::School(command) = &request.command.action else {
         return;
     };
-    let Action::School(SchoolCommand::EnrolMember(enrol)) = &request.command.action else {
-        return;
-    };
-    for id in &entry.external_ids {
-        owners.insert((school_id, id.as_str().to_owned()), enrol.member_id);
+    match (command, &request.beside) {
+        (SchoolCommand::EnrolMember(enrol), Beside::Member(entry)) => {
+            for id in &entry.external_ids {
+                owners.insert((school_id, id.as_str().to_owned()), enrol.member_id);
+            }
+        }
+        (
+            SchoolCommand::RemoveMember { member_id }
+            | SchoolCommand::EraseMember { member_id, .. },
+            _,
+        ) => owners.retain(|(of, _), owner| *of != school_id || owner != member_id),
+        (
+            SchoolCommand::EnrolMember(_)
+            | SchoolCommand::Register(_)
+            | SchoolCommand::SetSubscription(_)
+            | SchoolCommand::ChangeSettings(_)
+            | SchoolCommand::SetRole { .. }
+            | SchoolCommand::CatchUp,
+            _,
+        ) => {}
     }
 }
 
@@ -292,17 +308,7 @@ pub(super) fn recall(placed: &Recorded, request: &mut Request) {
     let Event::Usage(UsageEvent::HoldPlaced(placed)) = &placed.event else {
         return;
     };
-    let hold = Some(Hold {
-        member_id: placed.member_id,
-        service: placed.service.clone(),
-        units: placed.units,
-        level: placed.level,
-        department_id: placed
-            .department_id
-            .filter(|_| placed.level == Level::Department),
-        expires_at: placed.expires_at,
-        placed_at,
-    });
+    let hold = Some(Hold::placed(placed, placed_at));
     match &mut request.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
         Action::Usage(UsageCommand::Release(release)) => release.recalled = hold,

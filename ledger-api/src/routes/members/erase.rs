@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::MemberProblems;
-use super::answers::event_id;
 use crate::auth::{Allowed, Erase};
 use crate::convention::{
     IdempotencyKey, Issue, Json, MemberPath, Path, Stamp, Written, fingerprint, free_text, schema,
@@ -35,9 +34,9 @@ pub struct ErasedAnswer {
     /// The head of the school's log.
     #[schema(value_type = schema::Seq)]
     seq: Seq,
-    /// The erasure's identity in the school; none when nothing of him was kept any more.
-    #[schema(value_type = Option<Uuid>, required)]
-    event_id: Option<EventId>,
+    /// The erasure's identity in the school.
+    #[schema(value_type = Uuid)]
+    event_id: EventId,
     /// Whether it was done before, and this is what came of it then.
     replayed: bool,
 }
@@ -46,8 +45,8 @@ pub struct ErasedAnswer {
 /// and the free texts that are about him or that he wrote.
 ///
 /// Every event, every number and every proof stays, under his opaque id. It cannot be undone. Who
-/// is still a member stays one; whoever is to go is removed first. Erasing somebody of whom nothing
-/// is kept any more changes nothing, and that is no error.
+/// is still a member stays one; whoever is to go is removed first. He can be erased again when
+/// something was written since.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/members/{member}/erase",
@@ -77,7 +76,7 @@ pub async fn erase_member(
     let answer = ErasedAnswer {
         member_id,
         seq: receipt.seq,
-        event_id: event_id(&receipt),
+        event_id: receipt.event_id,
         replayed: receipt.replayed,
     };
     Ok(Written::ok(&receipt, answer))

@@ -14,7 +14,7 @@ use crate::refusal::{Refusal, known_service};
 use crate::state::SchoolState;
 use crate::text::FreeText;
 use crate::time::Timestamp;
-use crate::usage::account::{Account, Drawn, drawn};
+use crate::usage::account::{Account, Drawn, drawn, drawn_then};
 use crate::usage::command::FUTURE_LIMIT_SECONDS;
 use crate::usage::decide::metered;
 use crate::usage::{Balance, UsageEvent};
@@ -36,8 +36,12 @@ pub(in crate::usage) fn report(
     let event = match (member_id, service) {
         (Some(member_id), Some(service)) => {
             let units = metered(catalogue, &service, command.units, &command.call)?;
-            let drawn = drawn(school, state.member(member_id)?, &service);
+            let member = state.member(member_id)?;
             let closed = state.closed_period_at(occurred_at);
+            let drawn = match closed {
+                Some(start) => drawn_then(school, member, start),
+                None => drawn(school, member, &service),
+            };
             let account = Account::of(state, member_id, &service, drawn);
             let (balance, overage) = counted_on(&account, closed, units)?;
             UsageEvent::Reported(UsageReported {
@@ -59,6 +63,7 @@ pub(in crate::usage) fn report(
                 Some(service) => Some(metered(catalogue, service, command.units, &command.call)?),
                 None => command.units,
             };
+            let is_metered = units.is_some() && command.units.is_none();
             let subject = command.subject.as_ref().filter(|_| member_id.is_none());
             UsageEvent::Parked(Box::new(UsageParked {
                 id: command.id.clone(),
@@ -71,6 +76,7 @@ pub(in crate::usage) fn report(
                 subject: subject.map(FreeText::commitment),
                 service: command.service.clone(),
                 units,
+                metered: is_metered,
                 call: command.call.clone(),
             }))
         }
@@ -107,16 +113,24 @@ pub(in crate::usage) fn attribute(
     if counted.is_some_and(|c| c.member_id == command.member_id && c.service == service) {
         return Ok(None);
     }
-    let units = metered(catalogue, &service, recalled.units, &recalled.call)?;
+    // As it counts, or else as its caller said; what a meter told of another service is told anew.
+    let told = recalled.units.filter(|_| {
+        counted.is_some() || catalogue.resolve(parked_service.as_str()) == Some(&service)
+    });
+    let units = recalled.said.or(told);
+    let units = metered(catalogue, &service, units, &recalled.call)?;
     let units = units.saturating_sub(recalled.refunded);
     let from = counted.map(|counted| given_back(state, counted, units));
     let member_id = command.member_id;
-    let drawn = drawn(school, member, &service);
+    let period_start = state.closed_period_at(recalled.usage_at);
+    let drawn = match period_start {
+        Some(start) => drawn_then(school, member, start),
+        None => drawn(school, member, &service),
+    };
     let mut account = Account::of(state, member_id, &service, drawn);
     if let Some(from) = from.as_ref().filter(|from| from.period_start.is_none()) {
         account.give_back(from, &service, units);
     }
-    let period_start = state.closed_period_at(recalled.usage_at);
     let (balance, overage) = counted_on(&account, period_start, units)?;
     let event = UsageEvent::Attributed(Box::new(UsageAttributed {
         usage_id: command.usage_id,

@@ -84,6 +84,9 @@ pub struct UsageParked {
     /// How many units, as it was said or as the service's meter says; `None` when neither tells.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub units: Option<Units>,
+    /// Whether they are what the service's meter says.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub metered: bool,
     /// What is known of the call.
     #[serde(flatten)]
     pub call: CallFacts,

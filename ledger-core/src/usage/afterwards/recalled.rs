@@ -18,6 +18,8 @@ pub struct Recalled {
     pub usage_at: Timestamp,
     /// How many units it was; `None` where nothing told.
     pub units: Option<Units>,
+    /// How many its caller said that it was; `None` where a meter told.
+    pub said: Option<Units>,
     /// How many of them are refunded.
     pub refunded: Units,
     /// The service as a report gave it that was parked; `None` for usage that never was.
@@ -120,6 +122,7 @@ impl Recalled {
                 return Some(Self {
                     usage_at: usage.occurred_at,
                     units: e.units,
+                    said: e.units.filter(|_| !e.metered),
                     refunded: Units::ZERO,
                     parked_service: Some(e.service.clone()),
                     counted: None,
@@ -136,6 +139,7 @@ impl Recalled {
         Some(Self {
             usage_at: usage.occurred_at,
             units: Some(units),
+            said: Some(units),
             refunded: Units::ZERO,
             parked_service: None,
             counted,
