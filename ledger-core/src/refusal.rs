@@ -112,7 +112,8 @@ pub enum Refusal {
     TransferToSelf,
     /// A transfer is between a department and a member of it.
     #[error(
-        "a member's allocation comes out of his department's: add to it or revoke from it, and          the department has so much less or more left"
+        "a member's allocation comes out of his department's: add to it or revoke from it, and \
+         the department has so much less or more left"
     )]
     TransferWithinDepartment,
     /// A batch names the same holder and service twice; only transfers may come together.

@@ -91,7 +91,8 @@ pub async fn one(
     }))
 }
 
-/// The same as a period closed and as what was learnt of it has moved it since.
+/// The same as a period closed and as what was learnt of it has moved it since; to a viewer who sees
+/// one department, where he was in it as the period ended.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -105,6 +106,9 @@ pub async fn one_closed(
         return Ok(None);
     };
     let rows = closed_pools(read, department_id.0, closed, now).await?;
+    if rows.is_empty() {
+        return Ok(None); // he was in another one then
+    }
     Ok(Some(DepartmentBalance {
         period: closed.period,
         services: rows
