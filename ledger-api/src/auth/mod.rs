@@ -56,8 +56,8 @@ pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;
 pub use permission::{
     Administer, Allocate, AskForUnits, Correct, Erase, ManageApiKeys, ManagePlatformApiKeys,
-    Permission, ReadActivity, ReadBalance, ReadLog, ReadMember, ReadMemberBalance, ReadSchool,
-    RegisterSchool, Spend, Subscribe,
+    Permission, ReadActivity, ReadBalance, ReadDepartment, ReadDepartmentBalance, ReadLog,
+    ReadMember, ReadMemberBalance, ReadSchool, RegisterSchool, Spend, Subscribe,
 };
 pub use rate_limit::RateLimiter;
 pub use settings::{AuthConfigError, JwksSource, JwtSettings, RateLimit, RateLimits};

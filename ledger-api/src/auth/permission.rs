@@ -92,7 +92,7 @@ permissions! {
         /// Refund usage by a correction, give unattributed usage to a member.
         Correct: Principal PrincipalAdmin PlatformAdmin;
 
-        /// Read the school, its plan, settings and members.
+        /// Read the school, its plan, settings, departments and members.
         ReadSchool: Principal PrincipalAdmin Auditor PlatformAdmin;
 
         /// Read the school's balance: a proxy's only read, and its members' balances.
@@ -111,6 +111,12 @@ permissions! {
 
         /// Read a member's balance: a proxy anybody's, a teacher his own.
         ReadMemberBalance: Principal PrincipalAdmin Auditor PlatformAdmin Proxy, own: Teacher;
+
+        /// Read a department: a teacher his own only.
+        ReadDepartment: Principal PrincipalAdmin Auditor PlatformAdmin, own: Teacher;
+
+        /// Read a department's balance: a proxy any, a teacher that of his own.
+        ReadDepartmentBalance: Principal PrincipalAdmin Auditor PlatformAdmin Proxy, own: Teacher;
 
         /// Read history, usage and requests: a teacher his own rows.
         ReadActivity: Principal PrincipalAdmin Auditor PlatformAdmin, own: Teacher;
@@ -160,6 +166,8 @@ mod tests {
                 "ManageApiKeys: principal_admin platform_admin",
                 "ReadMember: principal principal_admin auditor platform_admin | teacher",
                 "ReadMemberBalance: principal principal_admin auditor platform_admin proxy | teacher",
+                "ReadDepartment: principal principal_admin auditor platform_admin | teacher",
+                "ReadDepartmentBalance: principal principal_admin auditor platform_admin proxy | teacher",
                 "ReadActivity: principal principal_admin auditor platform_admin | teacher",
                 "AskForUnits: principal principal_admin platform_admin | teacher",
                 "RegisterSchool: platform_admin",

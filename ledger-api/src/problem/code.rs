@@ -56,6 +56,8 @@ codes! {
     SchoolNotFound = "school-not-found" NOT_FOUND "There is no such school";
     /// No such member.
     MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
+    /// No such department.
+    DepartmentNotFound = "department-not-found" NOT_FOUND "There is no such department";
     /// No such hold.
     HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
     /// No such usage.
@@ -74,6 +76,10 @@ codes! {
     SchoolExists = "school-exists" CONFLICT "The school is registered already";
     /// The member exists.
     MemberExists = "member-exists" CONFLICT "The member is enrolled already";
+    /// The department exists, or did.
+    DepartmentExists = "department-exists" CONFLICT "There is or was such a department";
+    /// The department has members.
+    DepartmentNotEmpty = "department-not-empty" CONFLICT "Members are in the department";
     /// Somebody else has the external id.
     ExternalIdTaken = "external-id-taken" CONFLICT "Another member has the external id";
     /// An individual school has one member.
@@ -108,6 +114,8 @@ codes! {
     PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "The pool does not reach";
     /// More than one member may hold.
     MemberCapExceeded = "member-cap-exceeded" UNPROCESSABLE_ENTITY "A member may not hold as much";
+    /// Units between a department and a member of it.
+    TransferWithinDepartment = "transfer-within-department" UNPROCESSABLE_ENTITY "A member's units come out of his department's";
     /// More than the request asks for.
     GrantAboveAsked = "grant-above-asked" UNPROCESSABLE_ENTITY "Less was asked for";
     /// Less than is used and held.

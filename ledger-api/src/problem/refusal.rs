@@ -36,6 +36,20 @@ impl From<Refusal> for Problem {
             Refusal::SchoolExists => plain(Code::SchoolExists),
             Refusal::MemberNotFound { .. } => plain(Code::MemberNotFound),
             Refusal::MemberExists { .. } => plain(Code::MemberExists),
+            Refusal::DepartmentNotFound { department_id } => {
+                plain(Code::DepartmentNotFound).with("department_id", department_id.to_string())
+            }
+            Refusal::DepartmentExists { department_id } => {
+                plain(Code::DepartmentExists).with("department_id", department_id.to_string())
+            }
+            Refusal::DepartmentNotEmpty {
+                department_id,
+                members,
+            } => plain(Code::DepartmentNotEmpty)
+                .with("department_id", department_id.to_string())
+                .with("members", members),
+            Refusal::NilDepartment => plain(Code::InvalidRequest).with("at", "department_id"),
+            Refusal::TransferWithinDepartment => plain(Code::TransferWithinDepartment),
             Refusal::ExternalIdTaken { external_id } => {
                 plain(Code::ExternalIdTaken).with("external_id", external_id)
             }

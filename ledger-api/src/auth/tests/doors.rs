@@ -47,7 +47,7 @@ macro_rules! doors {
 doors! {
     Allowed "/{school}": Allocate Administer Erase Subscribe Spend Correct ReadSchool ReadBalance ReadLog
         ManageApiKeys;
-    AllowedViewer "/{school}": ReadActivity AskForUnits;
+    AllowedViewer "/{school}": ReadDepartment ReadDepartmentBalance ReadActivity AskForUnits;
     AllowedMember "/{school}/{member}": ReadMember ReadMemberBalance;
     AllowedOnPlatform "": RegisterSchool ManagePlatformApiKeys;
 }
