@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::schema;
 
-/// What is left of a service on the account that was drawn on: the member's own allocation, or
-/// the pool where members draw on it.
+/// What is left of a service on the account that was drawn on: the member's own allocation, what
+/// is left of his department's where he draws on that, or the pool where members draw on it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Account {
     #[schema(value_type = schema::ServiceId)]

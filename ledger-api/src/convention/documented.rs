@@ -56,13 +56,18 @@ pub struct ProblemDocument {
     at: Option<String>,
     /// Which rule was broken.
     rule: Option<String>,
-    /// On whose account: `member` or `pool`.
+    /// On whose account: `member`, `department` or `pool`.
     level: Option<String>,
     /// Of which service.
     service: Option<String>,
     /// The most, or the least, that the rule allows.
     #[schema(value_type = Option<schema::Quota>)]
     limit: Option<Value>,
+    /// Which department.
+    department_id: Option<String>,
+    /// How many members are in it.
+    #[schema(minimum = 1)]
+    members: Option<i64>,
     /// Units used in the period.
     #[schema(value_type = Option<schema::Units>)]
     used: Option<Value>,

@@ -9,6 +9,7 @@ mod as_of;
 mod balance_read;
 mod body;
 mod documented;
+mod holder;
 mod idempotency;
 mod issue;
 mod last_event_id;
@@ -36,16 +37,17 @@ pub use as_of::AsOf;
 pub use balance_read::{begin_balance_read, no_period_of};
 pub use body::{Json, has_media_type, parse_json, read_body};
 pub use documented::{ProblemDocument, complete, problem_responses};
+pub use holder::{EXACTLY_ONE, one_holder, one_of};
 pub use idempotency::{IdempotencyKey, Now, fingerprint};
 pub use issue::{Issue, Stamp, free_text};
 pub use last_event_id::LastEventId;
 pub use names::{AnchorDayNumber, Email, Label, MemberRole, Name, NewId, TierName, TimeZoneName};
 pub use observe::{REQUEST_ID, observe};
 pub use own_writes::OwnWrites;
-pub use page::{MemberCursor, Page, PageLimit, RequestCursor, SeqCursor};
+pub use page::{DepartmentCursor, MemberCursor, Page, PageLimit, RequestCursor, SeqCursor};
 pub use path::{
-    AllocationPath, HoldPath, MemberPath, Path, RequestPath, SchoolPath, UnattributedPath,
-    UsagePath,
+    AllocationPath, DepartmentAllocationPath, DepartmentPath, HoldPath, MemberPath, Path,
+    RequestPath, SchoolPath, UnattributedPath, UsagePath,
 };
 pub use period::PeriodAnswer;
 pub use query::{Day, FIRST_DAY, Position, Query};

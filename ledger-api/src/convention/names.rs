@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ledger_core::period::{AnchorDay, Tz};
-use ledger_core::{Catalogue, MemberId, Role, SchoolId, Tier};
+use ledger_core::{Catalogue, DepartmentId, MemberId, Role, SchoolId, Tier};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -155,13 +155,19 @@ impl From<MemberRole> for Role {
     }
 }
 
-/// An id that a caller gives a school or a member: any UUID but the nil one, which stands for
-/// nobody and for all.
+/// An id that a caller gives a school, a department or a member: any UUID but the nil one, which
+/// stands for nobody and for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct NewId(pub Uuid);
 
 impl From<NewId> for SchoolId {
+    fn from(id: NewId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<NewId> for DepartmentId {
     fn from(id: NewId) -> Self {
         Self(id.0)
     }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use ledger_core::request::Urgency;
-use ledger_core::{MemberId, Seq};
+use ledger_core::{DepartmentId, MemberId, Seq};
 use ledger_projections::requests::read::RequestPosition;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
@@ -95,6 +95,10 @@ cursors! {
     MemberCursor(MemberId) = 22,
         |bytes: [u8; 16]| Self(MemberId(Uuid::from_bytes(bytes))),
         |member| member.0.into_bytes();
+    /// Where a list of departments goes on: after this one.
+    DepartmentCursor(DepartmentId) = 22,
+        |bytes: [u8; 16]| Self(DepartmentId(Uuid::from_bytes(bytes))),
+        |department| department.0.into_bytes();
     /// Where a list of events goes on: before this one.
     SeqCursor(Seq) = 11,
         |bytes: [u8; 8]| Self(Seq(i64::from_be_bytes(bytes) & i64::MAX)),

@@ -58,6 +58,29 @@ pub struct AllocationPath {
     pub service: ServiceName,
 }
 
+/// A path that names a department of a school.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct DepartmentPath {
+    /// The school.
+    pub school: Uuid,
+    /// The department.
+    pub department: Uuid,
+}
+
+/// A path that names what a department holds of a service.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct DepartmentAllocationPath {
+    /// The school.
+    pub school: Uuid,
+    /// The department.
+    pub department: Uuid,
+    /// The service, by its name or an alias, percent-encoded.
+    #[param(inline)]
+    pub service: ServiceName,
+}
+
 /// A path that names a request for units.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

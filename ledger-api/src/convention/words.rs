@@ -5,7 +5,8 @@ use ledger_core::catalog::Kind;
 use ledger_core::request::{RequestStatus as CoreRequestStatus, Urgency as CoreUrgency};
 use ledger_core::school::Standing as CoreStanding;
 use ledger_core::{
-    Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole, Tier as CoreTier,
+    Level as CoreLevel, Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole,
+    Tier as CoreTier,
 };
 use ledger_projections::Projection as _;
 use ledger_projections::history::History;
@@ -51,7 +52,9 @@ documented! {
         [CoreManagement::None, CoreManagement::Basic, CoreManagement::Advanced]
             .map(CoreManagement::as_str)
     );
-    /// How a member ranks when units are short.
+    /// On whose account it is: the member's own, his department's or the school's.
+    Level = words([CoreLevel::Member, CoreLevel::Department, CoreLevel::Pool].map(CoreLevel::as_str));
+    /// How a holder ranks when units are short.
     Priority = words(
         [CorePriority::Low, CorePriority::Normal, CorePriority::High].map(CorePriority::as_str)
     );

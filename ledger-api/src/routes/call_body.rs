@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 
 use ledger_core::MemberId;
 use ledger_store::writer::ExternalId;
-use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema};
-use utoipa::openapi::{RefOr, Type};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::convention::Subject;
+use crate::convention::{Subject, one_of};
 use crate::problem::Problem;
 
 /// A body that describes a call beside its own fields. Written out by a macro because serde can
@@ -104,22 +104,7 @@ pub struct OneOwner<T>(PhantomData<T>);
 
 impl<T: ToSchema> PartialSchema for OneOwner<T> {
     fn schema() -> RefOr<Schema> {
-        let only = |given: &str, other: &str| {
-            ObjectBuilder::new()
-                .property(given, ObjectBuilder::new().schema_type(Type::String))
-                .property(other, ObjectBuilder::new().schema_type(Type::Null))
-                .required(given)
-                .build()
-        };
-        let mut owner = OneOf::new();
-        for (given, other) in [("member_id", "subject"), ("subject", "member_id")] {
-            owner
-                .items
-                .push(RefOr::T(Schema::Object(only(given, other))));
-        }
-        let mut both = AllOf::new();
-        both.items = vec![T::schema(), RefOr::T(Schema::OneOf(owner))];
-        RefOr::T(Schema::AllOf(both))
+        RefOr::T(one_of(T::schema(), &[["member_id", "subject"]]))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ledger_core::allocation::{AllocationEvent, Priority};
-use ledger_core::{Event, EventId, MemberId, Quota, Seq, ServiceId, Units};
+use ledger_core::allocation::{AllocationEvent, Holder, Priority};
+use ledger_core::{DepartmentId, Event, EventId, MemberId, Quota, Seq, ServiceId, Units};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,13 +14,13 @@ use crate::convention::{schema, words};
 /// in transfers, and those are done in their order.
 #[derive(Debug, Default)]
 pub struct Places {
-    changes: BTreeMap<(MemberId, ServiceId), usize>,
+    changes: BTreeMap<(Holder, ServiceId), usize>,
     transfers: VecDeque<usize>,
 }
 
 impl Places {
-    pub(super) fn change(&mut self, member_id: MemberId, service: &ServiceId, index: usize) {
-        self.changes.insert((member_id, service.clone()), index);
+    pub(super) fn change(&mut self, holder: Holder, service: &ServiceId, index: usize) {
+        self.changes.insert((holder, service.clone()), index);
     }
 
     pub(super) fn transfer(&mut self, index: usize) {
@@ -55,9 +55,14 @@ pub struct ChangeAnswer {
     /// Which item of the batch, from 0; none when its service is not known by that name any more.
     #[schema(required)]
     index: Option<usize>,
-    /// Whose allocation; of a transfer, who gave.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
+    /// Whose allocation, if a member's; of a transfer, who gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    member_id: Option<MemberId>,
+    /// The same, if it is a department's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    department_id: Option<DepartmentId>,
     /// Of which service.
     #[schema(value_type = schema::ServiceId)]
     service: ServiceId,
@@ -69,7 +74,7 @@ pub struct ChangeAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Quota, required = false)]
     after: Option<Quota>,
-    /// How the member ranks; of a transfer not there.
+    /// How the holder ranks; of a transfer not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = words::Priority, required = false)]
     priority: Option<Priority>,
@@ -81,10 +86,14 @@ pub struct ChangeAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Units, required = false)]
     units: Option<Units>,
-    /// Of a transfer: who took.
+    /// Of a transfer: who took, if a member.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
     to_member_id: Option<MemberId>,
+    /// The same, if it was a department.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    to_department_id: Option<DepartmentId>,
     /// Of a transfer: what the taker had before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Quota, required = false)]
@@ -121,35 +130,37 @@ fn change(event: &Event, places: &mut Places) -> Option<ChangeAnswer> {
             after: Some(e.after),
             priority: Some(e.priority),
             auto_renew: Some(e.auto_renew),
-            ..of_line(e.member_id, &e.service, places)
+            ..of_line(e.holder, &e.service, places)
         },
         AllocationEvent::TermsSet(e) => ChangeAnswer {
             priority: Some(e.priority),
             auto_renew: Some(e.auto_renew),
-            ..of_line(e.member_id, &e.service, places)
+            ..of_line(e.holder, &e.service, places)
         },
         AllocationEvent::Transferred(e) => ChangeAnswer {
             before: Some(e.before),
             after: Some(e.after),
             units: Some(e.units),
-            to_member_id: Some(e.to_member_id),
+            to_member_id: e.to.member_id(),
+            to_department_id: e.to.department_id(),
             to_before: Some(e.to_before),
             to_after: Some(e.to_after),
-            ..bare(places.transfers.pop_front(), e.member_id, &e.service)
+            ..bare(places.transfers.pop_front(), e.holder, &e.service)
         },
         AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => return None,
     })
 }
 
-fn of_line(member_id: MemberId, service: &ServiceId, places: &Places) -> ChangeAnswer {
-    let index = places.changes.get(&(member_id, service.clone())).copied();
-    bare(index, member_id, service)
+fn of_line(holder: Holder, service: &ServiceId, places: &Places) -> ChangeAnswer {
+    let index = places.changes.get(&(holder, service.clone())).copied();
+    bare(index, holder, service)
 }
 
-fn bare(index: Option<usize>, member_id: MemberId, service: &ServiceId) -> ChangeAnswer {
+fn bare(index: Option<usize>, holder: Holder, service: &ServiceId) -> ChangeAnswer {
     ChangeAnswer {
         index,
-        member_id,
+        member_id: holder.member_id(),
+        department_id: holder.department_id(),
         service: service.clone(),
         before: None,
         after: None,
@@ -157,6 +168,7 @@ fn bare(index: Option<usize>, member_id: MemberId, service: &ServiceId) -> Chang
         auto_renew: None,
         units: None,
         to_member_id: None,
+        to_department_id: None,
         to_before: None,
         to_after: None,
     }

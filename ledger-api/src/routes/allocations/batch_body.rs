@@ -1,12 +1,12 @@
 //! What is asked of many allocations.
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, ROWS_MAX};
+use ledger_core::allocation::{AllocationCommand, Change, ROWS_MAX};
 use ledger_core::{Action, Actor, Catalogue, SchoolId};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
 use super::batch_answer::Places;
-use super::batch_item::{Item, ItemDocument};
+use super::batch_item::Item;
 use crate::convention::{Issue, Stamp, fingerprint, free_text, schema};
 use crate::problem::Problem;
 
@@ -30,7 +30,7 @@ pub struct BatchBody {
     pub(super) dry_run: bool,
     /// The changes. Each holder and service is named once; only transfers may come together.
     #[serde(deserialize_with = "items")]
-    #[schema(value_type = Vec<ItemDocument>, min_items = 1, max_items = 10_000)]
+    #[schema(min_items = 1, max_items = 10_000)]
     items: Vec<Item>,
 }
 
@@ -48,22 +48,15 @@ impl BatchBody {
     pub(super) fn places(&self, catalogue: &Catalogue) -> Places {
         let mut places = Places::default();
         for (index, item) in self.items.iter().enumerate() {
-            match item {
-                Item::Set {
-                    member_id, service, ..
-                }
-                | Item::Add {
-                    member_id, service, ..
-                }
-                | Item::Revoke {
-                    member_id, service, ..
-                } => {
+            let row = &item.row;
+            match row.change {
+                Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep => {
                     // A service that is not known is for the command to refuse.
-                    if let Some(service) = catalogue.resolve(&service.0) {
-                        places.change(*member_id, service, index);
+                    if let Some(service) = catalogue.resolve(&row.service) {
+                        places.change(row.holder, service, index);
                     }
                 }
-                Item::Transfer { .. } => places.transfer(index),
+                Change::Transfer { .. } => places.transfer(index),
             }
         }
         places
@@ -77,7 +70,7 @@ impl BatchBody {
     ) -> Result<Issue, Problem> {
         let fingerprint = fingerprint("allocate-batch", &[], &self)?;
         let command = AllocationCommand::Apply {
-            rows: self.items.into_iter().map(AllocationRow::from).collect(),
+            rows: self.items.into_iter().map(|item| item.row).collect(),
             reason: free_text("reason", &self.reason)?,
             as_batch: true,
         };

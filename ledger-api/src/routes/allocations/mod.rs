@@ -1,4 +1,5 @@
-//! Allocations: what a member holds of a service is set, alone, with many others or from a table.
+//! Allocations: what a member or a department holds of a service is set, alone, with many others or
+//! from a table.
 
 pub mod batch;
 mod batch_answer;
@@ -9,10 +10,12 @@ mod csv_body;
 mod set;
 
 use axum::extract::State;
-use ledger_core::MemberId;
+use ledger_core::{DepartmentId, MemberId};
 
 use crate::auth::{Allocate, Allowed};
-use crate::convention::{AllocationPath, IdempotencyKey, Json, Path, Stamp, Written, problems};
+use crate::convention::{
+    AllocationPath, DepartmentAllocationPath, IdempotencyKey, Json, Path, Stamp, Written, problems,
+};
 use crate::problem::Problem;
 use crate::state::AppState;
 use set::{AllocationAnswer, AllocationBody, AllocationDocument};
@@ -20,6 +23,10 @@ use set::{AllocationAnswer, AllocationBody, AllocationDocument};
 problems!(
     AllocationProblems: MemberNotFound, PlanRequired, UnknownService, AmountOutOfRange,
     PoolExceeded, MemberCapExceeded, AllocationBelowUsage,
+);
+problems!(
+    DepartmentAllocationProblems: DepartmentNotFound, PlanRequired, UnknownService,
+    AmountOutOfRange, PoolExceeded, TotalBelowAllocated,
 );
 
 /// Sets what a member holds of a service: the units, the terms, or both. What is not named stays.
@@ -41,7 +48,33 @@ pub async fn set_allocation(
     stamp: Stamp,
     Json(body): Json<AllocationBody>,
 ) -> Result<Written<AllocationAnswer>, Problem> {
-    let holder = (MemberId(path.member), path.service);
+    let holder = (MemberId(path.member).into(), path.service);
+    let issue = body.into_issue(allowed.school, holder, allowed.actor(), stamp)?;
+    let receipt = issue.send(&state).await?;
+    Ok(Written::ok(&receipt, AllocationAnswer::of(&receipt)?))
+}
+
+/// Sets what a department holds of a service: the units, the terms, or both. What is not named
+/// stays. It comes out of the pool, and what the department's members hold out of it.
+#[utoipa::path(
+    put,
+    path = "/v1/schools/{school}/departments/{department}/allocations/{service}",
+    tag = "allocations",
+    params(DepartmentAllocationPath, IdempotencyKey),
+    request_body = AllocationDocument,
+    responses(
+        (status = 200, description = "What the department holds.", body = AllocationAnswer),
+        DepartmentAllocationProblems,
+    ),
+)]
+pub async fn set_department_allocation(
+    allowed: Allowed<Allocate>,
+    State(state): State<AppState>,
+    Path(path): Path<DepartmentAllocationPath>,
+    stamp: Stamp,
+    Json(body): Json<AllocationBody>,
+) -> Result<Written<AllocationAnswer>, Problem> {
+    let holder = (DepartmentId(path.department).into(), path.service);
     let issue = body.into_issue(allowed.school, holder, allowed.actor(), stamp)?;
     let receipt = issue.send(&state).await?;
     Ok(Written::ok(&receipt, AllocationAnswer::of(&receipt)?))

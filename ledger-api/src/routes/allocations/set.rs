@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use ledger_core::allocation::{
-    AllocationCommand, AllocationEvent, AllocationRow, Change, Priority,
+    AllocationCommand, AllocationEvent, AllocationRow, Change, Holder, Priority,
 };
 use ledger_core::decider::AccountView;
-use ledger_core::{Action, Actor, Event, EventId, MemberId, Quota, SchoolId, Seq, ServiceId};
+use ledger_core::{
+    Action, Actor, DepartmentId, Event, EventId, MemberId, Quota, SchoolId, Seq, ServiceId,
+};
 use ledger_store::writer::Receipt;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
@@ -19,7 +21,7 @@ use crate::convention::{
 };
 use crate::problem::Problem;
 
-/// What a member is to hold; at least one of `units`, `priority` and `auto_renew`.
+/// What a member or a department is to hold; at least one of `units`, `priority` and `auto_renew`.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "units": 50, "reason": "exam weeks", "priority": "high" }))]
@@ -31,7 +33,7 @@ pub struct AllocationBody {
     /// Why.
     #[schema(value_type = schema::Reason)]
     reason: String,
-    /// How the member ranks when units are short.
+    /// How the holder ranks when units are short.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<words::Priority>)]
     priority: Option<Priority>,
@@ -44,17 +46,22 @@ impl AllocationBody {
     pub(super) fn into_issue(
         self,
         school_id: SchoolId,
-        (member_id, service): (MemberId, ServiceName),
+        (holder, service): (Holder, ServiceName),
         actor: Actor,
         stamp: Stamp,
     ) -> Result<Issue, Problem> {
-        let fingerprint = fingerprint("set-allocation", &[&member_id, &service.0], &self)?;
+        let fingerprint = match holder {
+            Holder::Member(id) => fingerprint("set-allocation", &[&id, &service.0], &self),
+            Holder::Department(id) => {
+                fingerprint("set-department-allocation", &[&id, &service.0], &self)
+            }
+        }?;
         if self.units.is_none() && self.priority.is_none() && self.auto_renew.is_none() {
             let needed = "one of units, priority and auto_renew is needed";
             return Err(Problem::invalid(needed).with("at", "units"));
         }
         let row = AllocationRow {
-            member_id,
+            holder,
             service: service.0,
             change: self
                 .units
@@ -115,7 +122,7 @@ impl<T: ToSchema> ToSchema for SomethingSet<T> {
     }
 }
 
-/// What a member holds of a service.
+/// What a member or a department holds of a service.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AllocationAnswer {
     /// The head of the school's log.
@@ -126,9 +133,14 @@ pub struct AllocationAnswer {
     event_id: Option<EventId>,
     /// Whether it was done before, and this is what came of it then.
     replayed: bool,
-    /// Who holds it.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
+    /// The member who holds it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    member_id: Option<MemberId>,
+    /// The department that holds it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    department_id: Option<DepartmentId>,
     /// Of which service.
     #[schema(value_type = schema::ServiceId)]
     service: ServiceId,
@@ -138,7 +150,7 @@ pub struct AllocationAnswer {
     /// Allocated now.
     #[schema(value_type = schema::Quota)]
     allocated: Quota,
-    /// How the member ranks.
+    /// How the holder ranks.
     #[schema(value_type = words::Priority)]
     priority: Priority,
     /// Whether it is granted again in the next period.
@@ -178,6 +190,7 @@ impl AllocationAnswer {
                 | AllocationEvent::Reactivated(_),
             )
             | Event::School(_)
+            | Event::Department(_)
             | Event::Request(_)
             | Event::Usage(_)
             | Event::Period(_) => Err(unlike()),
@@ -186,7 +199,7 @@ impl AllocationAnswer {
 
     fn found(
         AccountView {
-            member_id,
+            holder,
             service,
             line,
         }: &AccountView,
@@ -196,7 +209,8 @@ impl AllocationAnswer {
             seq: receipt.seq,
             event_id: None,
             replayed: receipt.replayed,
-            member_id: *member_id,
+            member_id: holder.member_id(),
+            department_id: holder.department_id(),
             service: service.clone(),
             before: line.allocated,
             allocated: line.allocated,
