@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 
 use crate::convention::{ProblemDocument, complete, observe};
 use crate::routes::{
-    allocations, api_keys, balances, corrections, debit_batch, debits, docs, events, fallback,
-    health, history, holds, members, reports, requests, schools, standing, stream, unattributed,
-    usage,
+    allocations, api_keys, balances, corrections, debit_batch, debits, departments, docs, events,
+    fallback, health, history, holds, members, reports, requests, schools, standing, stream,
+    unattributed, usage,
 };
 use crate::state::AppState;
 
@@ -32,7 +32,8 @@ use crate::state::AppState;
         (name = "usage", description = "Spending units: debits, holds, and what is learnt of usage afterwards."),
         (name = "schools", description = "Schools, what they bought and their own rules."),
         (name = "members", description = "The people of a school."),
-        (name = "allocations", description = "What members hold."),
+        (name = "departments", description = "Groups of members that share an allocation."),
+        (name = "allocations", description = "What members and departments hold."),
         (name = "requests", description = "Members ask for units, others decide."),
         (name = "reads", description = "Balances, history and usage."),
         (name = "log", description = "The events themselves."),
@@ -68,11 +69,19 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::report_usage_to_collector))
         .routes(routes!(corrections::correct_usage))
         .routes(routes!(unattributed::assign_usage))
-        // Schools, members, allocations.
+        // Schools, departments, members, allocations.
         .routes(routes!(schools::register_school))
         .routes(routes!(schools::read_school))
         .routes(routes!(schools::subscription::set_subscription))
         .routes(routes!(schools::settings::change_settings))
+        .routes(routes!(
+            departments::read::list_departments,
+            departments::open_department
+        ))
+        .routes(routes!(
+            departments::read::read_department,
+            departments::close_department
+        ))
         .routes(routes!(members::read::list_members, members::enrol_member))
         .routes(routes!(
             members::read::read_member,
@@ -81,6 +90,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(members::erase::erase_member))
         .routes(routes!(allocations::set_allocation))
+        .routes(routes!(allocations::set_department_allocation))
         .routes(routes!(allocations::batch::allocate_batch))
         .routes(routes!(
             allocations::csv::export_allocations,
@@ -99,6 +109,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(requests::withdraw_request))
         // Reads.
         .routes(routes!(balances::read_school_balance))
+        .routes(routes!(balances::department::read_department_balance))
         .routes(routes!(balances::read_member_balance))
         .routes(routes!(history::list_history))
         .routes(routes!(usage::read_usage))

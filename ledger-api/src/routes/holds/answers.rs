@@ -140,6 +140,10 @@ impl ReleaseAnswer {
 fn usage(receipt: &Receipt) -> Option<&UsageEvent> {
     match &receipt.events.first()?.event {
         Event::Usage(event) => Some(event),
-        Event::School(_) | Event::Allocation(_) | Event::Request(_) | Event::Period(_) => None,
+        Event::School(_)
+        | Event::Department(_)
+        | Event::Allocation(_)
+        | Event::Request(_)
+        | Event::Period(_) => None,
     }
 }

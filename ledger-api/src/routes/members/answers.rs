@@ -2,14 +2,16 @@
 
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::school::SchoolEvent;
-use ledger_core::{Event, EventId, MemberId, Quota, Seq, ServiceId};
+use ledger_core::{DepartmentId, Event, EventId, MemberId, Quota, Seq, ServiceId};
 use ledger_projections::roster::read::{MemberView, MembersPage};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bodies::MemberChange;
 use crate::convention::{MemberCursor, MemberRole, schema, words};
 use crate::problem::Problem;
+use crate::routes::returned::{ReturnedAnswer, returned};
 
 /// A member who is enrolled.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -28,7 +30,11 @@ pub struct EnrolledAnswer {
     /// What he may do.
     #[schema(value_type = words::Role)]
     role: ledger_core::Role,
-    /// What he was granted with it: a teacher the school's default, as far as the pool reached.
+    /// The department that he is in; none when he is in none.
+    #[schema(value_type = Option<Uuid>, required)]
+    department_id: Option<DepartmentId>,
+    /// What he was granted with it: a teacher the school's default, as far as his department or the
+    /// pool reached.
     granted: Vec<GrantAnswer>,
 }
 
@@ -47,7 +53,10 @@ pub struct GrantAnswer {
 }
 
 impl EnrolledAnswer {
-    pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
+    pub(super) fn of(
+        department_id: Option<DepartmentId>,
+        receipt: &Receipt,
+    ) -> Result<Self, Problem> {
         let mut events = receipt.events.iter().map(|recorded| &recorded.event);
         let Some(Event::School(SchoolEvent::MemberEnrolled(enrolled))) = events.next() else {
             return Err(Problem::unlike("an enrolment", receipt));
@@ -58,6 +67,7 @@ impl EnrolledAnswer {
             event_id: receipt.event_id,
             replayed: receipt.replayed,
             role: enrolled.role,
+            department_id,
             granted: events.filter_map(grant).collect(),
         })
     }
@@ -74,32 +84,44 @@ fn grant(event: &Event) -> Option<GrantAnswer> {
     })
 }
 
-/// What a member may do.
+/// What a member may do, or which department he is in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RoleAnswer {
+#[schema(as = MemberChangedAnswer)]
+pub struct ChangedAnswer {
     /// The member's id.
     #[schema(value_type = Uuid)]
     member_id: MemberId,
     /// The head of the school's log.
     #[schema(value_type = schema::Seq)]
     seq: Seq,
-    /// The change's identity in the school; none when it was his role already.
+    /// The change's identity in the school; none when it was so already.
     #[schema(value_type = Option<Uuid>, required)]
     event_id: Option<EventId>,
     /// Whether it was done before, and this is what came of it then.
     replayed: bool,
-    /// His role.
-    role: MemberRole,
+    /// His role, when that was to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MemberRole, required = false)]
+    role: Option<MemberRole>,
+    /// The department that he is in, `null` for none, when that was to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>, required = false)]
+    department_id: Option<Option<DepartmentId>>,
 }
 
-impl RoleAnswer {
-    pub(super) fn of(member_id: MemberId, role: MemberRole, receipt: &Receipt) -> Self {
+impl ChangedAnswer {
+    pub(super) fn of(member_id: MemberId, change: MemberChange, receipt: &Receipt) -> Self {
+        let (role, department_id) = match change {
+            MemberChange::Role(role) => (Some(role), None),
+            MemberChange::Department(department_id) => (None, Some(department_id)),
+        };
         Self {
             member_id,
             seq: receipt.seq,
             event_id: event_id(receipt),
             replayed: receipt.replayed,
             role,
+            department_id,
         }
     }
 }
@@ -118,48 +140,20 @@ pub struct RemovedAnswer {
     event_id: Option<EventId>,
     /// Whether it was done before, and this is what came of it then.
     replayed: bool,
-    /// What returned to the pool.
+    /// What returned to his department or the pool.
     returned: Vec<ReturnedAnswer>,
-}
-
-/// Units that returned to the pool.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ReturnedAnswer {
-    /// Of which service.
-    #[schema(value_type = schema::ServiceId)]
-    service: ServiceId,
-    /// Allocated before.
-    #[schema(value_type = schema::Quota)]
-    before: Quota,
-    /// Still allocated: used, or held for a call in flight.
-    #[schema(value_type = schema::Quota)]
-    allocated: Quota,
 }
 
 impl RemovedAnswer {
     pub(super) fn of(member_id: MemberId, receipt: &Receipt) -> Self {
-        let events = receipt.events.iter();
         Self {
             member_id,
             seq: receipt.seq,
             event_id: event_id(receipt),
             replayed: receipt.replayed,
-            returned: events
-                .filter_map(|recorded| returned(&recorded.event))
-                .collect(),
+            returned: returned(receipt),
         }
     }
-}
-
-fn returned(event: &Event) -> Option<ReturnedAnswer> {
-    let Event::Allocation(AllocationEvent::Revoked(revoked)) = event else {
-        return None;
-    };
-    Some(ReturnedAnswer {
-        service: revoked.service.clone(),
-        before: revoked.before,
-        allocated: revoked.after,
-    })
 }
 
 pub(super) fn event_id(receipt: &Receipt) -> Option<EventId> {
@@ -207,6 +201,9 @@ pub struct MemberDocument {
     /// Whether he may use what he holds, or left.
     #[schema(value_type = words::Standing)]
     status: String,
+    /// The department that he is in.
+    #[schema(value_type = Option<Uuid>, required)]
+    department_id: Option<DepartmentId>,
     /// The ids that other systems know him by.
     external_ids: Vec<String>,
     /// His name.

@@ -1,10 +1,13 @@
 //! What is asked of members.
 
+use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{EnrolMember, SchoolCommand};
-use ledger_core::{Action, Actor, MemberId, SchoolId};
+use ledger_core::{Action, Actor, DepartmentId, MemberId, SchoolId};
 use ledger_store::writer::{Beside, DirectoryEntry};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::convention::{Email, Issue, MemberRole, Name, NewId, Stamp, Subject, fingerprint};
 use crate::limits::EXTERNAL_IDS_MAX;
@@ -22,6 +25,11 @@ pub struct EnrolBody {
     member_id: Option<NewId>,
     /// What he may do.
     role: MemberRole,
+    /// The department that he comes into, out of whose allocation he is granted units; none when not
+    /// given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub(super) department_id: Option<DepartmentId>,
     /// The ids that other systems know him by, each unique in the school.
     #[serde(
         default,
@@ -59,6 +67,7 @@ impl EnrolBody {
         let enrol = EnrolMember {
             member_id: self.member_id.map_or_else(fallback, MemberId::from),
             role: self.role.into(),
+            department_id: self.department_id,
             claimed: Vec::new(),
         };
         let entry = DirectoryEntry {
@@ -74,16 +83,60 @@ impl EnrolBody {
     }
 }
 
-/// What a member may do from now on.
+/// What changes of a member: what he may do, or the department that he is in. One at a time, since
+/// each is a command of its own.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "role": "principal" }))]
-pub struct RoleBody {
-    /// His role.
-    pub(super) role: MemberRole,
+pub struct ChangeBody {
+    /// What he may do from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<MemberRole>,
+    /// The department that he is in from now on, with all that he holds; `null`: in none.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<Uuid>)]
+    department_id: Option<Option<DepartmentId>>,
 }
 
-impl RoleBody {
+/// Tells `null` from what is not there.
+fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<DepartmentId>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A change of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemberChange {
+    /// What he may do.
+    Role(MemberRole),
+    /// The department that he is in.
+    Department(Option<DepartmentId>),
+}
+
+impl ChangeBody {
+    /// The change.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::InvalidRequest`] unless it is one.
+    pub(super) fn change(&self) -> Result<MemberChange, Problem> {
+        match (self.role, self.department_id) {
+            (Some(role), None) => Ok(MemberChange::Role(role)),
+            (None, Some(department_id)) => Ok(MemberChange::Department(department_id)),
+            (Some(_), Some(_)) => Err(Problem::invalid(
+                "role and department_id are changed one at a time: send two requests",
+            )
+            .with("at", "department_id")),
+            (None, None) => {
+                Err(Problem::invalid("one of role and department_id is needed").with("at", "role"))
+            }
+        }
+    }
+
     pub(super) fn into_issue(
         self,
         school_id: SchoolId,
@@ -92,9 +145,50 @@ impl RoleBody {
         stamp: Stamp,
     ) -> Result<Issue, Problem> {
         let fingerprint = fingerprint("change-member", &[&member_id], &self)?;
-        let role = self.role.into();
-        let action = Action::School(SchoolCommand::SetRole { member_id, role });
+        let action = match self.change()? {
+            MemberChange::Role(role) => {
+                let role = role.into();
+                Action::School(SchoolCommand::SetRole { member_id, role })
+            }
+            MemberChange::Department(to) => {
+                Action::Department(DepartmentCommand::Move { member_id, to })
+            }
+        };
         Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+    }
+}
+
+/// How the body is documented: with exactly one of its members.
+#[derive(Debug)]
+pub struct ChangeDocument;
+
+impl PartialSchema for ChangeDocument {
+    fn schema() -> RefOr<Schema> {
+        let of = |types: &[Type]| {
+            ObjectBuilder::new().schema_type(SchemaType::from_iter(types.iter().cloned()))
+        };
+        let mut one = OneOf::new();
+        one.items = [
+            ("role", of(&[Type::String])),
+            ("department_id", of(&[Type::String, Type::Null])),
+        ]
+        .into_iter()
+        .map(|(name, value)| ObjectBuilder::new().property(name, value).required(name))
+        .map(|object| RefOr::T(Schema::Object(object.build())))
+        .collect();
+        let mut both = AllOf::new();
+        both.items = vec![ChangeBody::schema(), RefOr::T(Schema::OneOf(one))];
+        RefOr::T(Schema::AllOf(both))
+    }
+}
+
+impl ToSchema for ChangeDocument {
+    fn name() -> std::borrow::Cow<'static, str> {
+        ChangeBody::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ChangeBody::schemas(schemas);
     }
 }
 
@@ -127,5 +221,34 @@ mod tests {
         assert!(read(&many(EXTERNAL_IDS_MAX + 1)).is_err());
         assert!(read("[\"\"]").is_err() && read("null").is_err());
         assert_eq!(EXTERNAL_IDS_MAX, 16, "as documented");
+    }
+
+    #[test]
+    fn a_member_changes_in_one_way_at_a_time() {
+        let read = |body: &str| {
+            let body = parse_json::<ChangeBody>(body.as_bytes())?;
+            body.change()
+        };
+        let id = DepartmentId(uuid::Uuid::max());
+        assert_eq!(
+            read(r#"{"role":"auditor"}"#).unwrap(),
+            MemberChange::Role(MemberRole::Auditor)
+        );
+        assert_eq!(
+            read(&format!(r#"{{"department_id":"{id}"}}"#)).unwrap(),
+            MemberChange::Department(Some(id))
+        );
+        assert_eq!(
+            read(r#"{"department_id":null}"#).unwrap(),
+            MemberChange::Department(None)
+        );
+        for refused in [
+            "{}",
+            r#"{"role":null}"#,
+            r#"{"role":"auditor","department_id":null}"#,
+            r#"{"department_id":"the best"}"#,
+        ] {
+            assert!(read(refused).is_err(), "{refused}");
+        }
     }
 }

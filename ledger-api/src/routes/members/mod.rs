@@ -1,4 +1,5 @@
-//! Members: they are enrolled, read, given another role, let go, and erased.
+//! Members: they are enrolled, read, given another role, moved between departments, let go, and
+//! erased.
 
 mod answers;
 mod bodies;
@@ -14,14 +15,21 @@ use crate::convention::{
 };
 use crate::problem::Problem;
 use crate::state::AppState;
-use answers::{EnrolledAnswer, RemovedAnswer, RoleAnswer};
-use bodies::{EnrolBody, RoleBody, remove};
+use answers::{ChangedAnswer, EnrolledAnswer, RemovedAnswer};
+use bodies::{ChangeBody, ChangeDocument, EnrolBody, remove};
 
-problems!(EnrolProblems: MemberExists, ExternalIdTaken, IndividualIsOneMember);
+problems!(
+    EnrolProblems: MemberExists, ExternalIdTaken, IndividualIsOneMember, DepartmentNotFound,
+    PlanRequired, PoolExceeded, AmountOutOfRange,
+);
 problems!(MemberProblems: MemberNotFound);
+problems!(
+    ChangeProblems: MemberNotFound, DepartmentNotFound, PlanRequired, PoolExceeded,
+    AmountOutOfRange,
+);
 
-/// Lets a person into the school. A teacher comes with the school's default grant, as far as the
-/// pool reaches.
+/// Lets a person into the school. A teacher comes with the school's default grant, as far as his
+/// department or the pool reaches.
 ///
 /// Without a `member_id` the id follows from the Idempotency-Key, so that sending the request
 /// again finds the member that it made.
@@ -44,9 +52,10 @@ pub async fn enrol_member(
     stamp: Stamp,
     Json(body): Json<EnrolBody>,
 ) -> Result<Written<EnrolledAnswer>, Problem> {
+    let department_id = body.department_id;
     let issue = body.into_issue(allowed.school, allowed.actor(), stamp)?;
     let receipt = issue.send(&state).await?;
-    let answer = EnrolledAnswer::of(&receipt)?;
+    let answer = EnrolledAnswer::of(department_id, &receipt)?;
     let path = format!(
         "/v1/schools/{}/members/{}",
         allowed.school, answer.member_id
@@ -54,16 +63,19 @@ pub async fn enrol_member(
     Ok(Written::created(&receipt, answer).located(path))
 }
 
-/// Gives a member another role.
+/// Gives a member another role, or moves him into a department or out of every one.
+///
+/// He moves with all that he holds: it comes out of the new department's allocation from then on,
+/// which must have room for it, or out of the pool. Role and department change one at a time.
 #[utoipa::path(
     patch,
     path = "/v1/schools/{school}/members/{member}",
     tag = "members",
     params(MemberPath, IdempotencyKey),
-    request_body = RoleBody,
+    request_body = ChangeDocument,
     responses(
-        (status = 200, description = "The member's role.", body = RoleAnswer),
-        MemberProblems,
+        (status = 200, description = "The member's role or department.", body = ChangedAnswer),
+        ChangeProblems,
     ),
 )]
 pub async fn change_member(
@@ -71,14 +83,14 @@ pub async fn change_member(
     State(state): State<AppState>,
     Path(path): Path<MemberPath>,
     stamp: Stamp,
-    Json(body): Json<RoleBody>,
-) -> Result<Written<RoleAnswer>, Problem> {
-    let (member_id, role) = (MemberId(path.member), body.role);
+    Json(body): Json<ChangeBody>,
+) -> Result<Written<ChangedAnswer>, Problem> {
+    let (member_id, change) = (MemberId(path.member), body.change()?);
     let issue = body.into_issue(allowed.school, member_id, allowed.actor(), stamp)?;
     let receipt = issue.send(&state).await?;
     Ok(Written::ok(
         &receipt,
-        RoleAnswer::of(member_id, role, &receipt),
+        ChangedAnswer::of(member_id, change, &receipt),
     ))
 }
 

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::http::Uri;
-use ledger_core::Refusal;
 use ledger_core::school::Standing;
+use ledger_core::{DepartmentId, Refusal};
 use ledger_projections::roster::read::{MemberView, MembersFilter};
 use ledger_projections::{ProjectionName, roster};
+use uuid::Uuid;
 
 use super::MemberProblems;
 use super::answers::{MemberDocument, MembersAnswer};
@@ -26,6 +27,8 @@ query! {
         limit: PageLimit,
         /// Whether to list those who left, too.
         with_removed: bool,
+        /// Those of this department alone.
+        department: Uuid,
     }
 }
 
@@ -48,6 +51,7 @@ pub async fn list_members(
     let filter = MembersFilter {
         after: query.cursor.map(|cursor| cursor.0),
         with_removed: query.with_removed.unwrap_or_default(),
+        department_id: query.department.map(DepartmentId),
     };
     let limit = query.limit.map_or(PAGE_DEFAULT, |limit| limit.0);
     let roster = ProjectionName::Roster;

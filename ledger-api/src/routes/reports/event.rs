@@ -176,7 +176,11 @@ mod tests {
         let request = UsageEvent::parse(&bytes)?.into_request(Actor::SYSTEM, now)?;
         match request.command.action {
             Action::Usage(UsageCommand::Report(report)) => Ok(report),
-            Action::School(_) | Action::Allocation(_) | Action::Usage(_) | Action::Request(_) => {
+            Action::School(_)
+            | Action::Department(_)
+            | Action::Allocation(_)
+            | Action::Usage(_)
+            | Action::Request(_) => {
                 panic!("it is a report")
             }
         }

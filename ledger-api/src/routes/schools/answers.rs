@@ -7,8 +7,8 @@ use ledger_core::decider::SchoolView;
 use ledger_core::period::{AnchorDay, Tz};
 use ledger_core::school::{OveragePolicy, SchoolEvent, Settings};
 use ledger_core::{
-    Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq, ServiceId, Tier,
-    Timestamp,
+    DepartmentId, Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq,
+    ServiceId, Tier, Timestamp,
 };
 use ledger_store::writer::Receipt;
 use serde::Serialize;
@@ -33,6 +33,8 @@ pub struct SettingsAnswer {
     /// How far usage may go beyond what is allocated; a service that is not named is hard.
     #[schema(value_type = OveragePolicies)]
     overage: BTreeMap<ServiceId, OveragePolicy>,
+    /// Whether a member without an allocation of his own draws on his department's.
+    draw_on_department: bool,
 }
 
 impl From<&Settings> for SettingsAnswer {
@@ -42,6 +44,7 @@ impl From<&Settings> for SettingsAnswer {
             default_member_quota: settings.default_grant.clone(),
             self_service_requests: settings.self_service_requests,
             overage: settings.overage.clone(),
+            draw_on_department: settings.draw_on_department,
         }
     }
 }
@@ -98,7 +101,7 @@ impl RegisteredAnswer {
             member_cap: registered.member_cap.clone(),
             default_grant: registered.default_grant.clone(),
             self_service_requests: registered.self_service_requests,
-            overage: BTreeMap::new(),
+            ..Settings::default()
         };
         Ok(Self {
             school_id,
@@ -149,7 +152,7 @@ pub struct SubscriptionAnswer {
     /// Whether teachers may ask for more themselves now, when the change of tier changed that.
     #[schema(required)]
     self_service_requests: Option<bool>,
-    /// What was taken back of members' allocations, or would be: of each service what gives first
+    /// What was taken back of allocations, or would be: of each service what gives first
     /// stands first.
     reclaimed: Vec<ReclaimedAnswer>,
     /// The version of what the school bought and its own rules, as it is now: their ETag.
@@ -161,13 +164,18 @@ pub struct SubscriptionAnswer {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ReclaimedUnits)]
 pub struct ReclaimedAnswer {
-    /// Whose.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
+    /// Whose, if a member's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    member_id: Option<MemberId>,
+    /// Whose, if a department's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    department_id: Option<DepartmentId>,
     /// Of which service.
     #[schema(value_type = schema::ServiceId)]
     service: ServiceId,
-    /// How the member ranks.
+    /// How the holder ranks.
     #[schema(value_type = words::Priority)]
     priority: Priority,
     /// Allocated before.
@@ -184,7 +192,8 @@ impl ReclaimedAnswer {
             return None;
         };
         Some(Self {
-            member_id: revoked.member_id,
+            member_id: revoked.holder.member_id(),
+            department_id: revoked.holder.department_id(),
             service: revoked.service.clone(),
             priority: revoked.priority,
             before: revoked.before,
@@ -292,7 +301,11 @@ fn version(receipt: &Receipt) -> Seq {
 fn school(event: &Event) -> Option<&SchoolEvent> {
     match event {
         Event::School(event) => Some(event),
-        Event::Allocation(_) | Event::Request(_) | Event::Usage(_) | Event::Period(_) => None,
+        Event::Department(_)
+        | Event::Allocation(_)
+        | Event::Request(_)
+        | Event::Usage(_)
+        | Event::Period(_) => None,
     }
 }
 

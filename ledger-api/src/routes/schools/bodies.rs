@@ -165,6 +165,9 @@ pub struct SettingsBody {
     /// How far usage may go beyond what is allocated.
     #[serde(skip_serializing_if = "Option::is_none")]
     overage: Option<OverageByService>,
+    /// Whether a member without an allocation of his own draws on his department's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draw_on_department: Option<bool>,
 }
 
 impl SettingsBody {
@@ -184,6 +187,7 @@ impl SettingsBody {
             default_grant: named(self.default_member_quota)?,
             self_service_requests: self.self_service_requests,
             overage: self.overage.unwrap_or_default().into_named(catalogue)?,
+            draw_on_department: self.draw_on_department,
         };
         let action = Action::School(SchoolCommand::ChangeSettings(command));
         Ok(Issue {

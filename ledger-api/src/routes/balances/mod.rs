@@ -1,4 +1,6 @@
-//! Balances: what a school has, and what a member can use.
+//! Balances: what a school has, what a department has of that, and what a member can use.
+
+pub mod department;
 
 use axum::extract::State;
 use ledger_core::school::Standing;
@@ -48,7 +50,7 @@ pub struct PoolDocument {
     /// Bought.
     #[schema(value_type = schema::Quota)]
     total: i64,
-    /// Allocated to members.
+    /// Allocated to departments, and to members in none.
     #[schema(value_type = schema::Quota)]
     allocated: i64,
     /// Neither allocated nor drawn straight on the pool.
@@ -109,6 +111,10 @@ pub struct LineDocument {
     /// allocated − used − held, never below zero.
     #[schema(value_type = schema::Quota)]
     available: i64,
+    /// What his next call draws on: his own allocation, his department's or the pool. Where it is
+    /// not his own these are the numbers of what is left there to all who draw on it.
+    #[schema(value_type = words::Level)]
+    level: String,
     /// How the member ranks when units are short.
     #[schema(value_type = words::Priority)]
     priority: String,

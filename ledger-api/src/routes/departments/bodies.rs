@@ -1,0 +1,52 @@
+//! What is asked of departments.
+
+use ledger_core::department::DepartmentCommand;
+use ledger_core::{Action, Actor, DepartmentId, SchoolId};
+use ledger_store::writer::Beside;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::convention::{Issue, Name, NewId, Stamp, fingerprint};
+use crate::problem::Problem;
+
+/// A department to open. Its name is kept in the directory, not in the log.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Languages" }))]
+pub struct OpenBody {
+    /// The department's id; without one it is given one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    department_id: Option<NewId>,
+    /// Its name.
+    pub(super) name: Name,
+}
+
+impl OpenBody {
+    pub(super) fn into_issue(
+        self,
+        school_id: SchoolId,
+        actor: Actor,
+        stamp: Stamp,
+    ) -> Result<Issue, Problem> {
+        let fingerprint = fingerprint("open-department", &[], &self)?;
+        let fallback = || DepartmentId(stamp.key.id_for("department", school_id.0));
+        let department_id = self.department_id.map_or_else(fallback, DepartmentId::from);
+        let action = Action::Department(DepartmentCommand::Open { department_id });
+        Ok(Issue {
+            beside: Beside::Department { name: self.name.0 },
+            ..Issue::new(school_id, actor, stamp, fingerprint, action)
+        })
+    }
+}
+
+/// A department's end.
+pub(super) fn close(
+    school_id: SchoolId,
+    department_id: DepartmentId,
+    actor: Actor,
+    stamp: Stamp,
+) -> Result<Issue, Problem> {
+    let fingerprint = fingerprint("close-department", &[&department_id], &())?;
+    let action = Action::Department(DepartmentCommand::Close { department_id });
+    Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+}
