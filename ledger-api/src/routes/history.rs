@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::catalog::Kind;
-use ledger_core::{MemberId, Seq};
+use ledger_core::{DepartmentId, MemberId, Seq};
 use ledger_projections::history::History;
 use ledger_projections::history::read::{HistoryEntry, HistoryFilter};
 use ledger_projections::{Projection as _, ProjectionName, history};
@@ -55,6 +55,8 @@ query! {
         limit: PageLimit,
         /// Those that concern this member.
         member: Uuid,
+        /// Those about this department, the allocations of its members, and who came and went.
+        department: Uuid,
         /// Those of this service, by name or alias.
         service: ServiceName,
         /// Those of this type.
@@ -93,9 +95,13 @@ pub struct EntryDocument {
     /// The event's type.
     #[schema(value_type = words::ChangeType)]
     r#type: String,
-    /// Whom it concerns; none: the school.
+    /// Whom it concerns; none: a department or the school.
     #[schema(required)]
     member_id: Option<Uuid>,
+    /// The department that it concerns; of a member's allocation the one out of which it comes; none
+    /// without a member: the school.
+    #[schema(required)]
+    department_id: Option<Uuid>,
     /// Of which service.
     #[schema(value_type = Option<schema::ServiceId>, required)]
     service: Option<String>,
@@ -144,6 +150,7 @@ pub async fn list_history(
     let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let filter = HistoryFilter {
         member_id: member_seen(viewer, query.member.map(MemberId))?,
+        department_id: query.department.map(DepartmentId),
         service: service_asked(&state.catalogue(), query.service)?,
         kind: query.kind.map(|kind| kind.0),
         before: query.cursor.map(|cursor| cursor.0),

@@ -59,6 +59,10 @@ pub struct UsageRowDocument {
     /// Whose, when split by member.
     #[schema(value_type = Option<Uuid>, required)]
     member_id: Option<String>,
+    /// Of which department, when split by department: the one that the member was in when he made
+    /// the call; none also where he was in none.
+    #[schema(value_type = Option<Uuid>, required)]
+    department_id: Option<String>,
     /// Of which service, when split by service.
     #[schema(value_type = Option<schema::ServiceId>, required)]
     service: Option<String>,

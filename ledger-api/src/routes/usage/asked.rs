@@ -64,7 +64,7 @@ impl ToSchema for GranularityWord {}
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Groups(pub(super) GroupBy);
 
-const GROUPS: [&str; 4] = ["member", "service", "model", "outcome"];
+const GROUPS: [&str; 5] = ["member", "department", "service", "model", "outcome"];
 
 impl<'de> Deserialize<'de> for Groups {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -73,6 +73,7 @@ impl<'de> Deserialize<'de> for Groups {
         for word in text.split(',').filter(|_| !text.is_empty()) {
             match word {
                 "member" => groups.member = true,
+                "department" => groups.department = true,
                 "service" => groups.service = true,
                 "model" => groups.model = true,
                 "outcome" => groups.outcome = true,
@@ -108,6 +109,7 @@ mod tests {
     fn rows_are_split_by_each_of_the_words() {
         let split = groups("member,outcome").unwrap();
         assert!(split.member && split.outcome && !split.service && !split.model);
+        assert!(!split.department && groups("department").unwrap().department);
         assert_eq!(groups(""), Some(GroupBy::default()));
         for other in ["members", "member,", ",", "member service"] {
             assert_eq!(groups(other), None, "{other}");

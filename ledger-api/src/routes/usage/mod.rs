@@ -4,7 +4,7 @@ mod answer;
 mod asked;
 
 use axum::extract::State;
-use ledger_core::MemberId;
+use ledger_core::{DepartmentId, MemberId};
 use ledger_projections::usage::read::{ROLLUP_ROWS_MAX, UsageQuery as Rollup};
 use ledger_projections::{ProjectionName, usage};
 use uuid::Uuid;
@@ -35,6 +35,8 @@ query! {
         group_by: Groups,
         /// This member's alone.
         member: Uuid,
+        /// Of this department alone: of those who were in it when they made the call.
+        department: Uuid,
         /// Of this service alone, by name or alias.
         service: ServiceName,
     }
@@ -68,6 +70,7 @@ pub async fn read_usage(
         to,
         group_by: query.group_by.unwrap_or_default().0,
         member_id: member_seen(viewer, query.member.map(MemberId))?,
+        department_id: query.department.map(DepartmentId),
         service: service_asked(&state.catalogue(), query.service)?,
     };
     let name = ProjectionName::Usage;
