@@ -3,17 +3,19 @@
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// Whose allocation.
+    /// Whose allocation, where it is a member's.
     MemberId,
-    /// The same by an id of another system; looked at where there is no `member_id`.
+    /// The same, where it is a department's; empty where it is a member's.
+    DepartmentId,
+    /// A member's by an id of another system; looked at where there is no `member_id`.
     ExternalId,
-    /// His name; informs only.
+    /// The holder's name; informs only.
     DisplayName,
     /// Of which service, by name or alias.
     Service,
     /// How many units, or `unlimited`.
     Units,
-    /// How the member ranks; empty leaves it.
+    /// How the holder ranks; empty leaves it.
     Priority,
     /// Whether it is granted again in the next period; empty leaves it.
     AutoRenew,
@@ -25,8 +27,9 @@ pub enum Column {
 
 impl Column {
     /// Every column, in the order in which they are written.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MemberId,
+        Self::DepartmentId,
         Self::ExternalId,
         Self::DisplayName,
         Self::Service,
@@ -42,6 +45,7 @@ impl Column {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MemberId => "member_id",
+            Self::DepartmentId => "department_id",
             Self::ExternalId => "external_id",
             Self::DisplayName => "display_name",
             Self::Service => "service",

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use ledger_core::allocation::{
-    AllocationCommand, AllocationEvent, AllocationRow, Change, Priority,
+    AllocationCommand, AllocationEvent, AllocationRow, Change, Holder, Priority,
 };
 use ledger_core::{
-    Action, Actor, Catalogue, Command, CommandKey, Event, EventId, MemberId, Quota, Refusal, Seq,
-    ServiceId, Timestamp, Units,
+    Action, Actor, Catalogue, Command, CommandKey, DepartmentId, Event, EventId, MemberId, Quota,
+    Refusal, Seq, ServiceId, Timestamp, Units,
 };
 use ledger_store::writer::{ExternalId, Receipt, Refused, RefusedBy, Request};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::column::Column;
-use super::read::{Holder, Table, TableRow};
+use super::read::{Holder as Named, Table, TableRow};
 use super::refused::{ImportRefused, RowFault};
 use crate::convention::{fingerprint, free_text, schema, words};
 use crate::problem::Problem;
@@ -32,7 +32,7 @@ pub struct Import {
 }
 
 impl Import {
-    /// The command: all rows in one, each of which sets what its member holds.
+    /// The command: all rows in one, each of which sets what its holder has.
     ///
     /// # Errors
     /// [`crate::problem::Code::InvalidRequest`] when the reason is blank or too long.
@@ -64,8 +64,8 @@ impl Import {
     fn subjects(&self) -> Vec<(usize, ExternalId)> {
         let rows = self.table.rows.iter().enumerate();
         rows.filter_map(|(index, row)| match &row.holder {
-            Holder::External(id) => Some((index, id.clone())),
-            Holder::Member(_) => None,
+            Named::External(id) => Some((index, id.clone())),
+            Named::Member(_) | Named::Department(_) => None,
         })
         .collect()
     }
@@ -114,16 +114,17 @@ impl Import {
         }
     }
 
-    /// At which index each member and service stands: it is there once.
+    /// At which index each holder and service stands: it is there once.
     fn places(&self, receipt: &Receipt, catalogue: &Catalogue) -> Places {
         let rows = self.table.rows.iter().enumerate();
         rows.filter_map(|(index, row)| {
-            let member_id = match &row.holder {
-                Holder::Member(id) => *id,
-                Holder::External(_) => *receipt.found.row_members.get(index)?,
+            let holder = match &row.holder {
+                Named::Member(id) => (*id).into(),
+                Named::Department(id) => (*id).into(),
+                Named::External(_) => (*receipt.found.row_members.get(index)?).into(),
             };
             let service = catalogue.resolve(&row.service.0)?.clone();
-            Some(((member_id, service), index))
+            Some(((holder, service), index))
         })
         .collect()
     }
@@ -132,26 +133,25 @@ impl Import {
         let Event::Allocation(event) = event else {
             return None;
         };
-        let (member_id, service, amounts, priority, auto_renew) = match event {
+        let (holder, service, amounts, priority, auto_renew) = match event {
             AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
                 let amounts = Some((e.before, e.after));
-                (e.member_id, &e.service, amounts, e.priority, e.auto_renew)
+                (e.holder, &e.service, amounts, e.priority, e.auto_renew)
             }
-            AllocationEvent::TermsSet(e) => {
-                (e.member_id, &e.service, None, e.priority, e.auto_renew)
-            }
+            AllocationEvent::TermsSet(e) => (e.holder, &e.service, None, e.priority, e.auto_renew),
             AllocationEvent::Transferred(_)
             | AllocationEvent::Suspended(_)
             | AllocationEvent::Reactivated(_) => return None,
         };
-        let index = places.get(&(member_id, service.clone())).copied();
+        let index = places.get(&(holder, service.clone())).copied();
         let row = index.and_then(|index| self.table.rows.get(index));
         // New terms alone leave the amount, which is the one that the row asks for.
         let amounts = amounts.or_else(|| row.map(|row| (row.units.0, row.units.0)));
         Some(RowChange {
             index,
             line: row.map(|row| row.line),
-            member_id,
+            member_id: holder.member_id(),
+            department_id: holder.department_id(),
             service: service.clone(),
             before: amounts.map(|(before, _)| before),
             after: amounts.map(|(_, after)| after),
@@ -161,13 +161,14 @@ impl Import {
     }
 }
 
-type Places = BTreeMap<(MemberId, ServiceId), usize>;
+type Places = BTreeMap<(Holder, ServiceId), usize>;
 
 fn allocation_row(row: &TableRow) -> AllocationRow {
     AllocationRow {
-        member_id: match &row.holder {
-            Holder::Member(id) => *id,
-            Holder::External(_) => MemberId(Uuid::nil()), // until it is looked up
+        holder: match &row.holder {
+            Named::Member(id) => (*id).into(),
+            Named::Department(id) => (*id).into(),
+            Named::External(_) => MemberId(Uuid::nil()).into(), // until it is looked up
         },
         service: row.service.0.clone(),
         change: Change::Set(row.units.0),
@@ -178,7 +179,10 @@ fn allocation_row(row: &TableRow) -> AllocationRow {
 
 /// In which column of its row a refusal is to be mended.
 fn column(row: &TableRow, refusal: &Refusal) -> Option<&'static str> {
-    let column = if matches!(refusal, Refusal::MemberNotFound { .. }) {
+    let column = if matches!(
+        refusal,
+        Refusal::MemberNotFound { .. } | Refusal::DepartmentNotFound { .. }
+    ) {
         row.holder.column()
     } else if matches!(refusal, Refusal::UnknownService { .. }) {
         Column::Service
@@ -233,10 +237,10 @@ pub struct ServiceSummary {
     /// Which.
     #[schema(value_type = schema::ServiceId)]
     service: ServiceId,
-    /// Units that members hold more; unlimited when somebody's limit went.
+    /// Units that members and departments hold more; unlimited when a limit went.
     #[schema(value_type = schema::Quota)]
     added: Quota,
-    /// Units that members hold less; unlimited when somebody got a limit.
+    /// Units that they hold less; unlimited when somebody got a limit.
     #[schema(value_type = schema::Quota)]
     taken: Quota,
 }
@@ -251,9 +255,14 @@ pub struct RowChange {
     /// On which line of the table, from 1; none as `index`.
     #[schema(required)]
     line: Option<usize>,
-    /// Whose allocation.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
+    /// Whose allocation, if a member's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    member_id: Option<MemberId>,
+    /// Whose allocation, if a department's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    department_id: Option<DepartmentId>,
     /// Of which service.
     #[schema(value_type = schema::ServiceId)]
     service: ServiceId,
@@ -265,7 +274,7 @@ pub struct RowChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Quota, required = false)]
     after: Option<Quota>,
-    /// How the member ranks.
+    /// How the holder ranks.
     #[schema(value_type = words::Priority)]
     priority: Priority,
     /// Whether it is granted again in the next period.

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Pages that may wait for a slow reader, each some hundred kB.
 const PAGES_AHEAD: usize = 2;
 
-/// A table in the making: the header line, then a page of members at a time.
+/// A table in the making: the header line, the departments, then a page of members at a time.
 #[derive(Debug)]
 pub struct AllocationPages {
     read: TenantRead,
@@ -29,6 +29,7 @@ pub struct AllocationPages {
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Header,
+    Departments,
     MembersAfter(Option<MemberId>),
     Nothing,
 }
@@ -69,8 +70,13 @@ impl AllocationPages {
     pub async fn next(&mut self) -> Result<Option<Bytes>, PageError> {
         match self.next {
             Next::Header => {
-                self.next = Next::MembersAfter(None);
+                self.next = Next::Departments;
                 Ok(Some(write::header()?))
+            }
+            Next::Departments => {
+                let departments = holdings::departments(&mut self.read, self.now).await?;
+                self.next = Next::MembersAfter(None);
+                Ok(Some(write::rows(&departments)?))
             }
             Next::MembersAfter(after) => {
                 let page = holdings::page(&mut self.read, after, self.now).await?;

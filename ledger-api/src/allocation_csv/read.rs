@@ -4,7 +4,7 @@ use std::str::FromStr as _;
 
 use csv::{ReaderBuilder, StringRecord};
 use ledger_core::allocation::{Priority, ROWS_MAX};
-use ledger_core::{MemberId, Quota, Units};
+use ledger_core::{DepartmentId, MemberId, Quota, Units};
 use ledger_store::writer::ExternalId;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub struct Table {
     pub rows: Vec<TableRow>,
 }
 
-/// What one member is to hold of one service.
+/// What one holder is to hold of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TableRow {
     /// On which line of the file it begins, from 1.
@@ -39,7 +39,7 @@ pub struct TableRow {
     pub service: ServiceName,
     /// How much.
     pub units: QuotaValue,
-    /// How he ranks; stays when not given.
+    /// How the holder ranks; stays when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
     /// Whether it is granted again in the next period; stays when not given.
@@ -50,9 +50,11 @@ pub struct TableRow {
 /// How a row says whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// By his id.
+    /// A member, by his id.
     Member(MemberId),
-    /// By an id that another system knows him by.
+    /// A department, by its id.
+    Department(DepartmentId),
+    /// A member, by an id that another system knows him by.
     External(ExternalId),
 }
 
@@ -62,6 +64,7 @@ impl Holder {
     pub const fn column(&self) -> Column {
         match self {
             Self::Member(_) => Column::MemberId,
+            Self::Department(_) => Column::DepartmentId,
             Self::External(_) => Column::ExternalId,
         }
     }
@@ -71,6 +74,7 @@ impl Serialize for Holder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Member(id) => (self.column().as_str(), id).serialize(serializer),
+            Self::Department(id) => (self.column().as_str(), id).serialize(serializer),
             Self::External(id) => (self.column().as_str(), id.as_str()).serialize(serializer),
         }
     }
@@ -159,6 +163,9 @@ impl<'t> Lines<'t> {
     }
 }
 
+/// The columns that say whose an allocation is.
+const HOLDERS: [Column; 3] = [Column::MemberId, Column::DepartmentId, Column::ExternalId];
+
 /// Where the columns stand.
 struct Layout {
     at: [Option<usize>; Column::ALL.len()],
@@ -176,7 +183,7 @@ impl Layout {
             }
         }
         let has = |column: Column| at[column as usize].is_some();
-        if !has(Column::MemberId) && !has(Column::ExternalId) {
+        if !HOLDERS.into_iter().any(has) {
             return Err(TableFault::MissingHolder);
         }
         for column in [Column::Service, Column::Units] {
@@ -269,7 +276,7 @@ fn row(layout: &Layout, record: &StringRecord, line: usize) -> Result<TableRow, 
     let cell = |column| layout.cell(record, column);
     Ok(TableRow {
         line,
-        holder: holder(layout, cell(Column::MemberId), cell(Column::ExternalId))?,
+        holder: holder(layout, HOLDERS.map(cell))?,
         service: service(cell(Column::Service))?,
         units: units(cell(Column::Units))?,
         priority: priority(cell(Column::Priority))?,
@@ -277,8 +284,20 @@ fn row(layout: &Layout, record: &StringRecord, line: usize) -> Result<TableRow, 
     })
 }
 
-fn holder(layout: &Layout, member_id: &str, external_id: &str) -> Result<Holder, CellFault> {
-    let member_id = member_id.trim();
+fn holder(
+    layout: &Layout,
+    [member_id, department_id, external_id]: [&str; 3],
+) -> Result<Holder, CellFault> {
+    let (member_id, department_id) = (member_id.trim(), department_id.trim());
+    if !department_id.is_empty() {
+        if !member_id.is_empty() || !external_id.is_empty() {
+            let says = "a row is a member's or a department's, not both";
+            return Err(at(Column::DepartmentId, says));
+        }
+        return Uuid::try_parse(department_id)
+            .map(|id| Holder::Department(DepartmentId(id)))
+            .map_err(|_| at(Column::DepartmentId, "a department's id is a UUID"));
+    }
     if !member_id.is_empty() {
         return Uuid::try_parse(member_id)
             .map(|id| Holder::Member(MemberId(id)))
@@ -289,11 +308,12 @@ fn holder(layout: &Layout, member_id: &str, external_id: &str) -> Result<Holder,
             .map(|Subject(id)| Holder::External(id))
             .map_err(|says| at(Column::ExternalId, says));
     }
-    let column = match layout.at[Column::MemberId as usize] {
-        Some(_) => Column::MemberId,
-        None => Column::ExternalId,
-    };
-    Err(at(column, "the row says of nobody what he is to hold"))
+    let is_there = |column: &Column| layout.at[*column as usize].is_some();
+    let column = HOLDERS.into_iter().find(is_there);
+    Err(CellFault {
+        column,
+        says: "the row says of nobody what he is to hold".to_owned(),
+    })
 }
 
 fn service(cell: &str) -> Result<ServiceName, CellFault> {

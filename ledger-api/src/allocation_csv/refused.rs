@@ -24,7 +24,7 @@ pub enum TableFault {
         column: &'static str,
     },
     /// Nothing says whose the allocations are.
-    #[error("the table has neither a column member_id nor a column external_id")]
+    #[error("the table has no column member_id, department_id or external_id")]
     MissingHolder,
     /// A column that nobody knows.
     #[error("there is no column {column:?}: {known} are known")]

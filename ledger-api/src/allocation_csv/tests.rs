@@ -1,6 +1,7 @@
 use ledger_core::allocation::{Priority, ROWS_MAX};
-use ledger_core::{MemberId, Quota, ServiceId, Units};
-use ledger_projections::balance::holdings::Holding;
+use ledger_core::{DepartmentId, Level, MemberId, Quota, ServiceId, Units};
+use ledger_projections::balance::departments::DepartmentLineBalance;
+use ledger_projections::balance::holdings::{DepartmentHolding, Holding};
 use ledger_projections::balance::read::LineBalance;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -224,6 +225,7 @@ fn how_a_table_is_laid_out_makes_no_other_request() {
 /// A line of which nothing is gone.
 fn line(service: &str, allocated: Quota) -> LineBalance {
     LineBalance {
+        level: Level::Member,
         service: ServiceId::new(service).unwrap(),
         allocated,
         used: Units::ZERO,
@@ -248,13 +250,55 @@ fn a_written_line_is_as_documented() {
     };
     let rows = write::rows(&[holding]).unwrap();
     let expected = format!(
-        "{ADA},'+27821234,\"'=cmd|' /C calc'!A0, \"\"x\"\"\",claude_messages,unlimited,normal,true,\
+        "{ADA},,'+27821234,\"'=cmd|' /C calc'!A0, \"\"x\"\"\",claude_messages,unlimited,normal,true,\
          3,0\r\n"
     );
     assert_eq!(std::str::from_utf8(&rows).unwrap(), expected);
-    let header =
-        "member_id,external_id,display_name,service,units,priority,auto_renew,used,held\r\n";
+    let header = "member_id,department_id,external_id,display_name,service,units,priority,auto_renew,\
+         used,held\r\n";
     assert_eq!(write::header().unwrap(), header);
+}
+
+#[test]
+fn a_department_s_row_is_told_from_a_member_s() {
+    let holding = DepartmentHolding {
+        department_id: DepartmentId(ADA.parse().unwrap()),
+        name: Some("=Arts".to_owned()),
+        line: DepartmentLineBalance {
+            service: ServiceId::new("claude_messages").unwrap(),
+            allocated: Units::new(50).unwrap().into(),
+            to_members: Quota::ZERO,
+            unallocated: Units::new(50).unwrap().into(),
+            used: Units::new(3).unwrap(),
+            held: Units::ZERO,
+            available: Units::new(47).unwrap().into(),
+            priority: Priority::High,
+            auto_renew: true,
+        },
+    };
+    let rows = write::rows(&[holding]).unwrap();
+    let expected = format!(",{ADA},,'=Arts,claude_messages,50,high,true,3,0\r\n");
+    assert_eq!(std::str::from_utf8(&rows).unwrap(), expected);
+    let table = [write::header().unwrap(), rows].concat();
+    let table = Table::read(&table).unwrap();
+    let department = Holder::Department(DepartmentId(ADA.parse().unwrap()));
+    assert_eq!(table.rows[0].holder, department);
+}
+
+#[test]
+fn a_row_is_a_member_s_or_a_department_s() {
+    let text = format!(
+        "member_id,department_id,external_id,service,units\n\
+         {ADA},,,s,1\n,{ADA},,s,1\n{ADA},{ADA},,s,1\n,{ADA},ada@x,s,1\n,it,,s,1\n,,,s,1\n"
+    );
+    let expected = [
+        (2, 4, "department_id"),
+        (3, 5, "department_id"),
+        (4, 6, "department_id"),
+        (5, 7, "member_id"),
+    ];
+    let expected = expected.map(|(index, line, column)| (index, line, column.to_owned()));
+    assert_eq!(refused(&text), expected);
 }
 
 prop_compose! {

@@ -4,13 +4,62 @@ use std::io;
 
 use bytes::Bytes;
 use csv::{Terminator, Writer, WriterBuilder};
-use ledger_projections::balance::holdings::Holding;
+use ledger_core::allocation::{Holder, Priority};
+use ledger_core::{Quota, ServiceId, Units};
+use ledger_projections::balance::holdings::{DepartmentHolding, Holding};
 
 use super::cell::guard;
 use super::column::Column;
 
 /// About what a row takes: two ids, a name and seven short cells.
 const ROW_BYTES: usize = 160;
+
+/// What a holder has of a service.
+pub(super) struct Row<'a> {
+    holder: Holder,
+    external_id: Option<&'a str>,
+    display_name: Option<&'a str>,
+    service: &'a ServiceId,
+    units: Quota,
+    priority: Priority,
+    auto_renew: bool,
+    used: Units,
+    held: Units,
+}
+
+impl<'a> From<&'a Holding> for Row<'a> {
+    fn from(holding: &'a Holding) -> Self {
+        let line = &holding.line;
+        Self {
+            holder: holding.member_id.into(),
+            external_id: holding.external_id.as_deref(),
+            display_name: holding.display_name.as_deref(),
+            service: &line.service,
+            units: line.allocated,
+            priority: line.priority,
+            auto_renew: line.auto_renew,
+            used: line.used,
+            held: line.held,
+        }
+    }
+}
+
+impl<'a> From<&'a DepartmentHolding> for Row<'a> {
+    fn from(holding: &'a DepartmentHolding) -> Self {
+        let line = &holding.line;
+        Self {
+            holder: holding.department_id.into(),
+            external_id: None,
+            display_name: holding.name.as_deref(),
+            service: &line.service,
+            units: line.allocated,
+            priority: line.priority,
+            auto_renew: line.auto_renew,
+            used: line.used,
+            held: line.held,
+        }
+    }
+}
 
 /// The header line.
 pub(super) fn header() -> io::Result<Bytes> {
@@ -20,11 +69,14 @@ pub(super) fn header() -> io::Result<Bytes> {
 }
 
 /// A line for each of these.
-pub(super) fn rows(holdings: &[Holding]) -> io::Result<Bytes> {
+pub(super) fn rows<'a, T>(holdings: &'a [T]) -> io::Result<Bytes>
+where
+    Row<'a>: From<&'a T>,
+{
     let mut writer = writer(holdings.len());
-    for holding in holdings {
+    for row in holdings.iter().map(Row::from) {
         for column in Column::ALL {
-            write_cell(&mut writer, holding, column)?;
+            write_cell(&mut writer, &row, column)?;
         }
         writer.write_record(None::<&[u8]>)?; // ends the line
     }
@@ -33,22 +85,26 @@ pub(super) fn rows(holdings: &[Holding]) -> io::Result<Bytes> {
 
 fn write_cell(
     writer: &mut Writer<Vec<u8>>,
-    holding: &Holding,
+    row: &Row<'_>,
     column: Column,
 ) -> Result<(), csv::Error> {
-    let line = &holding.line;
     let mut text = |text: Option<&str>| writer.write_field(&*guard(text.unwrap_or_default()));
     match column {
-        Column::MemberId => text(Some(&holding.member_id.to_string())),
-        Column::ExternalId => text(holding.external_id.as_deref()),
-        Column::DisplayName => text(holding.display_name.as_deref()),
-        Column::Service => text(Some(line.service.as_str())),
-        Column::Units => writer.write_field(line.allocated.to_string()),
-        Column::Priority => writer.write_field(line.priority.as_str()),
-        Column::AutoRenew => writer.write_field(line.auto_renew.to_string()),
-        Column::Used => writer.write_field(line.used.to_string()),
-        Column::Held => writer.write_field(line.held.to_string()),
+        Column::MemberId => text(id(row.holder.member_id()).as_deref()),
+        Column::DepartmentId => text(id(row.holder.department_id()).as_deref()),
+        Column::ExternalId => text(row.external_id),
+        Column::DisplayName => text(row.display_name),
+        Column::Service => text(Some(row.service.as_str())),
+        Column::Units => writer.write_field(row.units.to_string()),
+        Column::Priority => writer.write_field(row.priority.as_str()),
+        Column::AutoRenew => writer.write_field(row.auto_renew.to_string()),
+        Column::Used => writer.write_field(row.used.to_string()),
+        Column::Held => writer.write_field(row.held.to_string()),
     }
+}
+
+fn id(id: Option<impl ToString>) -> Option<String> {
+    id.map(|id| id.to_string())
 }
 
 fn writer(rows: usize) -> Writer<Vec<u8>> {

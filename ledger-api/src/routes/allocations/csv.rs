@@ -23,9 +23,11 @@ query! {
     ExportQuery {}
 }
 
-/// Hands out what every member holds of every service, as a table (CSV, RFC 4180).
+/// Hands out what every department and every member holds of every service, as a table (CSV, RFC
+/// 4180).
 ///
-/// A line for each member and service, in the order of their ids, all as of one instant. A text
+/// A line for each holder and service, departments first, in the order of their ids, all as of one
+/// instant: a department's has a `department_id`, a member's a `member_id`. A text
 /// that a spreadsheet would take for a formula has a `'` before it, which an import takes off
 /// again. In a school whose members draw on the pool there is the header alone. A table that breaks
 /// off ends the connection, so that it cannot be taken for a whole one.
@@ -79,10 +81,11 @@ pub struct ImportQuery {
 
 problems!(ImportProblems: PlanRequired, UnreadableTable, BatchRefused);
 
-/// Sets what many members hold, from a table in the form of the export: all rows or none.
+/// Sets what many members and departments hold, from a table in the form of the export: all rows or none.
 ///
-/// Needed are the columns `service`, `units` and one of `member_id` and `external_id`; the first of
-/// these two that is filled in counts. `priority` and `auto_renew` can be left out or empty, and
+/// Needed are the columns `service`, `units` and one of `member_id`, `external_id` and
+/// `department_id`. A row is a department's or a member's; of a member's two ids the first that is
+/// filled in counts. `priority` and `auto_renew` can be left out or empty, and
 /// then stay. `display_name`, `used` and `held` inform only. Any other column is refused. When rows
 /// are refused, the problem's `errors` say which, by `line` and `column`, and why. Who is not named
 /// keeps what he holds. Needs a plan with advanced management.

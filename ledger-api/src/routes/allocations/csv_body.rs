@@ -39,8 +39,8 @@ pub struct AllocationTable;
 impl PartialSchema for AllocationTable {
     fn schema() -> RefOr<Schema> {
         let says = "CSV (RFC 4180) in UTF-8: a header line that names the columns, then a line for \
-                    each member and service, at most 10,000 when it is sent. Columns: member_id, \
-                    external_id, display_name, service, units (digits, or unlimited), priority \
+                    each holder and service, at most 10,000 when it is sent. Columns: member_id, \
+                    department_id, external_id, display_name, service, units (digits, or unlimited), priority \
                     (low, normal, high), auto_renew (true, false), used, held.";
         text(0, usize::MAX >> 1)
             .description(Some(says))
