@@ -7,7 +7,10 @@ use ledger_api::config::Settings;
 use ledger_api::server::{open_database, stop_on_signal};
 use ledger_api::telemetry;
 use ledger_core::school::Standing;
-use ledger_core::{MemberId, SchoolId, SchoolState, Seq, Timestamp, at_instant, evolve};
+use ledger_core::{
+    DepartmentId, MemberId, SchoolId, SchoolState, Seq, Timestamp, at_instant, evolve,
+};
+use ledger_projections::balance::departments::DepartmentLineBalance;
 use ledger_projections::balance::of_state;
 use ledger_projections::balance::read::{LineBalance, SchoolBalance};
 use ledger_store::{Database, DatabaseRole, feed};
@@ -96,13 +99,22 @@ async fn fold(
     }
 }
 
-/// The balances of a school and of everybody in it.
+/// The balances of a school, of its departments and of everybody in it.
 #[derive(Debug, Serialize)]
 struct Balances {
     school_id: SchoolId,
     #[serde(flatten)]
     school: SchoolBalance,
+    departments: Vec<Department>,
     members: Vec<Member>,
+}
+
+/// What one department has.
+#[derive(Debug, Serialize)]
+struct Department {
+    department_id: DepartmentId,
+    closed: bool,
+    services: Vec<DepartmentLineBalance>,
 }
 
 /// What one member can use.
@@ -127,6 +139,13 @@ impl Balances {
         let school = of_state::school(&state, seq);
         let school =
             school.ok_or_else(|| Failure::no(format!("there is no school {school_id}")))?;
+        let departments = of_state::departments(&state, seq)
+            .map(|balance| Department {
+                department_id: balance.department_id,
+                closed: balance.closed,
+                services: balance.services,
+            })
+            .collect();
         let members = of_state::members(&state, seq)
             .map(|(member_id, balance)| Member {
                 member_id,
@@ -137,6 +156,7 @@ impl Balances {
         Ok(Self {
             school_id,
             school,
+            departments,
             members,
         })
     }

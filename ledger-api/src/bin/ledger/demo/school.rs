@@ -2,14 +2,15 @@
 //! would send, in one transaction. Its ids are fixed, so that documents can name them.
 
 use chrono::{DateTime, Utc};
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::department::DepartmentCommand;
 use ledger_core::period::{AnchorDay, Cycle, Tz};
 use ledger_core::request::{FileRequest, RequestCommand, Urgency};
 use ledger_core::school::{EnrolMember, RegisterSchool, SchoolCommand};
 use ledger_core::usage::UsageCommand;
 use ledger_core::{
-    Action, Actor, ActorId, Command, CommandKey, Fingerprint, FreeText, MemberId, OrgType, Quota,
-    RequestId, Role, SchoolId, Tier, Timestamp, Units,
+    Action, Actor, ActorId, Command, CommandKey, DepartmentId, Fingerprint, FreeText, MemberId,
+    OrgType, Quota, RequestId, Role, SchoolId, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{Beside, DirectoryEntry, ExternalId, Request, Writer};
 use ledger_store::{Database, DatabaseRole};
@@ -33,6 +34,31 @@ pub(super) const SERVICES: [&str; 3] = ["claude_messages", "content_generation",
 /// What the school bought of each.
 const TOTALS: [i64; 3] = [1_000, 500, 250];
 
+/// A group of teachers, with an allocation out of which theirs come.
+#[derive(Debug)]
+struct Department {
+    id: Uuid,
+    name: &'static str,
+    allocated: [i64; 3],
+}
+
+/// Teachers of languages.
+const LANGUAGES: Department = Department {
+    id: Uuid::from_u128(0x3000_0000_0000_4000_8000_0000_0000_0001),
+    name: "Languages",
+    allocated: [140, 70, 45],
+};
+
+/// Teachers of sciences.
+const SCIENCES: Department = Department {
+    id: Uuid::from_u128(0x3000_0000_0000_4000_8000_0000_0000_0002),
+    name: "Sciences",
+    allocated: [90, 45, 30],
+};
+
+/// Every department.
+static DEPARTMENTS: [Department; 2] = [LANGUAGES, SCIENCES];
+
 /// Somebody who teaches there.
 #[derive(Debug)]
 pub struct Teacher {
@@ -40,6 +66,7 @@ pub struct Teacher {
     pub id: Uuid,
     name: &'static str,
     email: &'static str,
+    department: Option<Department>,
     allocated: [i64; 3],
     priority: Priority,
     /// Calls of each service in the last days.
@@ -56,6 +83,7 @@ pub const TEACHERS: [Teacher; 4] = [
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0011),
         name: "Thandi Nkosi",
         email: "thandi.nkosi@riverside.example",
+        department: Some(LANGUAGES),
         allocated: [80, 40, 25],
         priority: Priority::High,
         calls: [71, 22, 9],
@@ -66,6 +94,7 @@ pub const TEACHERS: [Teacher; 4] = [
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0012),
         name: "Pieter van der Merwe",
         email: "pieter.vandermerwe@riverside.example",
+        department: Some(SCIENCES),
         allocated: [60, 30, 20],
         priority: Priority::Normal,
         calls: [33, 18, 4],
@@ -76,6 +105,7 @@ pub const TEACHERS: [Teacher; 4] = [
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0013),
         name: "Aisha Patel",
         email: "aisha.patel@riverside.example",
+        department: None,
         allocated: [50, 25, 15],
         priority: Priority::Normal,
         calls: [12, 3, 14],
@@ -86,6 +116,7 @@ pub const TEACHERS: [Teacher; 4] = [
         id: Uuid::from_u128(0x2000_0000_0000_4000_8000_0000_0000_0014),
         name: "Sipho Dlamini",
         email: "sipho.dlamini@riverside.example",
+        department: None,
         allocated: [40, 20, 10],
         priority: Priority::Low,
         calls: [5, 0, 1],
@@ -140,11 +171,8 @@ fn commands(now: DateTime<Utc>) -> Vec<Request> {
             "johan.botha@riverside.example",
         ),
     ];
-    commands.extend(
-        TEACHERS
-            .iter()
-            .map(|t| clerk.enrol(t.id, Role::Teacher, t.name, t.email)),
-    );
+    commands.extend(DEPARTMENTS.iter().map(|department| clerk.open(department)));
+    commands.extend(TEACHERS.iter().map(|teacher| clerk.hire(teacher)));
     commands.push(clerk.allocate());
     commands.extend(clerk.debits(now));
     commands.extend(TEACHERS.iter().filter_map(|teacher| clerk.suspend(teacher)));
@@ -188,6 +216,7 @@ impl Clerk {
         let enrol = EnrolMember {
             member_id: MemberId(id),
             role,
+            department_id: None,
             claimed: Vec::new(),
         };
         let entry = DirectoryEntry {
@@ -201,18 +230,53 @@ impl Clerk {
         }
     }
 
+    fn open(&self, department: &Department) -> Request {
+        let department_id = DepartmentId(department.id);
+        let open = DepartmentCommand::Open { department_id };
+        Request {
+            beside: Beside::Department {
+                name: department.name.to_owned(),
+            },
+            ..self.request(Role::Principal, Action::Department(open))
+        }
+    }
+
+    /// A teacher is enrolled, into his department if he has one.
+    fn hire(&self, teacher: &Teacher) -> Request {
+        let mut hired = self.enrol(teacher.id, Role::Teacher, teacher.name, teacher.email);
+        if let Action::School(SchoolCommand::EnrolMember(enrol)) = &mut hired.command.action {
+            enrol.department_id = teacher.department.as_ref().map(|d| DepartmentId(d.id));
+        }
+        hired
+    }
+
+    /// Departments and teachers in one step: what a teacher is given comes out of what his
+    /// department is given with it.
     fn allocate(&self) -> Request {
-        let row = |teacher: &Teacher, service: usize| AllocationRow {
-            member_id: MemberId(teacher.id),
+        let row = |holder: Holder, allocated: [i64; 3], service: usize| AllocationRow {
+            holder,
             service: SERVICES[service].to_owned(),
-            change: Change::Set(Quota::Finite(units(teacher.allocated[service]))),
+            change: Change::Set(Quota::Finite(units(allocated[service]))),
+            priority: None,
+            auto_renew: Some(true),
+        };
+        let of_department = |department: &'static Department, service| {
+            let holder = DepartmentId(department.id).into();
+            row(holder, department.allocated, service)
+        };
+        let of_teacher = |teacher: &Teacher, service| AllocationRow {
             priority: Some(teacher.priority),
             auto_renew: Some(teacher.suspended.is_none()),
+            ..row(MemberId(teacher.id).into(), teacher.allocated, service)
         };
-        let rows = TEACHERS
+        let services = || 0..SERVICES.len();
+        let departments = DEPARTMENTS
             .iter()
-            .flat_map(|teacher| (0..SERVICES.len()).map(move |service| row(teacher, service)))
-            .collect();
+            .flat_map(|department| services().map(move |n| of_department(department, n)));
+        let teachers = TEACHERS
+            .iter()
+            .flat_map(|teacher| services().map(move |n| of_teacher(teacher, n)));
+        let rows = departments.chain(teachers).collect();
         let reason = text("the plan for this term");
         let apply = AllocationCommand::Apply {
             rows,
@@ -320,6 +384,15 @@ mod tests {
             }
             assert_eq!(state.requests().len(), 2, "somebody waits for an answer");
             assert!(state.head() > Seq(200), "{}", state.head());
+            for department in &DEPARTMENTS {
+                let there = state.department(DepartmentId(department.id)).unwrap();
+                for (index, service) in SERVICES.into_iter().enumerate() {
+                    let line = there.line(&ServiceId::new(service).unwrap());
+                    let allocated = units(department.allocated[index]);
+                    assert_eq!(line.pool.total, Quota::Finite(allocated));
+                    assert_ne!(line.pool.unallocated(), Quota::ZERO, "some is left");
+                }
+            }
             for teacher in &TEACHERS {
                 let member = state.member(MemberId(teacher.id)).unwrap();
                 for (index, service) in SERVICES.into_iter().enumerate() {
