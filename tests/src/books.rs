@@ -228,7 +228,7 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
                     .find(|s| s["service"] == service.as_str())
             })
             .expect("the member's line");
-        if folded["level"] == "department" {
+        if folded["level"] != "member" {
             continue; // what he can use is not his own line
         }
         let allocated = allocated.map_or_else(|| "unlimited".into(), Value::from);
@@ -236,6 +236,38 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
         assert_eq!(
             (&folded["used"], &folded["held"]),
             (&used.into(), &held.into())
+        );
+    }
+    compare_departments(pool, school, replayed).await;
+}
+
+/// The departments' rows against the fold.
+async fn compare_departments(pool: &PgPool, school: Uuid, replayed: &Value) {
+    let lines = sqlx::query_as::<_, (Uuid, String, Option<i64>, String, bool)>(
+        "SELECT department_id, service, allocated, priority, auto_renew
+           FROM balance_department_line WHERE school_id = $1",
+    )
+    .bind(school)
+    .fetch_all(pool)
+    .await
+    .expect("the departments' lines");
+    for (department, service, allocated, priority, auto_renew) in lines {
+        let departments = replayed["departments"].as_array().expect("departments");
+        let folded = departments
+            .iter()
+            .find(|folded| folded["department_id"] == department.to_string())
+            .and_then(|folded| {
+                folded["services"]
+                    .as_array()?
+                    .iter()
+                    .find(|s| s["service"] == service.as_str())
+            })
+            .expect("the department's line");
+        let allocated = allocated.map_or_else(|| "unlimited".into(), Value::from);
+        assert_eq!(folded["allocated"], allocated, "{department} {service}");
+        assert_eq!(
+            (&folded["priority"], &folded["auto_renew"]),
+            (&priority.into(), &auto_renew.into())
         );
     }
 }

@@ -180,7 +180,7 @@ pub fn allocate_at(
     auto_renew: Option<bool>,
 ) -> Request {
     let row = AllocationRow {
-        member_id,
+        holder: member_id.into(),
         service: CLAUDE.to_owned(),
         change: Change::Set(Quota::Finite(units(n))),
         priority: None,
@@ -218,6 +218,7 @@ pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Request 
     let command = EnrolMember {
         member_id,
         role,
+        department_id: None,
         claimed: Vec::new(),
     };
     let external_ids = external_ids
@@ -265,8 +266,7 @@ impl School {
         let settings = ChangeSettings {
             member_cap: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
             default_grant: vec![(CLAUDE.to_owned(), Quota::ZERO)],
-            self_service_requests: None,
-            overage: Vec::new(),
+            ..ChangeSettings::default()
         };
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
         let mut requests = vec![

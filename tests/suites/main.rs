@@ -11,6 +11,7 @@ mod bulk_csv;
 mod compat_views;
 mod conditional_append;
 mod corrections;
+mod departments;
 mod durability;
 mod erasure;
 mod executable;
