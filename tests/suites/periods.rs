@@ -62,6 +62,7 @@ fn rolls(events: &[Recorded]) -> Vec<&PeriodClosed> {
             Event::Period(PeriodEvent::Closed(closed)) => Some(closed),
             Event::Period(PeriodEvent::Renewed(_))
             | Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Usage(_) => None,

@@ -63,6 +63,7 @@ async fn a_thousand_refusals_of_a_minute_are_one_event() {
                 Some(told(refused))
             }
             Event::School(_)
+            | Event::Department(_)
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Usage(_)

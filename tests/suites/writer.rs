@@ -103,7 +103,7 @@ async fn a_batch_of_allocations_is_replayed_whole() {
         .members
         .iter()
         .map(|member| ledger_core::allocation::AllocationRow {
-            member_id: *member,
+            holder: (*member).into(),
             service: CLAUDE.to_owned(),
             change: ledger_core::allocation::Change::Add(ledger_tests::school::units(5)),
             priority: None,

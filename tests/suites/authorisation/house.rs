@@ -37,6 +37,8 @@ pub struct House {
     pub teacher: Uuid,
     /// A member who he is not.
     pub colleague: Uuid,
+    /// The department that the calling teacher is in.
+    department: Uuid,
     /// Those of the school, and those of all schools.
     pub insiders: Vec<Caller>,
     /// The same roles in another school.
@@ -86,6 +88,7 @@ impl House {
         let server = Server::start(&postgres).await;
         let school = HttpSchool::register(&server, 1_000_000, 2, 10_000).await;
         let other = HttpSchool::register(&server, 10, 1, 5).await;
+        let department = department_of(&server, &school).await;
         books::caught_up(&postgres.superuser().await).await;
         let [teacher, colleague] = <[Uuid; 2]>::try_from(school.members.clone()).unwrap();
         let insider = |role: Role| {
@@ -116,6 +119,7 @@ impl House {
             school,
             teacher,
             colleague,
+            department,
         }
     }
 
@@ -159,6 +163,7 @@ impl House {
         for (name, value) in [
             ("{school}", self.school.id.to_string()),
             ("{member}", member.to_string()),
+            ("{department}", self.department.to_string()),
             ("{service}", SERVICE.to_owned()),
         ] {
             path = path.replace(name, &value);
@@ -200,6 +205,11 @@ impl House {
                 let path = self.school.path("/members");
                 let member = self.platform.post(&path, json!({"role": "teacher"}));
                 text(&member.await.ok(), "member_id")
+            }
+            Thing::NewDepartment => {
+                let path = self.school.path("/departments");
+                let department = self.platform.post(&path, json!({"name": "Music"}));
+                text(&department.await.ok(), "department_id")
             }
             Thing::PendingRequest => self.only_request().await,
             Thing::NoRequest => {
@@ -317,4 +327,19 @@ impl House {
         }
         request.send().await.expect("an answer")
     }
+}
+
+/// A department of the school with its first member in it, and room for more units than he holds.
+async fn department_of(server: &Server, school: &HttpSchool) -> Uuid {
+    let platform = server.as_role(Role::PlatformAdmin, None);
+    let id = Uuid::now_v7();
+    let open = json!({"department_id": id, "name": "Languages"});
+    let _ = platform.post(&school.path("/departments"), open).await.ok();
+    let allocation = format!("/departments/{id}/allocations/{SERVICE}");
+    let units = json!({"units": 500_000, "reason": "for the test"});
+    let _ = platform.put(&school.path(&allocation), units).await.ok();
+    let member = school.path(&format!("/members/{}", school.members[0]));
+    let moved = platform.patch(&member, json!({"department_id": id}));
+    let _ = moved.await.ok();
+    id
 }

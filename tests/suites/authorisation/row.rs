@@ -41,6 +41,8 @@ pub enum Thing {
     OpenHold,
     /// A member who is not needed any more.
     NewMember,
+    /// A department that is not needed any more.
+    NewDepartment,
     /// The id of a pending request of the teacher's, his only one.
     PendingRequest,
     /// No id, and no pending request of the teacher's.

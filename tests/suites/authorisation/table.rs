@@ -1,9 +1,9 @@
 //! The table. A new operation is a new row.
 //!
-//! What stands in the path is said by name: `{school}`, `{service}` and `{member}` are there for
-//! every row ([`super::house`]), the member being the teacher who calls, or a colleague for those
-//! who may do it to others; whatever else there is, or must not be used twice, is a [`Thing`] that
-//! the row names.
+//! What stands in the path is said by name: `{school}`, `{service}`, `{department}` and `{member}`
+//! are there for every row ([`super::house`]), the department being the calling teacher's, the
+//! member he himself, or a colleague for those who may do it to others; whatever else there is, or
+//! must not be used twice, is a [`Thing`] that the row names.
 
 use ledger_core::Role::{self, Auditor, PlatformAdmin, Principal, PrincipalAdmin, Proxy, Teacher};
 use serde_json::json;
@@ -43,7 +43,7 @@ pub const TABLE: &[Row] = &[
     Row::of("assign_usage", MANAGERS)
         .with(&[("event_id", Thing::ParkedUsage)])
         .json(|house, _| json!({"member_id": house.teacher, "reason": "a test"})),
-    // Schools, members, allocations.
+    // Schools, departments, members, allocations.
     Row::of("register_school", PLATFORM).json(|_, _| {
         json!({"name": "Another", "org_type": "k12", "tier": "enterprise", "time_zone": "UTC"})
     }),
@@ -52,6 +52,10 @@ pub const TABLE: &[Row] = &[
         .json(|_, n| json!({"totals": {"claude_messages": 1_000_000 + n}})),
     Row::of("change_settings", MANAGERS)
         .json(|_, n| json!({"default_member_quota": {"claude_messages": n}})),
+    Row::of("list_departments", READERS),
+    Row::of("open_department", MANAGERS).json(|_, _| json!({"name": "Arts"})),
+    Row::shared("read_department", READERS, TEACHERS),
+    Row::of("close_department", MANAGERS).with(&[("department", Thing::NewDepartment)]),
     Row::of("list_members", READERS),
     Row::of("enrol_member", MANAGERS).json(|_, _| json!({"role": "teacher"})),
     Row::shared("read_member", READERS, TEACHERS),
@@ -64,6 +68,9 @@ pub const TABLE: &[Row] = &[
         .json(|_, _| json!({"reason": "request 17"})),
     Row::of("set_allocation", MANAGERS)
         .json(|_, n| json!({"units": 10_000 + n, "reason": "a test"})),
+    Row::of("set_department_allocation", MANAGERS)
+        .with(&[("department", Thing::NewDepartment)])
+        .json(|_, n| json!({"units": n, "reason": "a test"})),
     Row::of("allocate_batch", MANAGERS).json(|house, _| {
         json!({"reason": "a test", "items": [{"op": "add", "member_id": house.teacher,
             "service": "claude_messages", "units": 1}]})
@@ -98,6 +105,7 @@ pub const TABLE: &[Row] = &[
         .with(&[("request", Thing::PendingRequest)]),
     // Reads.
     Row::of("read_school_balance", BALANCE_READERS),
+    Row::shared("read_department_balance", BALANCE_READERS, TEACHERS),
     Row::shared("read_member_balance", BALANCE_READERS, TEACHERS),
     Row::shared("list_history", READERS, TEACHERS),
     Row::shared("read_usage", READERS, TEACHERS),

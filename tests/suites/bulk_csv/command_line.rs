@@ -50,8 +50,8 @@ async fn a_table_goes_out_is_edited_and_comes_in() {
     assert_eq!(said(&shown.stdout), plan);
 
     let edited = plan.replace(
-        &format!("{one},,,{CLAUDE},100,normal"),
-        &format!("{one},,,{CLAUDE},130,high"),
+        &format!("{one},,,,{CLAUDE},100,normal"),
+        &format!("{one},,,,{CLAUDE},130,high"),
     );
     assert_ne!(edited, plan);
     std::fs::write(file, &edited).unwrap();

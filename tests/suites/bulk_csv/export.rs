@@ -30,10 +30,10 @@ async fn everybody_s_lines_come_out_with_what_is_gone_from_them() {
     let lines = world.lines(removed.unwrap().seq()).await;
     assert_eq!(lines[0], HEADER);
     let mut expected = Vec::new();
-    let named = format!("{clown},'+27821234,\"'=1+1,\"\"x\"\"\"");
+    let named = format!("{clown},,'+27821234,\"'=1+1,\"\"x\"\"\"");
     for (head, units, used, held) in [
-        (format!("{one},,"), 100, 7, 5),
-        (format!("{two},,"), 100, 0, 0),
+        (format!("{one},,,"), 100, 7, 5),
+        (format!("{two},,,"), 100, 0, 0),
         (named, 0, 0, 0),
     ] {
         expected.push(format!("{head},assessment_ai,0,normal,false,0,0"));

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 const CLAUDE: &str = "claude_messages";
 const HEADER: &str =
-    "member_id,external_id,display_name,service,units,priority,auto_renew,used,held";
+    "member_id,department_id,external_id,display_name,service,units,priority,auto_renew,used,held";
 
 struct World {
     postgres: Postgres,
