@@ -230,7 +230,12 @@ async fn what_somebody_wrote_goes_with_him_also_under_ids_that_he_had() {
         .change(&by_mail, ada, "suspend", "written afterwards")
         .await;
     let _ = world.erase(pat, "b").await;
-    assert!(!world.texts().await.contains(&"written afterwards".to_owned()));
+    assert!(
+        !world
+            .texts()
+            .await
+            .contains(&"written afterwards".to_owned())
+    );
     let query = format!("kind=member_suspended&min_seq={}", erased.seq());
     let suspended = world.history(&query).await;
     assert_eq!(suspended.len(), 3);

@@ -111,6 +111,15 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
             let _ = teacher.post(&school.path("/requests"), ask).await.ok();
         }
     }
+    let principal = server.as_role(Role::Principal, Some(school.id));
+    let transfer = json!({"reason": "for the test", "items": [{
+        "op": "transfer", "member_id": school.members[0], "to_member_id": school.members[1],
+        "service": "claude_messages", "units": 1,
+    }]});
+    let _ = principal
+        .post(&school.path("/allocations/batch"), transfer)
+        .await
+        .ok();
     let superuser = postgres.superuser().await;
     books::caught_up(&superuser).await;
     let pool = role(&postgres.database(), DatabaseRole::Reader);
@@ -168,6 +177,12 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
         school: school.id,
         member: None,
     };
+    // What went from him to another says what the other one has: it is in his history, and no event.
+    let transferred = "event WHERE kind = 'units_transferred'";
+    assert_eq!(seen(&pool, principal, transferred).await, 1);
+    assert_eq!(seen(&pool, teacher, transferred).await, 0);
+    let of_his_history = "history_entry WHERE kind = 'units_transferred'";
+    assert_eq!(seen(&pool, teacher, of_his_history).await, 1);
     for table in [
         "event",
         "balance_line",

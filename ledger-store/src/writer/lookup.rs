@@ -9,8 +9,7 @@ use ledger_core::request::{ClosedRequest, Closing};
 use ledger_core::school::{ClaimedExternalId, SchoolCommand};
 use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, CommandKey, EventId, Fingerprint, Key, Level, MemberId, Recorded, Refusal, RequestId,
-    SchoolId,
+    Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, RequestId, SchoolId,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
