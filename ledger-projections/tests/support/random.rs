@@ -121,7 +121,7 @@ impl Life {
     }
 
     fn action(&mut self) -> Action {
-        match self.dice.below(31) {
+        match self.dice.below(33) {
             0..6 => Action::Usage(UsageCommand::Debit(self.debit())),
             6..9 => Action::Usage(UsageCommand::PlaceHold(self.hold())),
             9..12 => Action::Usage(self.close()),
@@ -132,6 +132,7 @@ impl Life {
             23 => Action::Usage(UsageCommand::NoteRefused(self.refused())),
             24..27 => Action::Usage(self.afterwards()),
             27..30 => Action::Department(self.department()),
+            30 | 31 => Action::Allocation(self.suspend()),
             _ => Action::School(self.school()),
         }
     }
@@ -426,7 +427,7 @@ impl Life {
             _ => SchoolCommand::EnrolMember(EnrolMember {
                 member_id,
                 role,
-                department_id: self.dice.one_in(3).then(|| self.department_id()),
+                department_id: self.dice.one_in(2).then(|| self.department_id()),
                 claimed: Vec::new(),
             }),
         }
