@@ -97,9 +97,12 @@ fn late_usage_counts_on_the_account_that_members_drew_on_then() {
         occurred_at: Some(resets_at().plus_seconds(-86_400)),
         ..report("november", ADA, 3)
     });
-    let level = |school: &School| match &school.log.last().expect("it is there").event {
-        Event::Usage(UsageEvent::Reported(e)) => (e.level, e.period_start.is_some()),
-        other => panic!("{other:?}"),
+    let level = |school: &School| {
+        let last = &school.log.last().expect("it is there").event;
+        let Event::Usage(UsageEvent::Reported(e)) = last else {
+            panic!("{last:?}");
+        };
+        (e.level, e.period_start.is_some())
     };
     assert_eq!(level(&school), (Level::Pool, true));
     let end = school.state.school().expect("it is registered").period.end;

@@ -65,9 +65,12 @@ fn a_soft_policy_lets_usage_exceed_the_allocation_and_marks_it() {
 
 #[test]
 fn a_settle_is_marked_where_what_was_used_exceeds_it() {
-    let overage_of = |school: &School| match &school.log.last().expect("it settles").event {
-        Event::Usage(UsageEvent::HoldSettled(e)) => e.overage,
-        other => panic!("{other:?}"),
+    let overage_of = |school: &School| {
+        let last = &school.log.last().expect("it settles").event;
+        let Event::Usage(UsageEvent::HoldSettled(e)) = last else {
+            panic!("{last:?}");
+        };
+        e.overage
     };
     let beyond = || ada_of_50_and_10_percent().used(49).given(hold("h", ADA, 3));
     assert!(overage_of(&beyond().given(settle("h", 3))));
