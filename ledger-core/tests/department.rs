@@ -461,6 +461,43 @@ mod over_time {
         has(school, MATHS, (50, 20, 0, 0)).holds(ADA, 20, 0, 0);
     }
 
+    /// 1,200 members, each of whom has two of the department's 2,500 units, which renew.
+    fn many(department_renews: bool) -> School {
+        let members: Vec<_> = (1..=1_200)
+            .map(|n| MemberId(uuid::Uuid::from_u128(n)))
+            .collect();
+        let mut school = School::k12().buying(4_000).unchecked().given(open(MATHS));
+        for member_id in &members {
+            school = school.given(EnrolMember {
+                department_id: Some(MATHS),
+                ..enrol(*member_id)
+            });
+        }
+        let mut rows = vec![with_auto_renew(department_renews, set(MATHS, 2_500))];
+        rows.extend(members.iter().map(|id| with_auto_renew(true, set(*id, 2))));
+        school.given(rows).at(resets_at())
+    }
+
+    #[test]
+    fn more_members_than_one_event_tells_of_never_hold_more_than_their_department() {
+        for (renews, department, members) in [(true, 2_500, 2_400), (false, 0, 0)] {
+            let mut school = many(renews);
+            let mut events = 0;
+            while let Some(due) = ledger_core::due(&school.state, resets_at()) {
+                school.take_in(due);
+                events += 1;
+                let pool = school.state.pool_of(Some(MATHS), &service(CLAUDE));
+                assert!(
+                    pool.allocated().fits_in(pool.total),
+                    "after {events} events"
+                );
+            }
+            assert_eq!(events, 3, "it closes, and two tell of 1,201 allocations");
+            let school = has(school, MATHS, (department, members, 0, 0));
+            let _ = school.pools(4_000, department, 0, 0);
+        }
+    }
+
     #[test]
     fn members_lapse_with_their_department() {
         let mut school = maths_of_60()

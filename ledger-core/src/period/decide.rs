@@ -1,6 +1,7 @@
 //! The rules of the roll: when a period ends, and what is told of the next one.
 
 use super::event::{AllocationsRenewed, PeriodClosed, PeriodEvent, PoolClosed};
+use super::renew::renewals;
 use crate::catalog::Event;
 use crate::decider::Fact;
 use crate::ids::CommandKey;
@@ -49,7 +50,7 @@ pub(crate) fn due_renewals(state: &SchoolState) -> Option<(CommandKey, Fact)> {
     if state.renewals.is_done() {
         return None;
     }
-    let rows = state.renewals.next(RENEWALS_MAX).to_vec();
+    let rows = renewals(state, school, state.renewals.left(), RENEWALS_MAX);
     let period = school.period;
     let event = Event::Period(PeriodEvent::Renewed(AllocationsRenewed { period, rows }));
     let key = CommandKey::Renewals {

@@ -13,24 +13,60 @@ use crate::school::{School, Standing};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// What comes of every allocation of a period that has just ended. Departments are granted theirs
-/// beside the members in none; what comes of that is what their own members are granted out of.
-pub(super) fn renewals(state: &SchoolState) -> Vec<Renewal> {
-    let Some(school) = &state.school else {
-        return Vec::new();
-    };
+/// Every allocation of a period that has just ended, in the order in which it is told what comes of
+/// them: those out of departments' first, so that no department ever has less than its members hold;
+/// of each kind those first that are granted first.
+pub(super) fn order(state: &SchoolState) -> Vec<(Holder, ServiceId)> {
     let (out_of_pool, out_of_departments): (Vec<_>, Vec<_>) = ranked(state)
         .into_iter()
         .partition(|allocation| allocation.out_of.is_none());
+    out_of_departments
+        .into_iter()
+        .chain(out_of_pool)
+        .map(|allocation| (allocation.holder, allocation.service.clone()))
+        .collect()
+}
+
+/// What comes of the allocations of which no event tells yet, at most so many of them. Departments
+/// are granted theirs beside the members in none; what comes of that is what their own members are
+/// granted out of, so it is found out first and told last.
+pub(super) fn renewals(
+    state: &SchoolState,
+    school: &School,
+    left: &[(Holder, ServiceId)],
+    most: usize,
+) -> Vec<Renewal> {
+    let allocations = left.iter().map(|(holder, service)| Allocation {
+        holder: *holder,
+        out_of: state.out_of(*holder),
+        service,
+        line: state.line(*holder, service),
+    });
+    let (mut out_of_pool, mut out_of_departments): (Vec<_>, Vec<_>) =
+        allocations.partition(|allocation| allocation.out_of.is_none());
+    let mut waiting = BTreeMap::new();
+    for allocation in out_of_pool.iter().chain(&out_of_departments) {
+        let sum: &mut Units = waiting
+            .entry((allocation.out_of, allocation.service))
+            .or_default();
+        *sum = sum.saturating_add(allocation.line.allocated.finite().unwrap_or(Units::ZERO));
+    }
     let mut renewing = Renewing {
         state,
         school,
+        waiting,
         pools: BTreeMap::new(),
         granted: BTreeMap::new(),
     };
+    // What is granted out of the pool matters to those before it only where it is a department's.
+    if out_of_departments.is_empty() {
+        out_of_pool.truncate(most);
+    }
+    out_of_departments.truncate(most);
     let out_of_pool = renewing.renew_all(&out_of_pool);
     let mut rows = renewing.renew_all(&out_of_departments);
     rows.extend(out_of_pool);
+    rows.truncate(most);
     rows
 }
 
@@ -87,6 +123,8 @@ fn ranked(state: &SchoolState) -> Vec<Allocation<'_>> {
 struct Renewing<'a> {
     state: &'a SchoolState,
     school: &'a School,
+    /// Σ of the finite allocations that wait to be told of, by what they come out of.
+    waiting: BTreeMap<(Option<DepartmentId>, &'a ServiceId), Units>,
     /// What the rows so far leave of what they come out of, and how much of it can still be
     /// granted.
     pools: BTreeMap<(Option<DepartmentId>, &'a ServiceId), (Pool, Quota)>,
@@ -102,27 +140,20 @@ impl<'a> Renewing<'a> {
     fn renew(&mut self, allocation: &Allocation<'a>) -> Renewal {
         let (state, line) = (self.state, &allocation.line);
         let (service, out_of) = (allocation.service, allocation.out_of);
-        let total = match out_of {
-            None => state.pool(service).total,
-            Some(department_id) => {
-                let granted = self.granted.get(&(department_id, service));
-                granted.copied().unwrap_or(Quota::ZERO)
-            }
-        };
-        let (pool, reach) = self
-            .pools
-            .entry((out_of, service))
-            .or_insert_with(|| (state.pool_of(out_of, service), total));
+        let known = self.pools.get(&(out_of, service)).copied();
+        let (pool, reach) =
+            known.unwrap_or_else(|| (state.pool_of(out_of, service), self.reach(out_of, service)));
         let after = if line.auto_renew && may_renew(state, self.school, allocation.holder) {
             // What is left for the last one may be a part of what he had.
-            let wanted = line.allocated.min(*reach);
+            let wanted = line.allocated.min(reach);
             let cap = cap(self.school, allocation.holder, service);
-            fitting(pool, line.allocated, wanted.min(cap))
+            fitting(&pool, line.allocated, wanted.min(cap))
         } else {
             Quota::ZERO
         };
-        *pool = pool.replacing(line.allocated, after).unwrap_or(*pool);
-        *reach = less(*reach, after);
+        let pool = pool.replacing(line.allocated, after).unwrap_or(pool);
+        self.pools
+            .insert((out_of, service), (pool, less(reach, after)));
         if let Holder::Department(department_id) = allocation.holder {
             self.granted.insert((department_id, service), after);
         }
@@ -134,6 +165,21 @@ impl<'a> Renewing<'a> {
             after,
             priority: line.priority,
         }
+    }
+}
+
+impl Renewing<'_> {
+    /// What can be granted out of a pool: its total in the new period without what events tell
+    /// already was granted.
+    fn reach(&self, out_of: Option<DepartmentId>, service: &ServiceId) -> Quota {
+        let pool = self.state.pool_of(out_of, service);
+        let granted = out_of.and_then(|id| self.granted.get(&(id, service)));
+        let total = granted.copied().unwrap_or(pool.total);
+        let waiting = self.waiting.get(&(out_of, service)).copied();
+        let told = pool
+            .allocated
+            .saturating_sub(waiting.unwrap_or(Units::ZERO));
+        total.minus(told)
     }
 }
 

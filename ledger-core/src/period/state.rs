@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{AllocationsRenewed, PeriodClosed, PeriodEvent, Renewal};
-use super::renew::renewals;
-use crate::allocation::set_allocated;
+use super::event::{AllocationsRenewed, PeriodClosed, PeriodEvent};
+use super::renew::order;
+use crate::allocation::{Holder, set_allocated};
 use crate::ids::Seq;
+use crate::service::ServiceId;
 use crate::state::SchoolState;
 
 /// The allocations of the closed period of which no event says yet what came of them. Empty, but
 /// between the events of one roll.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Renewals {
-    /// What came of them, in the order in which it is told.
-    left: Vec<Renewal>,
+    /// Them, in the order in which it is told what comes of them.
+    left: Vec<(Holder, ServiceId)>,
     /// How many events of this roll have told of some.
     told: u32,
 }
@@ -31,9 +32,9 @@ impl Renewals {
         self.told
     }
 
-    /// The next ones, at most so many.
-    pub(super) fn next(&self, most: usize) -> &[Renewal] {
-        &self.left[..most.min(self.left.len())]
+    /// Them, in the order in which it is told what comes of them.
+    pub(super) fn left(&self) -> &[(Holder, ServiceId)] {
+        &self.left
     }
 
     fn take(&mut self, told: &AllocationsRenewed) {
@@ -43,7 +44,7 @@ impl Renewals {
             .map(|row| (row.holder, &row.service))
             .collect();
         self.left
-            .retain(|row| !rows.contains(&(row.holder, &row.service)));
+            .retain(|(holder, service)| !rows.contains(&(*holder, service)));
         self.told = self.told.saturating_add(1);
         if self.is_done() {
             *self = Self::default();
@@ -80,7 +81,7 @@ fn start_over(state: &mut SchoolState, closed: &PeriodClosed) {
         }
     }
     state.renewals = Renewals {
-        left: renewals(state),
+        left: order(state),
         told: 0,
     };
 }
