@@ -1,10 +1,10 @@
-//! Every kind of problem, with its status and its title.
+//! Every problem code, with its status and title.
 
 use axum::http::StatusCode;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal $status:ident $title:literal;)*) => {
-        /// What kind of problem.
+        /// The code of a problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code { $($(#[$doc])* $variant,)* }
 
@@ -12,19 +12,19 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The last part of the problem's `type`.
+            /// The last segment of the problem's `type`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// The status that the problem is answered with.
+            /// The HTTP status of the response.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)* }
             }
 
-            /// The same for every problem of the code.
+            /// The title, the same for every problem of the code and unique to it.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
@@ -34,112 +34,118 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The request is not of the documented form.
-    InvalidRequest = "invalid-request" BAD_REQUEST "The request is not of the documented form";
-    /// Something of a report is no CloudEvent.
-    InvalidEvent = "invalid-event" BAD_REQUEST "This is no CloudEvent that reports usage";
-    /// No credential, or one that is not valid.
-    Unauthenticated = "unauthenticated" UNAUTHORIZED "A valid credential is needed";
-    /// The credential's role may not do this.
-    Forbidden = "forbidden" FORBIDDEN "The role may not do this";
+    /// The request does not match the documented form.
+    InvalidRequest = "invalid-request" BAD_REQUEST "Invalid request";
+    /// The body is not a CloudEvent that reports usage.
+    InvalidEvent = "invalid-event" BAD_REQUEST "Invalid CloudEvent";
+    /// The credential is missing or not valid.
+    Unauthenticated = "unauthenticated" UNAUTHORIZED "Missing or invalid credential";
+    /// The credential's role lacks the permission.
+    Forbidden = "forbidden" FORBIDDEN "Role lacks permission";
     /// The member is suspended.
-    MemberSuspended = "member-suspended" FORBIDDEN "The member is suspended";
-    /// The plan does not include this.
-    PlanRequired = "plan-required" FORBIDDEN "The school's plan does not include this";
-    /// Teachers of this school do not ask for units themselves.
-    SelfServiceOff = "self-service-off" FORBIDDEN "Teachers do not ask for units themselves";
-    /// Somebody would decide on his own request.
-    OwnRequest = "own-request" FORBIDDEN "Nobody decides on his own request";
-    /// No such path.
-    NotFound = "not-found" NOT_FOUND "There is nothing here";
-    /// No such school, or not for this credential.
-    SchoolNotFound = "school-not-found" NOT_FOUND "There is no such school";
-    /// No such member.
-    MemberNotFound = "member-not-found" NOT_FOUND "There is no such member";
-    /// No such department.
-    DepartmentNotFound = "department-not-found" NOT_FOUND "There is no such department";
-    /// No such hold.
-    HoldNotFound = "hold-not-found" NOT_FOUND "There is no such hold";
-    /// No such usage.
-    UsageNotFound = "usage-not-found" NOT_FOUND "There is no such usage";
-    /// No such request for units.
-    RequestNotFound = "request-not-found" NOT_FOUND "There is no such request";
-    /// No such billing period.
-    PeriodNotFound = "period-not-found" NOT_FOUND "There is no such period";
-    /// No such API key.
-    ApiKeyNotFound = "api-key-not-found" NOT_FOUND "There is no such API key";
-    /// The path has no such method.
-    MethodNotAllowed = "method-not-allowed" METHOD_NOT_ALLOWED "The path has no such method";
-    /// Nothing that the caller accepts can be sent.
-    NotAcceptable = "not-acceptable" NOT_ACCEPTABLE "No accepted format can be sent";
-    /// The school exists.
-    SchoolExists = "school-exists" CONFLICT "The school is registered already";
-    /// The member exists.
-    MemberExists = "member-exists" CONFLICT "The member is enrolled already";
-    /// The department exists, or did.
-    DepartmentExists = "department-exists" CONFLICT "There is or was such a department";
-    /// The department has members.
-    DepartmentNotEmpty = "department-not-empty" CONFLICT "Members are in the department";
-    /// Somebody else has the external id.
-    ExternalIdTaken = "external-id-taken" CONFLICT "Another member has the external id";
-    /// An individual school has one member.
-    IndividualIsOneMember = "individual-is-one-member" CONFLICT "An individual school has one member";
-    /// The hold is closed.
-    HoldClosed = "hold-closed" CONFLICT "The hold is closed already";
-    /// Usage that counts for nobody.
-    UsageUnattributed = "usage-unattributed" CONFLICT "The usage is nobody's yet";
+    MemberSuspended = "member-suspended" FORBIDDEN "Member is suspended";
+    /// The school's plan does not include the operation.
+    PlanRequired = "plan-required" FORBIDDEN "Feature not included in plan";
+    /// The school does not let teachers request units.
+    SelfServiceOff = "self-service-off" FORBIDDEN "Self-service requests are off";
+    /// The caller tries to decide on their own request.
+    OwnRequest = "own-request" FORBIDDEN "Own request cannot be decided";
+    /// No route has the path.
+    NotFound = "not-found" NOT_FOUND "Path not found";
+    /// The school does not exist, or is not visible to the credential.
+    SchoolNotFound = "school-not-found" NOT_FOUND "School not found";
+    /// The member does not exist, or is not visible to the credential.
+    MemberNotFound = "member-not-found" NOT_FOUND "Member not found";
+    /// The department does not exist, or is closed.
+    DepartmentNotFound = "department-not-found" NOT_FOUND "Department not found";
+    /// The hold does not exist.
+    HoldNotFound = "hold-not-found" NOT_FOUND "Hold not found";
+    /// The usage does not exist.
+    UsageNotFound = "usage-not-found" NOT_FOUND "Usage not found";
+    /// The request for units does not exist.
+    RequestNotFound = "request-not-found" NOT_FOUND "Request not found";
+    /// No billing period of the school contains the day.
+    PeriodNotFound = "period-not-found" NOT_FOUND "Period not found";
+    /// The API key does not exist.
+    ApiKeyNotFound = "api-key-not-found" NOT_FOUND "API key not found";
+    /// The path does not support the method.
+    MethodNotAllowed = "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed";
+    /// The path has no representation that `Accept` allows.
+    NotAcceptable = "not-acceptable" NOT_ACCEPTABLE "No acceptable response format";
+    /// The school id is registered already.
+    SchoolExists = "school-exists" CONFLICT "School already registered";
+    /// The member is enrolled already.
+    MemberExists = "member-exists" CONFLICT "Member already enrolled";
+    /// The department id is or was in use.
+    DepartmentExists = "department-exists" CONFLICT "Department id already used";
+    /// The department to close still has members.
+    DepartmentNotEmpty = "department-not-empty" CONFLICT "Department still has members";
+    /// Another member has the external id.
+    ExternalIdTaken = "external-id-taken" CONFLICT "External id belongs to another member";
+    /// An individual school has exactly one member.
+    IndividualIsOneMember = "individual-is-one-member" CONFLICT
+        "Individual school is limited to one member";
+    /// The hold was closed in another way.
+    HoldClosed = "hold-closed" CONFLICT "Hold already closed";
+    /// The usage is not attributed to a member yet.
+    UsageUnattributed = "usage-unattributed" CONFLICT "Usage not attributed to a member";
     /// The member has a pending request for the service.
-    RequestPending = "request-pending" CONFLICT "A request for the service is pending";
-    /// The request was approved, rejected or withdrawn, or expired.
-    RequestClosed = "request-closed" CONFLICT "The request is closed already";
-    /// Members hold allocations.
-    AllocationsOutstanding = "allocations-outstanding" CONFLICT "Members still hold allocations";
-    /// There are as many API keys as there may be.
-    ApiKeyLimit = "api-key-limit" CONFLICT "There are as many API keys as there may be";
-    /// The thing was changed in between.
-    PreconditionFailed = "precondition-failed" PRECONDITION_FAILED "It was changed in between";
-    /// The body is too large.
-    BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large";
-    /// The body is of another media type.
-    UnsupportedMediaType = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body has another media type";
-    /// No such service.
-    UnknownService = "unknown-service" UNPROCESSABLE_ENTITY "There is no such service";
-    /// The key was used for another body.
-    IdempotencyKeyReused = "idempotency-key-reused" UNPROCESSABLE_ENTITY "The key was used for another request";
-    /// An amount does not fit into 64 bits.
-    AmountOutOfRange = "amount-out-of-range" UNPROCESSABLE_ENTITY "The amount does not fit";
-    /// More is asked back than the usage was.
-    CorrectionExceedsUsage = "correction-exceeds-usage" UNPROCESSABLE_ENTITY "More is asked back than was used";
-    /// The pool does not reach.
-    PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "The pool does not reach";
-    /// More than one member may hold.
-    MemberCapExceeded = "member-cap-exceeded" UNPROCESSABLE_ENTITY "A member may not hold as much";
-    /// Units between a department and a member of it.
-    TransferWithinDepartment = "transfer-within-department" UNPROCESSABLE_ENTITY "A member's units come out of his department's";
-    /// More than the request asks for.
-    GrantAboveAsked = "grant-above-asked" UNPROCESSABLE_ENTITY "Less was asked for";
-    /// Less than is used and held.
-    AllocationBelowUsage = "allocation-below-usage" UNPROCESSABLE_ENTITY "More is used and held";
-    /// A total below what is used and held.
-    TotalBelowUsage = "total-below-usage" UNPROCESSABLE_ENTITY "More is used and held";
-    /// A total below what is allocated.
-    TotalBelowAllocated = "total-below-allocated" UNPROCESSABLE_ENTITY "More is allocated";
-    /// A table is none, or lacks what it needs.
-    UnreadableTable = "unreadable-table" UNPROCESSABLE_ENTITY "The table cannot be read";
-    /// Rows of a batch are refused.
-    BatchRefused = "batch-refused" UNPROCESSABLE_ENTITY "Rows of the batch are refused";
-    /// The quota does not reach.
-    QuotaExceeded = "quota-exceeded" TOO_MANY_REQUESTS "The quota does not reach";
-    /// Too many requests of one credential.
+    RequestPending = "request-pending" CONFLICT "Request for the service already pending";
+    /// The request was approved, rejected or withdrawn, or has expired.
+    RequestClosed = "request-closed" CONFLICT "Request already closed";
+    /// Unused allocations block a plan without allocation management.
+    AllocationsOutstanding = "allocations-outstanding" CONFLICT "Unused allocations outstanding";
+    /// The maximum number of API keys is in force.
+    ApiKeyLimit = "api-key-limit" CONFLICT "API key limit reached";
+    /// The resource is not at the version in `If-Match`.
+    PreconditionFailed = "precondition-failed" PRECONDITION_FAILED "Resource has changed";
+    /// The body exceeds the size limit.
+    BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "Request body too large";
+    /// The body has an unsupported media type.
+    UnsupportedMediaType = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type";
+    /// The catalogue has no such service.
+    UnknownService = "unknown-service" UNPROCESSABLE_ENTITY "Unknown service";
+    /// The key belongs to a request with another body.
+    IdempotencyKeyReused = "idempotency-key-reused" UNPROCESSABLE_ENTITY
+        "Idempotency key reused for another request";
+    /// A sum does not fit into 64 bits.
+    AmountOutOfRange = "amount-out-of-range" UNPROCESSABLE_ENTITY "Amount out of range";
+    /// The refund exceeds the usage that is left.
+    CorrectionExceedsUsage = "correction-exceeds-usage" UNPROCESSABLE_ENTITY
+        "Correction exceeds usage";
+    /// The pool or department has too few unallocated units.
+    PoolExceeded = "pool-exceeded" UNPROCESSABLE_ENTITY "Pool has too few unallocated units";
+    /// The allocation exceeds the cap per member.
+    MemberCapExceeded = "member-cap-exceeded" UNPROCESSABLE_ENTITY "Allocation above member cap";
+    /// The transfer is between a department and one of its members.
+    TransferWithinDepartment = "transfer-within-department" UNPROCESSABLE_ENTITY
+        "Transfer between a department and its own member";
+    /// The approval grants more than the request asks for.
+    GrantAboveAsked = "grant-above-asked" UNPROCESSABLE_ENTITY "Grant exceeds request";
+    /// The allocation would be less than used plus held.
+    AllocationBelowUsage = "allocation-below-usage" UNPROCESSABLE_ENTITY
+        "Allocation below current usage";
+    /// The total would be less than used plus held.
+    TotalBelowUsage = "total-below-usage" UNPROCESSABLE_ENTITY "Total below current usage";
+    /// The total would be less than the allocated units.
+    TotalBelowAllocated = "total-below-allocated" UNPROCESSABLE_ENTITY
+        "Total below allocated units";
+    /// The CSV table as a whole cannot be read.
+    UnreadableTable = "unreadable-table" UNPROCESSABLE_ENTITY "Unreadable table";
+    /// At least one row of an all-or-nothing batch is refused.
+    BatchRefused = "batch-refused" UNPROCESSABLE_ENTITY "Batch rows refused";
+    /// The account has too few available units.
+    QuotaExceeded = "quota-exceeded" TOO_MANY_REQUESTS "Quota exceeded";
+    /// The credential exceeds its rate limit.
     RateLimited = "rate-limited" TOO_MANY_REQUESTS "Too many requests";
-    /// It took too long.
-    Timeout = "timeout" GATEWAY_TIMEOUT "It took too long";
-    /// The read model is behind.
-    ProjectionBehind = "projection-behind" SERVICE_UNAVAILABLE "The read model is behind";
-    /// Too many commands wait.
-    Overloaded = "overloaded" SERVICE_UNAVAILABLE "Too many commands wait";
-    /// The database is away.
-    Unavailable = "unavailable" SERVICE_UNAVAILABLE "The ledger cannot reach its database";
+    /// The request exceeded its time limit.
+    Timeout = "timeout" GATEWAY_TIMEOUT "Request timed out";
+    /// The read model has not reached `min_seq` in time.
+    ProjectionBehind = "projection-behind" SERVICE_UNAVAILABLE "Read model is behind";
+    /// A queue or a connection limit is full.
+    Overloaded = "overloaded" SERVICE_UNAVAILABLE "Ledger is overloaded";
+    /// The database or the token keys cannot be reached.
+    Unavailable = "unavailable" SERVICE_UNAVAILABLE "Ledger is unavailable";
     /// The ledger failed.
-    Internal = "internal" INTERNAL_SERVER_ERROR "The ledger failed";
+    Internal = "internal" INTERNAL_SERVER_ERROR "Internal error";
 }
