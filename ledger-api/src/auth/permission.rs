@@ -9,7 +9,7 @@ use ledger_core::Role;
 ///
 /// **Invariant:** every permission is in [`PERMISSIONS`]: the trait cannot be implemented elsewhere.
 pub trait Permission: sealed::Listed + Send + Sync + 'static {
-    /// Its name, as the caller who lacks it is told.
+    /// The name, as a `forbidden` problem states it.
     const NAME: &'static str;
     /// Who may, for the whole school.
     const ROLES: &'static [Role];
@@ -98,7 +98,7 @@ permissions! {
         /// Read the school's balance: a proxy's only read, and its members' balances.
         ReadBalance: Principal PrincipalAdmin Auditor PlatformAdmin Proxy;
 
-        /// Read, follow and export the log, its proofs and checkpoints.
+        /// Read, follow and export the log.
         ReadLog: Principal PrincipalAdmin Auditor PlatformAdmin;
 
         /// Make, list and revoke the school's API keys.

@@ -69,7 +69,7 @@ impl Default for Settings {
     }
 }
 
-/// Who is believed. To serve, `hs256_secret` or one of `jwks_url` and `jwks_file` must be set.
+/// Trusted token issuers. To serve, `hs256_secret` or one of `jwks_url` and `jwks_file` must be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Jwt {
@@ -202,7 +202,7 @@ pub struct WriterConfig {
     /// Memory for the states of schools, over all shards, bytes. Default 100663296 (96 MiB), which
     /// holds about 100,000 members.
     pub state_cache_bytes: usize,
-    /// A snapshot is taken when a school's log has grown by so many events. Default 10000.
+    /// Events of a school between two snapshots of its state. Default 1000.
     pub snapshot_every: i64,
 }
 
