@@ -1,6 +1,5 @@
 //! The event log of Allocation Ledger on Postgres.
 
-pub mod cluster;
 pub mod database;
 pub mod error;
 pub mod feed;

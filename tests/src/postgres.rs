@@ -1,8 +1,8 @@
 //! A private Postgres for one test, and databases on it with the migrations applied.
 
-use ledger_store::cluster::{ClusterOptions, PrivateCluster};
 use ledger_store::database::{PoolSizes, migrate};
 use ledger_store::{Database, DatabaseRole};
+use private_postgres::{ClusterOptions, PrivateCluster};
 use sqlx::PgPool;
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ impl Postgres {
     /// When Postgres cannot be started.
     pub async fn restart(&mut self) {
         self.cluster = None;
-        let options = ClusterOptions::new(self.folder.path());
+        let options = ClusterOptions::new(self.folder.path()).with_database("ledger");
         self.cluster = Some(
             PrivateCluster::start(options)
                 .await

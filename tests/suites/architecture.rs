@@ -6,7 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which of the workspace's crates each may know.
-const ARROWS: [(&str, &[&str]); 4] = [
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("private-postgres", &[]),
     ("ledger-core", &[]),
     ("ledger-store", &["ledger-core"]),
     ("ledger-projections", &["ledger-core", "ledger-store"]),

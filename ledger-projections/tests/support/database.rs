@@ -1,8 +1,8 @@
 //! A database with the migrations and no data, which is dropped with its handle.
 
-use ledger_store::cluster::{ClusterOptions, PrivateCluster};
 use ledger_store::database::{PoolSizes, migrate};
 use ledger_store::{Database, DatabaseRole};
+use private_postgres::{ClusterOptions, PrivateCluster};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -1,8 +1,8 @@
 //! A Postgres of the test's own, with the migrations and nothing else.
 
-use ledger_store::cluster::{ClusterOptions, PrivateCluster};
 use ledger_store::database::{PoolSizes, migrate};
 use ledger_store::{Database, DatabaseRole};
+use private_postgres::{ClusterOptions, PrivateCluster};
 use sqlx::PgPool;
 use tempfile::TempDir;
 

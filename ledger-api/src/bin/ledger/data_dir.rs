@@ -11,6 +11,9 @@ use secrecy::SecretString;
 /// Where a demo lies unless somebody says otherwise.
 pub const DEFAULT: &str = ".ledger";
 
+/// The database of a demo.
+pub const DATABASE: &str = "ledger";
+
 /// The file of the secret, readable by its owner alone.
 const SECRET_FILE: &str = "jwt-secret";
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ledger_api::config::Settings;
-use ledger_store::cluster::running_url;
+use private_postgres::running_url;
 
 use crate::data_dir;
 use crate::failure::Failure;
@@ -25,7 +25,7 @@ impl DatabaseArgs {
             None if settings.database_url.is_some() => return Ok(()),
             None => Path::new(data_dir::DEFAULT),
         };
-        match running_url(folder) {
+        match running_url(folder, data_dir::DATABASE) {
             Some(url) => {
                 settings.database_url = Some(url.into());
                 Ok(())

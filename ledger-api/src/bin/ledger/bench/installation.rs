@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use chrono::Utc;
 use ledger_api::auth::{JwtSettings, TokenGrant, TokenIssuer};
 use ledger_core::{Role, Timestamp};
-use ledger_store::cluster::{ClusterOptions, PrivateCluster};
+use private_postgres::{ClusterOptions, PrivateCluster};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};

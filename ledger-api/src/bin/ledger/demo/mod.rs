@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use ledger_api::config::{Jwt, Settings};
 use ledger_api::server::{Server, ServerError, listen, stop_on_signal};
 use ledger_api::telemetry;
-use ledger_store::cluster::{ClusterOptions, PrivateCluster};
 use ledger_store::database::migrate;
 use metrics_exporter_prometheus::PrometheusHandle;
+use private_postgres::{ClusterOptions, PrivateCluster};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -50,8 +50,9 @@ impl Demo {
         let metrics = telemetry::record_metrics().map_err(Failure::no)?;
         let stop = stop_on_signal().map_err(Failure::no)?;
         let listener = listen(&self.listen).await.map_err(Failure::no)?;
+        let options = ClusterOptions::new(&self.data_dir).with_database(data_dir::DATABASE);
         let cluster = tokio::select! {
-            cluster = PrivateCluster::start(ClusterOptions::new(&self.data_dir)) => {
+            cluster = PrivateCluster::start(options) => {
                 cluster.map_err(Failure::no)?
             }
             () = stop.cancelled() => return Ok(()),

@@ -9,17 +9,17 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::ClusterError;
-use super::error::io;
-use super::keeper::STOP_STEPS;
-use super::settings::CLUSTER_NAME;
+use crate::ClusterError;
+use crate::error::io;
+use crate::keeper::STOP_STEPS;
+use crate::settings::CLUSTER_NAME;
 
 /// How often something is looked at that cannot be waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a running server says about itself in `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct PostmasterFile {
+pub(crate) struct PostmasterFile {
     pub pid: i32,
     /// Line 8, without the spaces after it: `starting`, `ready`, `stopping`, …
     pub status: Option<String>,
@@ -46,7 +46,7 @@ impl PostmasterFile {
 ///
 /// Postgres clears up after itself in most cases, but takes any process of the same user that
 /// happens to have the old process id for a server; after a restart of a container that is likely.
-pub(super) fn clear(pgdata: &Path) -> Result<(), ClusterError> {
+pub(crate) fn clear(pgdata: &Path) -> Result<(), ClusterError> {
     let Some(PostmasterFile { pid, .. }) = PostmasterFile::read(pgdata) else {
         return Ok(());
     };
@@ -105,7 +105,7 @@ fn send(pid: i32, signal: Signal) {
 
 #[cfg(test)]
 mod tests {
-    use super::PostmasterFile;
+    use crate::PostmasterFile;
 
     #[test]
     fn a_ready_server_says_so_in_line_eight() {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::initialise::Prepared;
-use super::keeper::Keeper;
-use super::leftover::PostmasterFile;
-use super::{ClusterError, DATABASE, PrivateCluster, launch, settings};
+use crate::initialise::Prepared;
+use crate::keeper::Keeper;
+use crate::leftover::PostmasterFile;
+use crate::{ClusterError, DEFAULT_DATABASE, PrivateCluster, launch, settings};
 
 /// How often a starting server is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -25,7 +25,7 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 const CHILDREN_LEFT: &str = "pre-existing shared memory block";
 
 /// Runs the server and waits until it says that it is ready.
-pub(super) async fn run(prepared: &Prepared) -> Result<Keeper, ClusterError> {
+pub(crate) async fn run(prepared: &Prepared) -> Result<Keeper, ClusterError> {
     let deadline = Instant::now() + prepared.startup_limit;
     loop {
         let log_start = prepared.log.end();
@@ -45,18 +45,20 @@ pub(super) async fn run(prepared: &Prepared) -> Result<Keeper, ClusterError> {
     }
 }
 
-/// Creates the database [`DATABASE`] unless it is there.
-pub(super) async fn ensure_database(cluster: &PrivateCluster) -> Result<(), ClusterError> {
+/// Creates the database of the cluster's options unless it exists.
+pub(crate) async fn ensure_database(cluster: &PrivateCluster) -> Result<(), ClusterError> {
+    let database = &cluster.database;
     let create = async {
-        let options: PgConnectOptions = cluster.url_for("postgres").parse()?;
+        let options: PgConnectOptions = cluster.url_for(DEFAULT_DATABASE).parse()?;
         let mut connection = PgConnection::connect_with(&options).await?;
         let exists: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-                .bind(DATABASE)
+                .bind(database)
                 .fetch_one(&mut connection)
                 .await?;
         if !exists {
-            let create = AssertSqlSafe(format!("CREATE DATABASE {DATABASE}"));
+            let quoted = database.replace('"', "\"\"");
+            let create = AssertSqlSafe(format!("CREATE DATABASE \"{quoted}\""));
             sqlx::raw_sql(create).execute(&mut connection).await?;
         }
         connection.close().await
@@ -65,7 +67,7 @@ pub(super) async fn ensure_database(cluster: &PrivateCluster) -> Result<(), Clus
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
         .map_err(|source| ClusterError::Database {
-            database: DATABASE,
+            database: database.clone(),
             source,
         })
 }

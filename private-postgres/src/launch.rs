@@ -10,7 +10,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{getpid, getppid};
 
-use super::account::Account;
+use crate::account::Account;
 
 /// The variables a child may see. Not our whole environment, which may hold secrets that the
 /// server would show to whoever reads `/proc/self/environ` in SQL, nor any `PG…` variable.
@@ -21,7 +21,7 @@ const KEPT_VARIABLES: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 ///
 /// **The child gets SIGINT when the thread that spawns it ends**, so spawn it from a thread that
 /// lives as long as the child should.
-pub(super) fn command(program: &Path, account: &Account) -> Command {
+pub(crate) fn command(program: &Path, account: &Account) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
-use super::ClusterError;
-use super::account::Account;
-use super::error::io;
+use crate::ClusterError;
+use crate::account::Account;
+use crate::error::io;
 
 /// Only its owner may enter.
 const PRIVATE: u32 = 0o700;
@@ -17,7 +17,7 @@ const PASSABLE: u32 = 0o710;
 
 /// Checks that `account` can enter `folder`, an absolute path without links, on the way to
 /// `target`. Names the first folder that it cannot enter.
-pub(super) fn check_traversable(
+pub(crate) fn check_traversable(
     folder: &Path,
     target: &Path,
     account: &Account,
@@ -38,7 +38,7 @@ pub(super) fn check_traversable(
 }
 
 /// Creates `folder` and its missing parents, closed to all but us and the server's user.
-pub(super) fn create_with_parents(folder: &Path, account: &Account) -> Result<(), ClusterError> {
+pub(crate) fn create_with_parents(folder: &Path, account: &Account) -> Result<(), ClusterError> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -55,13 +55,13 @@ pub(super) fn create_with_parents(folder: &Path, account: &Account) -> Result<()
 }
 
 /// Lets the account's group, and nobody else, pass through a folder of ours.
-pub(super) fn let_pass(folder: &Path, account: &Account) -> Result<(), ClusterError> {
+pub(crate) fn let_pass(folder: &Path, account: &Account) -> Result<(), ClusterError> {
     lchown(folder, None, Some(account.gid.as_raw())).map_err(io("open", folder))?;
     fs::set_permissions(folder, Permissions::from_mode(PASSABLE)).map_err(io("open", folder))
 }
 
 /// Makes `folder` if need be, and makes sure that it is `account`'s alone.
-pub(super) fn make_private(folder: &Path, account: &Account) -> Result<(), ClusterError> {
+pub(crate) fn make_private(folder: &Path, account: &Account) -> Result<(), ClusterError> {
     if folder.symlink_metadata().is_err() {
         DirBuilder::new()
             .mode(PRIVATE)
@@ -84,7 +84,7 @@ pub(super) fn make_private(folder: &Path, account: &Account) -> Result<(), Clust
 
 /// Checks that `folder` is a folder and `account`'s. Links are not followed, lest root change the
 /// mode of what somebody else made them point to.
-pub(super) fn check_owner(folder: &Path, account: &Account) -> Result<Metadata, ClusterError> {
+pub(crate) fn check_owner(folder: &Path, account: &Account) -> Result<Metadata, ClusterError> {
     let metadata = folder.symlink_metadata().map_err(io("look at", folder))?;
     if !metadata.is_dir() {
         return Err(ClusterError::NotACluster {
@@ -98,7 +98,7 @@ pub(super) fn check_owner(folder: &Path, account: &Account) -> Result<Metadata, 
 }
 
 /// Closes `folder` to all but its owner. Postgres does not start on one that is more open.
-pub(super) fn restrict(folder: &Path, metadata: &Metadata) -> Result<(), ClusterError> {
+pub(crate) fn restrict(folder: &Path, metadata: &Metadata) -> Result<(), ClusterError> {
     if metadata.mode() & 0o7777 == PRIVATE {
         return Ok(());
     }

@@ -8,14 +8,14 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 
-use super::ClusterError;
-use super::account::Account;
-use super::error::io;
-use super::folders::Folders;
+use crate::ClusterError;
+use crate::account::Account;
+use crate::error::io;
+use crate::folders::Folders;
 
 /// Held while a cluster starts and runs.
 #[derive(Debug)]
-pub(super) struct OwnerLock(File);
+pub(crate) struct OwnerLock(File);
 
 impl OwnerLock {
     /// Takes the data folder, or says who has it. Does not wait.
@@ -60,7 +60,7 @@ impl Drop for OwnerLock {
 /// Opens a file of the data folder, as a private one that belongs to the folder's owner: root may
 /// start a cluster today that its owner wants to start tomorrow. Links are not followed, so that
 /// this owner cannot have root write elsewhere.
-pub(super) fn open_as_owner(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+pub(crate) fn open_as_owner(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
     let file = options
         .mode(0o600)
         .custom_flags(OFlag::O_NOFOLLOW.bits())

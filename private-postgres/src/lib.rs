@@ -57,8 +57,8 @@ use lock::OwnerLock;
 /// The cluster's superuser, who needs no password on the socket.
 pub const SUPERUSER: &str = "postgres";
 
-/// The database that the first start creates.
-pub const DATABASE: &str = "ledger";
+/// The database that initdb creates, and the default of [`ClusterOptions::database`].
+pub const DEFAULT_DATABASE: &str = "postgres";
 
 /// How long a start may take. Replaying `max_wal_size` (2 GB) after a crash at a slow 20 MB/s
 /// takes 100 seconds, and that is the longest thing a start can have to do.
@@ -75,6 +75,8 @@ pub struct ClusterOptions {
     pub settings: Vec<(String, String)>,
     /// How long initdb, and then the server, may take to be ready.
     pub startup_limit: Duration,
+    /// The database that [`PrivateCluster::start`] creates if it is missing.
+    pub database: String,
 }
 
 impl ClusterOptions {
@@ -84,7 +86,15 @@ impl ClusterOptions {
             data_dir: data_dir.into(),
             settings: Vec::new(),
             startup_limit: DEFAULT_STARTUP_LIMIT,
+            database: DEFAULT_DATABASE.to_owned(),
         }
+    }
+
+    /// Sets the database that is created if it is missing.
+    #[must_use]
+    pub fn with_database(mut self, name: impl Into<String>) -> Self {
+        self.database = name.into();
+        self
     }
 
     /// Adds one server setting.
@@ -102,12 +112,13 @@ pub struct PrivateCluster {
     // Fields drop from the top: the server is stopped before the folder is given up.
     keeper: Keeper,
     folders: Folders,
+    database: String,
     _lock: OwnerLock,
 }
 
 impl PrivateCluster {
     /// Starts the cluster in `options.data_dir`, making it first when there is none, and returns
-    /// once its database [`DATABASE`] takes connections.
+    /// once its database [`ClusterOptions::database`] takes connections.
     ///
     /// A stale `postmaster.pid` does not stand in the way, nor does a server whose owner died.
     /// When the future is dropped the server is stopped again.
@@ -116,6 +127,7 @@ impl PrivateCluster {
     /// See [`ClusterError`]: each says what is wrong and what to do about it.
     pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
         let data_dir = options.data_dir.clone();
+        let database = options.database.clone();
         let preparation = tokio::task::spawn_blocking(move || initialise::prepare(&options));
         let prepared = preparation.await.map_err(|source| ClusterError::Io {
             action: "prepare",
@@ -126,6 +138,7 @@ impl PrivateCluster {
         let cluster = Self {
             keeper,
             folders: prepared.folders,
+            database,
             _lock: prepared.lock,
         };
         ready::ensure_database(&cluster).await?;
@@ -137,10 +150,10 @@ impl PrivateCluster {
         Ok(cluster)
     }
 
-    /// The URL of the database [`DATABASE`], as its superuser.
+    /// The URL of the database [`ClusterOptions::database`], as its superuser.
     #[must_use]
     pub fn database_url(&self) -> String {
-        self.url_for(DATABASE)
+        self.url_for(&self.database)
     }
 
     /// The URL of the database `db`, as the superuser. sqlx and libpq (`psql`) both read it.

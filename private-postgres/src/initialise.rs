@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::access::{check_traversable, make_private};
-use super::account::Account;
-use super::binaries::Binaries;
-use super::error::io;
-use super::folders::Folders;
-use super::lock::OwnerLock;
-use super::log::Log;
-use super::{ClusterError, ClusterOptions, SUPERUSER, launch, leftover};
+use crate::access::{check_traversable, make_private};
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::error::io;
+use crate::folders::Folders;
+use crate::lock::OwnerLock;
+use crate::log::Log;
+use crate::{ClusterError, ClusterOptions, SUPERUSER, launch, leftover};
 
 /// Where initdb works until it is done: the beginning of the folder's name.
 const UNFINISHED: &str = "pgdata.unfinished-";
 
 /// A cluster that is ready to be run.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub folders: Folders,
     pub account: Account,
     pub binaries: Binaries,
@@ -33,7 +33,7 @@ pub(super) struct Prepared {
 }
 
 /// Prepares the cluster, making one if there is none. Blocks: call it where that is allowed.
-pub(super) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError> {
+pub(crate) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError> {
     let (folders, account) = Folders::locate(&options.data_dir)?;
     let binaries = Binaries::choose(&folders.pgdata)?;
     if account.switched {

@@ -5,13 +5,13 @@
 
 use std::ffi::OsString;
 
-use super::folders::Folders;
+use crate::folders::Folders;
 
 /// The port in the socket's name. The folder is ours alone, so the usual one serves.
-pub(super) const PORT: u16 = 5432;
+pub(crate) const PORT: u16 = 5432;
 
-/// Names the cluster; also how [`leftover`](super::leftover) tells a server of ours from others.
-pub(super) const CLUSTER_NAME: (&str, &str) = ("cluster_name", "ledger-private");
+/// Names the cluster; also how [`leftover`](crate::leftover) tells a server of ours from others.
+pub(crate) const CLUSTER_NAME: (&str, &str) = ("cluster_name", "private-postgres");
 
 /// What every private cluster runs with unless the caller says otherwise.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -41,8 +41,8 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// The arguments of `postgres`: our settings, then the caller's, then what says where things are,
-/// which [`PrivateCluster`](super::PrivateCluster) relies on. Of two, Postgres takes the last.
-pub(super) fn arguments(folders: &Folders, extra: &[(String, String)]) -> Vec<OsString> {
+/// which [`PrivateCluster`](crate::PrivateCluster) relies on. Of two, Postgres takes the last.
+pub(crate) fn arguments(folders: &Folders, extra: &[(String, String)]) -> Vec<OsString> {
     let mut arguments = vec![
         OsString::from("-D"),
         folders.pgdata.clone().into_os_string(),

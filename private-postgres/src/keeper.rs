@@ -12,12 +12,12 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use super::ClusterError;
+use crate::ClusterError;
 
 /// How a server is asked to end, and how long each way is given: a fast shutdown, which writes a
 /// checkpoint of at most `shared_buffers`; an immediate one, which leaves recovery to the next
 /// start; and, for one that does not answer, the kernel's.
-pub(super) const STOP_STEPS: [(Signal, Duration); 3] = [
+pub(crate) const STOP_STEPS: [(Signal, Duration); 3] = [
     (Signal::SIGINT, Duration::from_secs(30)),
     (Signal::SIGQUIT, Duration::from_secs(5)),
     (Signal::SIGKILL, Duration::from_secs(5)),
@@ -25,7 +25,7 @@ pub(super) const STOP_STEPS: [(Signal, Duration); 3] = [
 
 /// A child process and the thread that waits for it.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     pid: Pid,
     /// Holds the exit status once the child has ended *and been waited for*. As long as it is
     /// empty the process id is the child's, which is what makes it safe to signal.
@@ -34,7 +34,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Runs `command` in a thread of its own, since the kernel ends the child with the thread that
-    /// forked it; see [`launch`](super::launch). Blocks as long as a fork takes.
+    /// forked it; see [`launch`](crate::launch). Blocks as long as a fork takes.
     pub fn spawn(mut command: Command, user: &str) -> Result<Self, ClusterError> {
         let program = PathBuf::from(command.get_program());
         let failed = |source| ClusterError::Spawn {
@@ -55,7 +55,7 @@ impl Keeper {
             }
         };
         let spawned = thread::Builder::new()
-            .name("ledger-postgres".to_owned())
+            .name("private-postgres".to_owned())
             .spawn(body);
         let id = match spawned.map(|_| start.recv().map_err(std::io::Error::other)) {
             Ok(Ok(Ok(id))) => id,

@@ -4,9 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::ClusterError;
+use crate::ClusterError;
 
-/// The oldest major version of Postgres that the ledger's schema runs on.
+/// The oldest major version of Postgres that is supported.
 const OLDEST_MAJOR: u32 = 15;
 
 /// Where Debian and Ubuntu put each major version: `<this>/N/bin`.
@@ -14,7 +14,7 @@ const VERSIONED_ROOT: &str = "/usr/lib/postgresql";
 
 /// A folder with a Postgres server in it.
 #[derive(Debug, Clone)]
-pub(super) struct Binaries {
+pub(crate) struct Binaries {
     pub folder: PathBuf,
     major: u32,
 }
@@ -136,7 +136,7 @@ fn major_in(version_line: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::major_in;
+    use crate::major_in;
 
     #[test]
     fn the_major_version_is_read_from_every_form_postgres_prints() {

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::SUPERUSER;
-use super::settings::PORT;
+use crate::SUPERUSER;
+use crate::settings::PORT;
 
 /// `postgres://postgres@localhost:5432/ledger?host=/path/of/socket&sslmode=disable`.
 ///
 /// Port and mode are said although they are the defaults, so that a `PGPORT` or `PGSSLMODE` in the
 /// environment, which sqlx and libpq would use instead, does not lead astray.
-pub(super) fn socket_url(socket_dir: &Path, database: &str) -> String {
+pub(crate) fn socket_url(socket_dir: &Path, database: &str) -> String {
     let database = percent_encode(database.as_bytes());
     let host = percent_encode(socket_dir.as_os_str().as_encoded_bytes());
     format!("postgres://{SUPERUSER}@localhost:{PORT}/{database}?host={host}&sslmode=disable")
@@ -36,7 +36,7 @@ mod tests {
 
     use sqlx::postgres::PgConnectOptions;
 
-    use super::socket_url;
+    use crate::socket_url;
 
     #[test]
     fn sqlx_reads_back_what_was_meant() {

@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::ClusterError;
-use super::error::io;
-use super::lock::open_as_owner;
+use crate::ClusterError;
+use crate::error::io;
+use crate::lock::open_as_owner;
 
 /// A log longer than this is set aside at the next start, in place of the one set aside before:
 /// so the two together hold at most this and what two runs write.
@@ -18,7 +18,7 @@ const TAIL_LINES: usize = 15;
 
 /// The log, open to append to.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     pub path: PathBuf,
     file: File,
 }

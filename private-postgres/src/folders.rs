@@ -4,18 +4,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::ClusterError;
-use super::access::{check_owner, check_traversable, create_with_parents, let_pass, restrict};
-use super::account::Account;
-use super::error::io;
-use super::settings::PORT;
+use crate::ClusterError;
+use crate::access::{check_owner, check_traversable, create_with_parents, let_pass, restrict};
+use crate::account::Account;
+use crate::error::io;
+use crate::settings::PORT;
 
 /// The longest path of a Unix socket, bytes: `sockaddr_un.sun_path` has 108 with the closing zero.
 const SOCKET_PATH_LIMIT: usize = 107;
 
 /// The paths inside a data folder, all absolute and without links.
 #[derive(Debug, Clone)]
-pub(super) struct Folders {
+pub(crate) struct Folders {
     pub data_dir: PathBuf,
     pub pgdata: PathBuf,
     pub socket: PathBuf,

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ledger_store::cluster::{ClusterError, ClusterOptions, PrivateCluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
+use private_postgres::{ClusterError, ClusterOptions, PrivateCluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tempfile::TempDir;
 
 /// Tells the test binary, run once more as a process of its own, which folder to use.
-const HELPER_DIR: &str = "LEDGER_CLUSTER_TEST_DIR";
+const HELPER_DIR: &str = "PRIVATE_POSTGRES_TEST_DIR";
 
 /// More than any machine needs for what is waited for here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,10 +128,7 @@ async fn a_second_start_is_refused_and_does_the_first_no_harm() {
         .await
         .unwrap_err();
     assert!(matches!(refused, ClusterError::InUse { .. }), "{refused}");
-    let owner = format!(
-        "is in use by another ledger (process {})",
-        std::process::id()
-    );
+    let owner = format!("is in use by another process ({})", std::process::id());
     assert!(refused.to_string().contains(&owner), "{refused}");
     ask(&cluster, "SELECT 1").await;
     cluster.stop().await.unwrap();
@@ -406,7 +403,7 @@ impl Drop for Owner {
 }
 
 async fn start(dir: &Path) -> PrivateCluster {
-    PrivateCluster::start(ClusterOptions::new(dir))
+    PrivateCluster::start(ClusterOptions::new(dir).with_database("ledger"))
         .await
         .unwrap()
 }

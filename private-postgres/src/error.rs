@@ -111,8 +111,8 @@ pub enum ClusterError {
 
     /// Another process runs a cluster in this folder.
     #[error(
-        "{data_dir} is in use by another ledger (process {owner}): stop that one first, or choose \
-         another data folder"
+        "{data_dir} is in use by another process ({owner}): stop that one first, or choose another \
+         data folder"
     )]
     InUse {
         /// The data folder.
@@ -190,7 +190,7 @@ pub enum ClusterError {
     #[error("cannot reach or create the database `{database}` of the private cluster")]
     Database {
         /// The database.
-        database: &'static str,
+        database: String,
         /// Why it failed.
         source: sqlx::Error,
     },
@@ -204,7 +204,7 @@ pub enum ClusterError {
 }
 
 /// Turns an I/O error into ours, saying what was tried on what.
-pub(super) fn io<'a>(
+pub(crate) fn io<'a>(
     action: &'static str,
     path: &'a Path,
 ) -> impl FnOnce(io::Error) -> ClusterError + 'a {

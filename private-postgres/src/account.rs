@@ -6,14 +6,14 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Uid, User};
 
-use super::ClusterError;
+use crate::ClusterError;
 
 /// The users to run Postgres as when we are root, the best first.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 /// The user as whom Postgres runs.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(crate) struct Account {
     pub uid: Uid,
     pub gid: Gid,
     pub name: String,
