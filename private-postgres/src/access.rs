@@ -1,4 +1,4 @@
-//! Who owns a folder and who may enter it.
+//! Ownership and permissions of folders.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
@@ -9,25 +9,25 @@ use crate::ClusterError;
 use crate::account::Account;
 use crate::error::io;
 
-/// Only its owner may enter.
+/// Access for the owner only.
 const PRIVATE: u32 = 0o700;
 
-/// Its owner may do all, its group pass through without looking around, others nothing.
-const PASSABLE: u32 = 0o710;
+/// Full access for the owner; search without listing for the group.
+const SEARCHABLE: u32 = 0o710;
 
-/// Checks that `account` can enter `folder`, an absolute path without links, on the way to
-/// `target`. Names the first folder that it cannot enter.
-pub(crate) fn check_traversable(
+/// Checks that `account` can search `folder` (absolute, without symbolic links) and its ancestors.
+/// The error names the first folder that it cannot search, and `target`.
+pub(crate) fn check_searchable(
     folder: &Path,
     target: &Path,
     account: &Account,
 ) -> Result<(), ClusterError> {
-    let mut from_the_root: Vec<&Path> = folder.ancestors().collect();
-    from_the_root.reverse();
-    for folder in from_the_root {
-        let metadata = folder.metadata().map_err(io("look at", folder))?;
-        if !account.may_enter(&metadata) {
-            return Err(ClusterError::NotTraversable {
+    let mut from_root: Vec<&Path> = folder.ancestors().collect();
+    from_root.reverse();
+    for folder in from_root {
+        let metadata = folder.metadata().map_err(io("inspect", folder))?;
+        if !account.may_search(&metadata) {
+            return Err(ClusterError::NotSearchable {
                 folder: folder.to_path_buf(),
                 target: target.to_path_buf(),
                 user: account.name.clone(),
@@ -37,7 +37,7 @@ pub(crate) fn check_traversable(
     Ok(())
 }
 
-/// Creates `folder` and its missing parents, closed to all but us and the server's user.
+/// Creates `folder` and its missing parents, accessible to this process and the server's user.
 pub(crate) fn create_with_parents(folder: &Path, account: &Account) -> Result<(), ClusterError> {
     if folder.is_dir() {
         return Ok(());
@@ -46,21 +46,21 @@ pub(crate) fn create_with_parents(folder: &Path, account: &Account) -> Result<()
         create_with_parents(parent, account)?;
     }
     match DirBuilder::new().mode(PRIVATE).create(folder) {
-        Ok(()) if account.switched => let_pass(folder, account),
+        Ok(()) if account.switched => allow_search(folder, account),
         Ok(()) => Ok(()),
-        // Another start was quicker; the lock will say which of the two goes on.
+        // Created by a concurrent start; the lock decides which of the two continues.
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(source) => Err(io("create", folder)(source)),
     }
 }
 
-/// Lets the account's group, and nobody else, pass through a folder of ours.
-pub(crate) fn let_pass(folder: &Path, account: &Account) -> Result<(), ClusterError> {
-    lchown(folder, None, Some(account.gid.as_raw())).map_err(io("open", folder))?;
-    fs::set_permissions(folder, Permissions::from_mode(PASSABLE)).map_err(io("open", folder))
+/// Allows the account's group, and no other user, to search a folder.
+pub(crate) fn allow_search(folder: &Path, account: &Account) -> Result<(), ClusterError> {
+    lchown(folder, None, Some(account.gid.as_raw())).map_err(io("change the group of", folder))?;
+    fs::set_permissions(folder, Permissions::from_mode(SEARCHABLE)).map_err(io("open", folder))
 }
 
-/// Makes `folder` if need be, and makes sure that it is `account`'s alone.
+/// Creates `folder` if it is missing, and restricts it to `account`.
 pub(crate) fn make_private(folder: &Path, account: &Account) -> Result<(), ClusterError> {
     if folder.symlink_metadata().is_err() {
         DirBuilder::new()
@@ -68,36 +68,36 @@ pub(crate) fn make_private(folder: &Path, account: &Account) -> Result<(), Clust
             .create(folder)
             .map_err(io("create", folder))?;
     }
-    let metadata = folder.symlink_metadata().map_err(io("look at", folder))?;
+    let metadata = folder.symlink_metadata().map_err(io("inspect", folder))?;
     if account.switched && metadata.uid() == 0 {
-        // New, or what a start that was cut short left behind.
+        // Just created, or left by an interrupted start.
         lchown(
             folder,
             Some(account.uid.as_raw()),
             Some(account.gid.as_raw()),
         )
-        .map_err(io("give away", folder))?;
+        .map_err(io("change the owner of", folder))?;
     }
     let metadata = check_owner(folder, account)?;
     restrict(folder, &metadata)
 }
 
-/// Checks that `folder` is a folder and `account`'s. Links are not followed, lest root change the
-/// mode of what somebody else made them point to.
+/// Checks that `folder` is a folder and belongs to `account`. Does not follow symbolic links:
+/// otherwise another user could make root change the mode of any file.
 pub(crate) fn check_owner(folder: &Path, account: &Account) -> Result<Metadata, ClusterError> {
-    let metadata = folder.symlink_metadata().map_err(io("look at", folder))?;
+    let metadata = folder.symlink_metadata().map_err(io("inspect", folder))?;
     if !metadata.is_dir() {
         return Err(ClusterError::NotACluster {
             folder: folder.to_path_buf(),
         });
     }
     if metadata.uid() != account.uid.as_raw() {
-        return Err(account.does_not_own(folder, metadata.uid()));
+        return Err(account.foreign_owner(folder, metadata.uid()));
     }
     Ok(metadata)
 }
 
-/// Closes `folder` to all but its owner. Postgres does not start on one that is more open.
+/// Restricts `folder` to its owner, as Postgres requires.
 pub(crate) fn restrict(folder: &Path, metadata: &Metadata) -> Result<(), ClusterError> {
     if metadata.mode() & 0o7777 == PRIVATE {
         return Ok(());

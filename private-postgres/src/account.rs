@@ -1,4 +1,4 @@
-//! As whom Postgres runs: never as root, because it refuses to.
+//! The user that Postgres runs as: never root, because Postgres refuses that.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -8,24 +8,24 @@ use nix::unistd::{Gid, Uid, User};
 
 use crate::ClusterError;
 
-/// The users to run Postgres as when we are root, the best first.
+/// The users to run Postgres as if this process is root, in order of preference.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
-/// The user as whom Postgres runs.
+/// The user that Postgres runs as.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub uid: Uid,
     pub gid: Gid,
     pub name: String,
-    /// Whether that is somebody else than we are: so whenever we are root.
+    /// Whether the user differs from the one of this process: whenever that is root.
     pub switched: bool,
 }
 
 impl Account {
     /// Chooses the account for the cluster in `pgdata`, which need not exist yet.
     ///
-    /// An ordinary user runs it as themselves. Root runs it as whoever owns it already, so that a
-    /// folder first used by a person still works when root starts it.
+    /// An ordinary user runs the server as themselves. Root runs it as the owner of an existing
+    /// cluster, so that root can start a cluster that another user created.
     pub fn choose(pgdata: &Path) -> Result<Self, ClusterError> {
         let uid = Uid::effective();
         if !uid.is_root() {
@@ -55,9 +55,9 @@ impl Account {
             .ok_or(ClusterError::NoAccount)
     }
 
-    /// Whether this account may pass through a folder, by its mode bits. Access lists are not
-    /// looked at: where one grants more, `chmod` is still a way out.
-    pub fn may_enter(&self, folder: &Metadata) -> bool {
+    /// Returns whether this account may search a folder according to its mode bits. Access control
+    /// lists are ignored: where one grants more, `chmod` is the remedy.
+    pub fn may_search(&self, folder: &Metadata) -> bool {
         let search_bit = if folder.uid() == self.uid.as_raw() {
             0o100
         } else if folder.gid() == self.gid.as_raw() {
@@ -68,8 +68,8 @@ impl Account {
         folder.mode() & search_bit != 0
     }
 
-    /// The error of a folder that belongs to another user.
-    pub fn does_not_own(&self, folder: &Path, owner: u32) -> ClusterError {
+    /// Returns the error for a folder that belongs to another user.
+    pub fn foreign_owner(&self, folder: &Path, owner: u32) -> ClusterError {
         ClusterError::ForeignOwner {
             folder: folder.to_path_buf(),
             owner: Self::of(Uid::from_raw(owner), self.gid).name,

@@ -1,4 +1,4 @@
-//! Finds the Postgres binaries that are installed, and the ones that fit a cluster.
+//! The installed Postgres programs, and the ones that can run a cluster.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::ClusterError;
 /// The oldest major version of Postgres that is supported.
 const OLDEST_MAJOR: u32 = 15;
 
-/// Where Debian and Ubuntu put each major version: `<this>/N/bin`.
+/// The folder of the major versions on Debian and Ubuntu: `<this>/N/bin`.
 const VERSIONED_ROOT: &str = "/usr/lib/postgresql";
 
-/// A folder with a Postgres server in it.
+/// A folder that contains the programs of a Postgres server.
 #[derive(Debug, Clone)]
 pub(crate) struct Binaries {
     pub folder: PathBuf,
@@ -20,24 +20,24 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// The server to run the cluster in `pgdata` with: the first of `PG_BIN_DIR`, the versioned
-    /// folders of Debian (newest first), `pg_config --bindir` and `PATH` that fits. A cluster that
-    /// exists can be run by its own major version only.
+    /// Returns the programs to run the cluster in `pgdata` with: the first suitable ones of
+    /// `PG_BIN_DIR`, Debian's versioned folders (newest first), `pg_config --bindir` and `PATH`.
+    /// An existing cluster requires its own major version.
     pub fn choose(pgdata: &Path) -> Result<Self, ClusterError> {
         let cluster_major = std::fs::read_to_string(pgdata.join("PG_VERSION"))
             .ok()
             .and_then(|text| text.trim().parse::<u32>().ok());
         let installed = Self::installed()?;
-        let fits = |found: &&Self| match cluster_major {
-            Some(major) => found.major == major,
-            None => found.major >= OLDEST_MAJOR,
+        let is_suitable = |binaries: &&Self| match cluster_major {
+            Some(major) => binaries.major == major,
+            None => binaries.major >= OLDEST_MAJOR,
         };
-        if let Some(found) = installed.iter().find(fits) {
-            return Ok(found.clone());
+        if let Some(binaries) = installed.iter().find(is_suitable) {
+            return Ok(binaries.clone());
         }
         let described: Vec<String> = installed
             .iter()
-            .map(|found| format!("{} in {}", found.major, found.folder.display()))
+            .map(|binaries| format!("{} in {}", binaries.major, binaries.folder.display()))
             .collect();
         Err(ClusterError::VersionMismatch {
             pgdata: pgdata.to_path_buf(),
@@ -50,12 +50,12 @@ impl Binaries {
         })
     }
 
-    /// The path of one program, such as `initdb`.
+    /// Returns the path of a program, for example `initdb`.
     pub fn program(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Every server found, the preferred first.
+    /// Returns all installed servers in order of preference.
     fn installed() -> Result<Vec<Self>, ClusterError> {
         let mut found = Vec::new();
         if let Some(folder) = env::var_os("PG_BIN_DIR").filter(|value| !value.is_empty()) {
@@ -78,8 +78,8 @@ impl Binaries {
         Ok(found)
     }
 
-    /// The server in `folder`, if it holds one. Links are followed, since Postgres finds its own
-    /// files by where its program really is.
+    /// Returns the server in `folder`, if there is one. Follows symbolic links, because Postgres
+    /// finds its files relative to the real path of its program.
     fn at(folder: &Path) -> Option<Self> {
         let server = folder.join("postgres").canonicalize().ok()?;
         let folder = server.parent()?.to_path_buf();
@@ -91,7 +91,7 @@ impl Binaries {
     }
 }
 
-/// `/usr/lib/postgresql/N/bin`, the greatest N first.
+/// Returns the folders `/usr/lib/postgresql/N/bin`, highest N first.
 fn versioned_folders() -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(VERSIONED_ROOT) else {
         return Vec::new();
@@ -127,7 +127,7 @@ fn output_of(command: &mut Command) -> Option<String> {
         .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The major version in `postgres (PostgreSQL) 18beta1 (Debian 18~beta1-1)`.
+/// Returns the major version in a line like `postgres (PostgreSQL) 18beta1 (Debian 18~beta1-1)`.
 fn major_in(version_line: &str) -> Option<u32> {
     let version = version_line.split(')').nth(1)?.trim_start();
     let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -136,7 +136,7 @@ fn major_in(version_line: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use crate::major_in;
+    use super::major_in;
 
     #[test]
     fn the_major_version_is_read_from_every_form_postgres_prints() {

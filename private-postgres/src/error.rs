@@ -1,103 +1,103 @@
-//! Everything that can keep a private cluster from starting, each with what to do about it.
+//! Errors of starting and stopping a private cluster, each with a remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// Why a private Postgres did not start or stop. Every text is meant for the person at the
-/// terminal, who may know nothing about Postgres.
+/// A private cluster could not be started or stopped. The texts address the user at the terminal
+/// and presume no knowledge of Postgres.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// No folder with both `postgres` and `initdb` was found.
+    /// No folder contains both `postgres` and `initdb`.
     #[error(
-        "no Postgres server is installed (looked in {searched}): install one, version 15 or later \
+        "no Postgres server is installed (searched {searched}): install version 15 or later \
          (Debian, Ubuntu: `apt-get install postgresql`; Fedora: `dnf install postgresql-server`), \
-         or set PG_BIN_DIR to the folder that holds `postgres` and `initdb`"
+         or set PG_BIN_DIR to the folder that contains `postgres` and `initdb`"
     )]
     BinariesMissing {
-        /// The places that were looked at.
+        /// The places that were searched.
         searched: String,
     },
 
-    /// `PG_BIN_DIR` is set, but to the wrong folder.
+    /// `PG_BIN_DIR` names a folder without the programs.
     #[error(
-        "PG_BIN_DIR is {folder}, which does not hold both `postgres` and `initdb`: set it to the \
-         `bin` folder of a Postgres server, or unset it"
+        "PG_BIN_DIR is {folder}, which does not contain both `postgres` and `initdb`: set it to \
+         the `bin` folder of a Postgres server, or unset it"
     )]
     BinDirWrong {
         /// The value of `PG_BIN_DIR`.
         folder: PathBuf,
     },
 
-    /// Servers are installed, but none that can run this data folder.
+    /// No installed server can run this cluster.
     #[error(
-        "{pgdata} needs Postgres {wanted}, and installed is only {found}: install that version \
+        "{pgdata} requires Postgres {wanted}, but only {found} is installed: install that version \
          (Debian, Ubuntu: `apt-get install postgresql-{example}`), or choose another data folder"
     )]
     VersionMismatch {
-        /// The folder that holds, or would hold, the cluster.
+        /// The folder of the cluster.
         pgdata: PathBuf,
-        /// The version that it needs.
+        /// The required version.
         wanted: String,
         /// A version to install.
         example: u32,
-        /// The versions that were found, and where.
+        /// The installed versions and their folders.
         found: String,
     },
 
-    /// We are root, and there is nobody else to run Postgres as.
+    /// The process runs as root, and there is no other user to run Postgres as.
     #[error(
         "Postgres refuses to run as root, and there is neither a user `postgres` nor a user \
-         `nobody` to run it as: create one (`useradd --system postgres`), or run as an ordinary user"
+         `nobody` to run it as: create one (`useradd --system postgres`), or run as another user"
     )]
     NoAccount,
 
-    /// A folder on the way cannot be passed through by the server's user.
+    /// The server's user cannot search a folder on the path.
     #[error(
-        "the user `{user}`, as whom Postgres runs, cannot enter {folder}, which is on the way to \
-         {target}: let others pass through it (`chmod o+x {folder}`), or choose another data folder"
+        "the user `{user}`, which Postgres runs as, cannot enter {folder}, which is on the path of \
+         {target}: allow it (`chmod o+x {folder}`), or choose another data folder"
     )]
-    NotTraversable {
-        /// The folder that is closed.
+    NotSearchable {
+        /// The folder that cannot be searched.
         folder: PathBuf,
-        /// What lies behind it.
+        /// The path that is to be reached.
         target: PathBuf,
-        /// The user as whom Postgres runs.
+        /// The user that Postgres runs as.
         user: String,
     },
 
-    /// The cluster belongs to a user that we are not.
+    /// The cluster belongs to another user.
     #[error(
-        "{folder} belongs to the user `{owner}`, and Postgres would run as `{user}`: run as its owner, \
-         give it away (`chown -R {user} {folder}`), or choose another data folder"
+        "{folder} belongs to the user `{owner}`, but Postgres would run as `{user}`: run as \
+         `{owner}`, change the owner (`chown -R {user} {folder}`), or choose another data folder"
     )]
     ForeignOwner {
         /// The folder in question.
         folder: PathBuf,
-        /// The user who owns it.
+        /// Its owner.
         owner: String,
-        /// The user as whom Postgres runs.
+        /// The user that Postgres runs as.
         user: String,
     },
 
-    /// Something that is no Postgres cluster (or a link to one) stands where the cluster should be.
+    /// The path of the cluster exists and is not a Postgres cluster.
     #[error("{folder} is not a Postgres cluster: move it away, or choose another data folder")]
     NotACluster {
         /// The folder in question.
         folder: PathBuf,
     },
 
-    /// The path is no UTF-8, so that no connection URL can name it.
+    /// The path is not UTF-8, so a connection URL cannot contain it.
     #[error("the path {folder} is not valid UTF-8: choose another data folder")]
     PathNotText {
         /// The folder in question.
         folder: PathBuf,
     },
 
-    /// The path of the socket is longer than the operating system takes.
+    /// The path of the socket exceeds the limit of the operating system.
     #[error(
-        "the socket {socket} would have a path of {length} bytes, and the system takes at most \
+        "the path of the socket {socket} has {length} bytes, but the system allows at most \
          {limit}: choose a data folder with a shorter path"
     )]
     SocketPathTooLong {
@@ -105,23 +105,23 @@ pub enum ClusterError {
         socket: PathBuf,
         /// Its length, bytes.
         length: usize,
-        /// The longest allowed, bytes.
+        /// The limit, bytes.
         limit: usize,
     },
 
-    /// Another process runs a cluster in this folder.
+    /// Another process runs the cluster of this folder.
     #[error(
-        "{data_dir} is in use by another process ({owner}): stop that one first, or choose another \
-         data folder"
+        "{data_dir} is in use by another process ({owner}): stop it first, or choose another data \
+         folder"
     )]
     InUse {
         /// The data folder.
         data_dir: PathBuf,
-        /// The process that holds it; empty while that one is still starting.
+        /// Its process id; empty while the other process is starting.
         owner: String,
     },
 
-    /// A server that we did not start runs on this folder's cluster.
+    /// A server that was not started by this crate runs the cluster.
     #[error(
         "a Postgres server (process {pid}) that was started by other means is running on \
          {pgdata}: stop it (`pg_ctl stop -D {pgdata}`), or choose another data folder"
@@ -129,81 +129,81 @@ pub enum ClusterError {
     ForeignServer {
         /// The cluster.
         pgdata: PathBuf,
-        /// The server.
+        /// The process id of the server.
         pid: i32,
     },
 
-    /// The file system said no.
+    /// A file operation failed.
     #[error("cannot {action} {path}")]
     Io {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         action: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
 
-    /// A program could not be run at all.
+    /// A program could not be executed.
     #[error("cannot run {program} as user `{user}`")]
     Spawn {
         /// The program.
         program: PathBuf,
-        /// The user as whom it was to run.
+        /// The user to run it as.
         user: String,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
 
-    /// initdb ran, and failed or took too long.
-    #[error("initdb could not make a cluster ({outcome}); it said:\n{tail}")]
+    /// initdb failed or took too long.
+    #[error("initdb could not create the cluster ({outcome}); its output ends with:\n{tail}")]
     Initdb {
-        /// How it ended.
+        /// The exit status, or that the time limit was exceeded.
         outcome: String,
         /// The last lines of the log.
         tail: String,
     },
 
-    /// The server ended while it was starting.
-    #[error("Postgres ended while it was starting ({status}); its log {log} ends with:\n{tail}")]
+    /// The server exited during startup.
+    #[error("Postgres exited during startup ({status}); its log {log} ends with:\n{tail}")]
     EndedEarly {
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// The log.
+        /// The path of the log.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
     },
 
-    /// The server was not ready in time. It has been stopped.
+    /// The server was not ready within the time limit. It was stopped.
     #[error("Postgres was not ready within {limit:?}; its log {log} ends with:\n{tail}")]
     NotReady {
-        /// How long it was given.
+        /// The time limit.
         limit: Duration,
-        /// The log.
+        /// The path of the log.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
     },
 
-    /// The server runs, but its database could not be reached or created.
+    /// The server runs, but the database could not be reached or created.
     #[error("cannot reach or create the database `{database}` of the private cluster")]
     Database {
         /// The database.
         database: String,
-        /// Why it failed.
+        /// The cause.
         source: sqlx::Error,
     },
 
-    /// The server does not end. It may be stuck in the kernel, on a disk that does not answer.
-    #[error("the Postgres server (process {pid}) does not end, not even when killed")]
+    /// The server does not end; it may be blocked in the kernel by a failing disk.
+    #[error("the Postgres server (process {pid}) did not end after SIGKILL")]
     StillRunning {
-        /// The server.
+        /// The process id of the server.
         pid: u32,
     },
 }
 
-/// Turns an I/O error into ours, saying what was tried on what.
+/// Adds operation and path to an I/O error, for `map_err`.
 pub(crate) fn io<'a>(
     action: &'static str,
     path: &'a Path,

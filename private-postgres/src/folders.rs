@@ -1,19 +1,19 @@
-//! The data folder: where everything is in it, and whether a cluster can live there.
+//! The paths in a data folder, and whether it can contain a cluster.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::ClusterError;
-use crate::access::{check_owner, check_traversable, create_with_parents, let_pass, restrict};
+use crate::access::{allow_search, check_owner, check_searchable, create_with_parents, restrict};
 use crate::account::Account;
 use crate::error::io;
 use crate::settings::PORT;
 
-/// The longest path of a Unix socket, bytes: `sockaddr_un.sun_path` has 108 with the closing zero.
+/// The maximum length of a socket path, bytes: `sockaddr_un.sun_path` has 108 with its final zero.
 const SOCKET_PATH_LIMIT: usize = 107;
 
-/// The paths inside a data folder, all absolute and without links.
+/// The paths in a data folder, absolute and without symbolic links.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     pub data_dir: PathBuf,
@@ -24,8 +24,8 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Checks that a cluster can live in `data_dir`, which need not exist yet, and says as whom it
-    /// would run. Creates nothing.
+    /// Checks that `data_dir`, which need not exist yet, can contain a cluster; returns its paths
+    /// and the account that would run the server. Creates nothing.
     pub fn locate(data_dir: &Path) -> Result<(Self, Account), ClusterError> {
         let data_dir = std::path::absolute(data_dir).map_err(io("find", data_dir))?;
         let account = Account::choose(&data_dir.join("pgdata"))?;
@@ -36,10 +36,10 @@ impl Folders {
         let folders = Self::inside(&resolved.join(missing));
         folders.check_socket_path()?;
         if missing.as_os_str().is_empty() {
-            folders.let_server_in(&account)?;
+            folders.allow_server(&account)?;
         }
         if account.switched {
-            check_traversable(&resolved, &data_dir, &account)?;
+            check_searchable(&resolved, &data_dir, &account)?;
         }
         Ok((folders, account))
     }
@@ -49,14 +49,16 @@ impl Folders {
         create_with_parents(&self.data_dir, account)
     }
 
-    /// Whether there is a cluster yet, of which this account is the owner; what is neither a
-    /// cluster nor nothing is refused and left alone.
-    pub fn hold_cluster(&self, account: &Account) -> Result<bool, ClusterError> {
+    /// Returns whether a cluster exists.
+    ///
+    /// # Errors
+    /// If `pgdata` contains other files or belongs to another account.
+    pub fn check_cluster(&self, account: &Account) -> Result<bool, ClusterError> {
         let pgdata = &self.pgdata;
         if pgdata.symlink_metadata().is_err() {
             return Ok(false);
         }
-        // Who cannot look inside is told below whose it is.
+        // If the folder cannot be read, `check_owner` below names its owner.
         if let Ok(mut entries) = fs::read_dir(pgdata) {
             if entries.next().is_none() {
                 return Ok(false);
@@ -73,7 +75,7 @@ impl Folders {
     }
 
     fn inside(data_dir: &Path) -> Self {
-        // Collected from its parts once more, a path has no slash at its end.
+        // Removes a trailing slash.
         let data_dir: PathBuf = data_dir.components().collect();
         Self {
             pgdata: data_dir.join("pgdata"),
@@ -102,18 +104,18 @@ impl Folders {
         Ok(())
     }
 
-    /// Lets the server's user pass through a data folder that was closed to all but us. Only one
-    /// that is empty (a temporary folder, say) or was used before: no other is ours to open.
-    fn let_server_in(&self, account: &Account) -> Result<(), ClusterError> {
+    /// Allows the server's user to search a data folder that only root can search, if the folder
+    /// is empty (for example a temporary folder) or was a data folder before.
+    fn allow_server(&self, account: &Account) -> Result<(), ClusterError> {
         let folder = &self.data_dir;
-        let metadata = folder.metadata().map_err(io("look at", folder))?;
+        let metadata = folder.metadata().map_err(io("inspect", folder))?;
         let is_closed = metadata.uid() == 0 && metadata.mode() & 0o077 == 0;
-        if !account.switched || !is_closed || account.may_enter(&metadata) {
+        if !account.switched || !is_closed || account.may_search(&metadata) {
             return Ok(());
         }
         let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
         if is_empty || self.lock.exists() {
-            let_pass(folder, account)?;
+            allow_search(folder, account)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Everything before the server runs: the folders, the lock, the binaries, and initdb.
+//! Preparation of a start: folders, lock, programs and initdb.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::access::{check_traversable, make_private};
+use crate::access::{check_searchable, make_private};
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::error::io;
@@ -17,10 +17,10 @@ use crate::lock::OwnerLock;
 use crate::log::Log;
 use crate::{ClusterError, ClusterOptions, SUPERUSER, launch, leftover};
 
-/// Where initdb works until it is done: the beginning of the folder's name.
+/// The prefix of the name of the folder that initdb works in.
 const UNFINISHED: &str = "pgdata.unfinished-";
 
-/// A cluster that is ready to be run.
+/// A cluster that can be started.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub folders: Folders,
@@ -32,17 +32,17 @@ pub(crate) struct Prepared {
     pub startup_limit: Duration,
 }
 
-/// Prepares the cluster, making one if there is none. Blocks: call it where that is allowed.
+/// Prepares the cluster, and creates it if there is none. Blocks the thread.
 pub(crate) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError> {
     let (folders, account) = Folders::locate(&options.data_dir)?;
     let binaries = Binaries::choose(&folders.pgdata)?;
     if account.switched {
-        check_traversable(&binaries.folder, &binaries.folder, &account)?;
+        check_searchable(&binaries.folder, &binaries.folder, &account)?;
     }
     folders.create(&account)?;
     let lock = OwnerLock::take(&folders, &account)?;
     make_private(&folders.socket, &account)?;
-    let exists = folders.hold_cluster(&account)?;
+    let exists = folders.check_cluster(&account)?;
     let log = Log::open(&folders.log)?;
     let prepared = Prepared {
         folders,
@@ -54,40 +54,39 @@ pub(crate) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError
         startup_limit: options.startup_limit,
     };
     if exists {
-        leftover::clear(&prepared.folders.pgdata)?;
+        leftover::remove(&prepared.folders.pgdata)?;
     } else {
         initialise(&prepared)?;
     }
     Ok(prepared)
 }
 
-/// Makes the cluster beside its place and moves it there when it is complete, so that a start cut
-/// short at any moment leaves either no cluster or a whole one.
+/// Creates the cluster in a temporary folder and renames it when it is complete, so that an
+/// interrupted start leaves either no cluster or a complete one.
 fn initialise(prepared: &Prepared) -> Result<(), ClusterError> {
     let Folders {
         pgdata, data_dir, ..
     } = &prepared.folders;
     remove_unfinished(data_dir);
-    // A name of its own: the initdb of an owner that was killed may be clearing up at this moment,
-    // and knows its folder by name.
+    // A unique name: the initdb of a killed owner may still be removing its folder.
     let unfinished = (0..)
         .map(|n| data_dir.join(format!("{UNFINISHED}{}-{n}", std::process::id())))
         .find(|folder| folder.symlink_metadata().is_err())
         .unwrap_or_else(|| data_dir.join(UNFINISHED));
     make_private(&unfinished, &prepared.account)?;
-    let made = run_initdb(prepared, &unfinished)
+    let result = run_initdb(prepared, &unfinished)
         .and_then(|()| fs::rename(&unfinished, pgdata).map_err(io("create", pgdata)))
         .and_then(|()| {
             let sync = File::open(data_dir).and_then(|folder| folder.sync_all());
             sync.map_err(io("write", data_dir))
         });
-    if made.is_err() {
+    if result.is_err() {
         remove_unfinished(data_dir);
     }
-    made
+    result
 }
 
-/// Removes what starts that were cut short left behind, or leaves it to the next start.
+/// Removes the folders that interrupted starts left, as far as possible.
 fn remove_unfinished(data_dir: &Path) {
     let Ok(entries) = fs::read_dir(data_dir) else {
         return;
@@ -99,7 +98,11 @@ fn remove_unfinished(data_dir: &Path) {
             .starts_with(UNFINISHED.as_bytes())
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
-            tracing::warn!(%error, path = %entry.path().display(), "cannot remove a leftover");
+            tracing::warn!(
+                %error,
+                path = %entry.path().display(),
+                "could not remove folder of interrupted start"
+            );
         }
     }
 }
@@ -112,9 +115,9 @@ fn run_initdb(prepared: &Prepared, pgdata: &Path) -> Result<(), ClusterError> {
         .arg("-D")
         .arg(pgdata)
         .args(["--username", SUPERUSER]);
-    // Sorting by bytes is the same on every machine and in every version.
+    // Byte order does not depend on the machine or the version of the C library.
     command.args(["--encoding", "UTF8", "--locale", "C"]);
-    // Whoever reaches the socket is trusted; nobody comes in by TCP, even if a port were opened.
+    // The mode of the socket's folder authenticates. TCP is rejected even if a port is opened.
     command.args(["--auth-local", "trust", "--auth-host", "reject"]);
     command.args(["--data-checksums", "--no-instructions"]);
     let log_start = log.end();
@@ -137,8 +140,8 @@ fn run_initdb(prepared: &Prepared, pgdata: &Path) -> Result<(), ClusterError> {
             Some(status) => return failed(status.to_string()),
             None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
             None => {
-                // With the server that it runs, which is in its group. It may have ended just now,
-                // and then there is nobody to kill.
+                // Includes the server that initdb runs in its process group. An error means that
+                // the group has just ended.
                 let group = Pid::from_raw(child.id().cast_signed());
                 let _ = killpg(group, Signal::SIGKILL);
                 let _ = child.wait();

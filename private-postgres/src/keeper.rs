@@ -1,4 +1,4 @@
-//! The thread that forks the server, lives as long as it does, and knows when it has ended.
+//! The thread that forks the server and waits for its end.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use crate::ClusterError;
 
-/// How a server is asked to end, and how long each way is given: a fast shutdown, which writes a
-/// checkpoint of at most `shared_buffers`; an immediate one, which leaves recovery to the next
-/// start; and, for one that does not answer, the kernel's.
+/// The signals that end a server, each with its time limit: a fast shutdown, which writes a
+/// checkpoint of at most `shared_buffers`; an immediate shutdown, after which the next start
+/// recovers; SIGKILL.
 pub(crate) const STOP_STEPS: [(Signal, Duration); 3] = [
     (Signal::SIGINT, Duration::from_secs(30)),
     (Signal::SIGQUIT, Duration::from_secs(5)),
@@ -27,14 +27,14 @@ pub(crate) const STOP_STEPS: [(Signal, Duration); 3] = [
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pid: Pid,
-    /// Holds the exit status once the child has ended *and been waited for*. As long as it is
-    /// empty the process id is the child's, which is what makes it safe to signal.
+    /// The exit status, after the child has ended *and been waited for*. While it is `None`, the
+    /// process id belongs to the child, so it is safe to signal.
     exit: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Keeper {
-    /// Runs `command` in a thread of its own, since the kernel ends the child with the thread that
-    /// forked it; see [`launch`](crate::launch). Blocks as long as a fork takes.
+    /// Runs `command` from a dedicated thread, because the kernel ends the child with the thread
+    /// that forked it; see [`launch`](crate::launch). Blocks for the duration of the fork.
     pub fn spawn(mut command: Command, user: &str) -> Result<Self, ClusterError> {
         let program = PathBuf::from(command.get_program());
         let failed = |source| ClusterError::Spawn {
@@ -46,7 +46,7 @@ impl Keeper {
         let (ended, exit) = watch::channel(None);
         let body = move || match command.spawn() {
             Ok(child) => {
-                // The receiver is there: it waits for this below.
+                // The receiver exists: it waits below.
                 let _ = started.send(Ok(child.id()));
                 wait_for(child, &ended);
             }
@@ -71,17 +71,17 @@ impl Keeper {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// How the child ended, if it has.
+    /// Returns the exit status if the child has ended.
     pub fn exit_status(&self) -> Option<ExitStatus> {
         *self.exit.borrow()
     }
 
-    /// Waits for the child's end.
+    /// Waits until the child has ended.
     pub async fn exited(&self) -> ExitStatus {
         let mut exit = self.exit.clone();
         match exit.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(status)) => *status,
-            // The thread sends before it ends, so this is only reached if it panicked.
+            // The thread sends before it ends, so this is reached only if it panicked.
             Ok(None) | Err(_) => ExitStatus::default(),
         }
     }
@@ -95,14 +95,14 @@ impl Keeper {
             }
             tracing::warn!(
                 postmaster.pid = self.pid(),
-                "postgres did not end after {signal}"
+                "server did not end after {signal}"
             );
         }
         Err(ClusterError::StillRunning { pid: self.pid() })
     }
 
     fn signal(&self, signal: Signal) {
-        // While the status is borrowed the thread cannot take the child's process id away.
+        // While the status is borrowed, the thread cannot reap the child.
         if self.exit.borrow().is_none() {
             let _ = kill(self.pid, signal);
         }
@@ -110,7 +110,7 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// The same as `stop`, for a thread that cannot await.
+    /// Like `stop`, but blocks the thread.
     fn drop(&mut self) {
         for (signal, limit) in STOP_STEPS {
             self.signal(signal);
@@ -125,8 +125,8 @@ impl Drop for Keeper {
     }
 }
 
-/// Waits for the child without taking its process id away, then takes it away and says so in one
-/// step. If it were taken away at once, a signal sent in between could reach a stranger.
+/// Waits for the end of the child without reaping it, then reaps it and publishes the status under
+/// one lock. Otherwise `signal` could reach another process that was given the same id.
 fn wait_for(mut child: Child, ended: &watch::Sender<Option<ExitStatus>>) {
     let pid = Pid::from_raw(child.id().cast_signed());
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}

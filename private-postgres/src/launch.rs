@@ -1,4 +1,4 @@
-//! How a child is started: as the right user, with a clean environment, tied to our life.
+//! The command line of a child: its user, its environment, its link to this process.
 
 use std::env;
 use std::io;
@@ -12,15 +12,15 @@ use nix::unistd::{getpid, getppid};
 
 use crate::account::Account;
 
-/// The variables a child may see. Not our whole environment, which may hold secrets that the
-/// server would show to whoever reads `/proc/self/environ` in SQL, nor any `PG…` variable.
+/// The environment variables that a child inherits. The others may contain secrets, which SQL
+/// could read from `/proc/self/environ`, or configure Postgres (`PG…`).
 const KEPT_VARIABLES: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
-/// A command that runs `program` as `account`, in a harmless place, in a process group of its own
-/// (a Ctrl-C at the terminal goes to our group only: it is for us to say when the database stops).
+/// Returns a command that runs `program` as `account` in the root folder and in a process group of
+/// its own, so that Ctrl-C at the terminal does not reach it.
 ///
-/// **The child gets SIGINT when the thread that spawns it ends**, so spawn it from a thread that
-/// lives as long as the child should.
+/// **The child receives SIGINT when the thread that spawns it ends**, so spawn it from a thread
+/// that lives as long as the child should.
 pub(crate) fn command(program: &Path, account: &Account) -> Command {
     let mut command = Command::new(program);
     command
@@ -35,29 +35,28 @@ pub(crate) fn command(program: &Path, account: &Account) -> Command {
     }
     command.stdin(Stdio::null()).process_group(0);
     if account.switched {
-        // As root, std also clears the supplementary groups.
+        // As root, std also drops the supplementary groups.
         command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
     }
     die_with_parent(&mut command);
     command
 }
 
-/// Has the kernel send the child SIGINT when its parent thread ends, even by SIGKILL.
+/// Makes the kernel send SIGINT to the child when its parent thread ends, even by SIGKILL.
 ///
-/// A change of user clears the request, and std changes the user before it runs `pre_exec`
-/// closures, so here it lasts. If the parent died before the request was made, nothing would ever
-/// be sent: hence the second look at who the parent is.
+/// A change of user resets this, but std changes the user before it runs `pre_exec` closures. If
+/// the parent died before `set_pdeathsig`, no signal would be sent: hence the check of the parent.
 #[allow(unsafe_code)]
 fn die_with_parent(command: &mut Command) {
     let parent = getpid();
     // SAFETY: the closure runs in the forked child, where only async-signal-safe calls are allowed
-    // as other threads may have held locks. It makes three system calls (sigaction, prctl,
+    // because other threads may have held locks. It makes three system calls (sigaction, prctl,
     // getppid) and neither allocates nor locks: an `io::Error` made from an error code is a number.
-    // Setting SIGINT to its default installs no handler, so no code of ours can run in one.
+    // `SIG_DFL` installs no handler.
     unsafe {
         command.pre_exec(move || {
-            // A shell without job control starts `ledger &` with SIGINT ignored, which the child
-            // would inherit until it installs its own handler.
+            // A shell without job control starts background commands with SIGINT ignored, which
+            // the child would inherit until it installs its own handler.
             signal(Signal::SIGINT, SigHandler::SigDfl)?;
             prctl::set_pdeathsig(Signal::SIGINT)?;
             if getppid() != parent {

@@ -1,4 +1,4 @@
-//! What an earlier run left behind: a stale `postmaster.pid`, or a server whose owner is dead.
+//! Remains of an earlier run: a stale `postmaster.pid`, or a server whose owner is dead.
 
 use std::fs;
 use std::path::Path;
@@ -14,60 +14,60 @@ use crate::error::io;
 use crate::keeper::STOP_STEPS;
 use crate::settings::CLUSTER_NAME;
 
-/// How often something is looked at that cannot be waited for.
+/// The interval at which the end of a foreign process is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What a running server says about itself in `postmaster.pid`.
+/// The contents of `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PostmasterFile {
     pub pid: i32,
-    /// Line 8, without the spaces after it: `starting`, `ready`, `stopping`, …
+    /// Line 8 without trailing spaces, for example `starting`, `ready` or `stopping`.
     pub status: Option<String>,
 }
 
 impl PostmasterFile {
-    /// Reads the file of the cluster in `pgdata`; `None` when there is none to make sense of.
-    /// (The lines: <https://github.com/postgres/postgres/blob/master/src/include/utils/pidfile.h>.)
+    /// Reads the file of the cluster in `pgdata`; `None` if it is missing or incomplete.
+    /// (Format: <https://github.com/postgres/postgres/blob/master/src/include/utils/pidfile.h>.)
     pub fn read(pgdata: &Path) -> Option<Self> {
         Self::parse(&fs::read_to_string(pgdata.join("postmaster.pid")).ok()?)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
-        // A single-user server writes its process id negative.
+        // A single-user server writes a negative process id.
         let pid = lines.next()?.trim().parse::<i32>().ok()?.checked_abs()?;
         let status = lines.nth(6).map(|line| line.trim().to_owned());
         Some(Self { pid, status })
     }
 }
 
-/// Clears the way for a new server. For the holder of the folder's lock only, which is what proves
-/// that the owner of a server found here is dead. Blocks while such a server shuts down.
+/// Stops a server whose owner is dead, and removes a stale `postmaster.pid`. Only for the holder of
+/// the folder's lock, which proves that the owner of a running server is dead. Blocks the thread.
 ///
-/// Postgres clears up after itself in most cases, but takes any process of the same user that
-/// happens to have the old process id for a server; after a restart of a container that is likely.
-pub(crate) fn clear(pgdata: &Path) -> Result<(), ClusterError> {
+/// Postgres removes a stale file itself, unless a process of the same user has the old process id,
+/// which is likely after a restart of a container.
+pub(crate) fn remove(pgdata: &Path) -> Result<(), ClusterError> {
     let Some(PostmasterFile { pid, .. }) = PostmasterFile::read(pgdata) else {
         return Ok(());
     };
     if serves(pid, pgdata) {
-        return end_orphan(pid, pgdata);
+        return stop_orphan(pid, pgdata);
     }
     if kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH) {
         let file = pgdata.join("postmaster.pid");
-        tracing::info!(postmaster.pid = pid, "removing a stale postmaster.pid");
+        tracing::info!(postmaster.pid = pid, "removing stale postmaster.pid");
         fs::remove_file(&file).map_err(io("remove", &file))?;
     }
     Ok(())
 }
 
-/// Whether the process `pid` is a server on `pgdata`: each has that as its working folder. A
-/// process that has ended but was not yet waited for has none.
+/// Returns whether the process `pid` is a server of `pgdata`, by its working folder. A zombie has
+/// no working folder.
 fn serves(pid: i32, pgdata: &Path) -> bool {
     fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|folder| folder == pgdata)
 }
 
-fn end_orphan(pid: i32, pgdata: &Path) -> Result<(), ClusterError> {
+fn stop_orphan(pid: i32, pgdata: &Path) -> Result<(), ClusterError> {
     let ours = format!("{}={}", CLUSTER_NAME.0, CLUSTER_NAME.1);
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     if !arguments
@@ -79,10 +79,7 @@ fn end_orphan(pid: i32, pgdata: &Path) -> Result<(), ClusterError> {
             pid,
         });
     }
-    tracing::warn!(
-        postmaster.pid = pid,
-        "stopping a server whose owner is dead"
-    );
+    tracing::warn!(postmaster.pid = pid, "stopping server of a dead owner");
     for (signal, limit) in STOP_STEPS {
         send(pid, signal);
         let deadline = Instant::now() + limit;
@@ -98,17 +95,17 @@ fn end_orphan(pid: i32, pgdata: &Path) -> Result<(), ClusterError> {
     })
 }
 
-/// A process that is gone already is as good as one that was told.
 fn send(pid: i32, signal: Signal) {
+    // An error means that the process has ended.
     let _ = kill(Pid::from_raw(pid), signal);
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::PostmasterFile;
+    use super::PostmasterFile;
 
     #[test]
-    fn a_ready_server_says_so_in_line_eight() {
+    fn line_eight_is_the_status() {
         let text = "4711\n/d/pgdata\n1763970000\n5432\n/d/socket\n\n  1234   5\nready   \n";
         let file = PostmasterFile::parse(text).unwrap();
         assert_eq!(
@@ -121,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_short_by_a_crash_is_no_server() {
+    fn an_incomplete_file_has_no_status() {
         assert_eq!(PostmasterFile::parse(""), None);
         assert_eq!(PostmasterFile::parse("47").unwrap().status, None);
     }

@@ -1,31 +1,32 @@
-//! A private Postgres: a real server of our own in a data folder, for `ledger demo` and the tests.
+//! Runs a private Postgres server in a data folder: for demos, tests and benchmarks.
 //!
-//! Nobody who wants to look at the ledger should have to administer a database first. This module
-//! finds the Postgres binaries that are installed, makes a cluster in a folder, runs it with
-//! durable settings on a Unix socket inside that folder, and stops it again.
+//! [`PrivateCluster::start`] finds the installed Postgres programs, creates a cluster in the
+//! folder if there is none, runs a server with durable settings on a Unix socket inside the
+//! folder, and returns when it accepts connections. [`PrivateCluster::stop`] stops it.
 //!
-//! The folder, for a `data_dir` of `D`:
+//! The contents of a data folder `D`:
 //!
 //! ```text
-//! D/cluster.lock    held (flock) by the process that runs the cluster
-//! D/pgdata          what initdb made; mode 0700
-//! D/socket          the Unix socket; mode 0700, the only door, and why `trust` is enough
-//! D/postgres.log    what the server says; the one before it is postgres.log.1
+//! D/cluster.lock    locked (flock) by the process that runs the cluster
+//! D/pgdata          the cluster that initdb created; mode 0700
+//! D/socket          the Unix socket; mode 0700, which is why authentication is `trust`
+//! D/postgres.log    the server's log; the previous one is postgres.log.1
 //! ```
 //!
-//! **Invariant:** the server never outlives the process that started it, however that one ends.
-//! A dedicated thread forks it, and the kernel sends it SIGINT (a clean shutdown) when that thread
-//! is gone; see `launch`. (Kill the server itself with SIGKILL, and a backend in the middle of a
-//! query ends with that query; a new start waits for it.)
+//! **Invariant:** the server does not outlive the process that started it. A dedicated thread
+//! forks the server, and the kernel sends it SIGINT (fast shutdown) when that thread ends; see
+//! `launch`. If the server itself is killed with SIGKILL, a backend that executes a query ends
+//! after that query; the next start waits for it.
 //!
-//! **Invariant:** Postgres never runs as root. Started by root it runs as the owner of an existing
-//! `pgdata`, else as the user `postgres`, else as `nobody`; see `account`.
+//! **Invariant:** Postgres never runs as root. Started by root, it runs as the owner of an existing
+//! `pgdata`, otherwise as the user `postgres`, otherwise as `nobody`; see `account`.
 //!
-//! **Invariant:** one owner at a time. The lock says who; a server whose owner is dead is stopped
-//! before a new one starts, and one that somebody else started is never touched; see `leftover`.
+//! **Invariant:** a cluster has one owner at a time, the holder of the lock. A server whose owner
+//! is dead is stopped before a new one starts; a server that was started by other means is left
+//! alone; see `leftover`.
 //!
-//! Cost: the first start takes one to three seconds (initdb), a later one about 0.1 seconds, a
-//! start after a crash as long as replaying the write-ahead log takes. Linux only.
+//! Cost: the first start takes one to three seconds (initdb), later starts about 0.1 seconds, a
+//! start after a crash the time to replay the write-ahead log. Linux only.
 
 mod access;
 mod account;
@@ -60,27 +61,27 @@ pub const SUPERUSER: &str = "postgres";
 /// The database that initdb creates, and the default of [`ClusterOptions::database`].
 pub const DEFAULT_DATABASE: &str = "postgres";
 
-/// How long a start may take. Replaying `max_wal_size` (2 GB) after a crash at a slow 20 MB/s
-/// takes 100 seconds, and that is the longest thing a start can have to do.
+/// The default of [`ClusterOptions::startup_limit`]. The longest part of a start is the replay of
+/// `max_wal_size` (2 GB) after a crash: 100 seconds on a slow disk (20 MB/s).
 pub const DEFAULT_STARTUP_LIMIT: Duration = Duration::from_secs(120);
 
-/// What a private cluster needs to know before it starts.
+/// The options of a private cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// The folder that holds everything; created when it is missing. Its path may be relative, and
-    /// must be short enough that the socket inside has at most 107 bytes.
+    /// The data folder; created if it is missing. The path may be relative. The path of the socket
+    /// inside must not exceed 107 bytes.
     pub data_dir: PathBuf,
-    /// Server settings (`postgresql.conf` names) that win over ours, save for those that say where
-    /// the socket is.
+    /// Server settings (`postgresql.conf` names), which override the defaults of this crate except
+    /// for the location of the socket.
     pub settings: Vec<(String, String)>,
-    /// How long initdb, and then the server, may take to be ready.
+    /// The time limit for initdb, and for the server to become ready.
     pub startup_limit: Duration,
     /// The database that [`PrivateCluster::start`] creates if it is missing.
     pub database: String,
 }
 
 impl ClusterOptions {
-    /// The usual options for a cluster in `data_dir`.
+    /// Returns the default options for a cluster in `data_dir`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -105,11 +106,11 @@ impl ClusterOptions {
     }
 }
 
-/// A running private Postgres. Dropping it stops the server too, but blocks the thread while it
-/// does (a fast shutdown: usually well under a second), so prefer [`stop`](Self::stop).
+/// A running private Postgres server. Dropping it also stops the server, but blocks the thread for
+/// the shutdown (usually well under a second), so prefer [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct PrivateCluster {
-    // Fields drop from the top: the server is stopped before the folder is given up.
+    // Fields drop in this order: the server is stopped before the lock is released.
     keeper: Keeper,
     folders: Folders,
     database: String,
@@ -117,14 +118,14 @@ pub struct PrivateCluster {
 }
 
 impl PrivateCluster {
-    /// Starts the cluster in `options.data_dir`, making it first when there is none, and returns
-    /// once its database [`ClusterOptions::database`] takes connections.
+    /// Starts the cluster in `options.data_dir`, creates it first if there is none, and returns
+    /// when the database [`ClusterOptions::database`] accepts connections.
     ///
-    /// A stale `postmaster.pid` does not stand in the way, nor does a server whose owner died.
-    /// When the future is dropped the server is stopped again.
+    /// Removes a stale `postmaster.pid` and stops a server whose owner is dead. Dropping the future
+    /// stops the server.
     ///
     /// # Errors
-    /// See [`ClusterError`]: each says what is wrong and what to do about it.
+    /// [`ClusterError`], which states cause and remedy.
     pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
         let data_dir = options.data_dir.clone();
         let database = options.database.clone();
@@ -145,48 +146,47 @@ impl PrivateCluster {
         tracing::info!(
             cluster.pid = cluster.pid(),
             cluster.socket_dir = %cluster.socket_dir().display(),
-            "private postgres is ready"
+            "private Postgres server is ready"
         );
         Ok(cluster)
     }
 
-    /// The URL of the database [`ClusterOptions::database`], as its superuser.
+    /// Returns the URL of the database [`ClusterOptions::database`] for the superuser.
     #[must_use]
     pub fn database_url(&self) -> String {
         self.url_for(&self.database)
     }
 
-    /// The URL of the database `db`, as the superuser. sqlx and libpq (`psql`) both read it.
+    /// Returns the URL of the database `db` for the superuser. sqlx and libpq (`psql`) accept it.
     #[must_use]
     pub fn url_for(&self, db: &str) -> String {
         url::socket_url(&self.folders.socket, db)
     }
 
-    /// The folder of the Unix socket: what `psql -h` takes.
+    /// Returns the folder of the Unix socket, the argument of `psql -h`.
     #[must_use]
     pub fn socket_dir(&self) -> &Path {
         &self.folders.socket
     }
 
-    /// The process id of the server (the postmaster).
+    /// Returns the process id of the server (the postmaster).
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.keeper.pid()
     }
 
-    /// Waits until the server has ended, for whatever reason; at once when it already has.
-    ///
-    /// Who keeps a cluster should also wait for this: a server that somebody killed is not
-    /// started again.
+    /// Waits until the server has ended. A server that was killed is not restarted, so a
+    /// long-running owner should wait for this.
     pub async fn exited(&self) -> ExitStatus {
         self.keeper.exited().await
     }
 
-    /// Stops the server: a fast shutdown (open transactions are rolled back, a checkpoint is
-    /// written), and harder ways when that takes too long. Nothing committed is lost in any case.
+    /// Stops the server by a fast shutdown (open transactions are rolled back, a checkpoint is
+    /// written); if that takes too long, by an immediate shutdown, then by SIGKILL. Committed data
+    /// is kept in each case.
     ///
     /// # Errors
-    /// [`ClusterError::StillRunning`] when not even SIGKILL ended it.
+    /// [`ClusterError::StillRunning`] if SIGKILL did not end it.
     pub async fn stop(self) -> Result<(), ClusterError> {
         self.keeper.stop().await
     }

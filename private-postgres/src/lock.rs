@@ -1,4 +1,4 @@
-//! One owner at a time: a lock on the data folder that the kernel gives up when its holder dies.
+//! The lock on the data folder, which the kernel releases when the owner dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -13,19 +13,19 @@ use crate::account::Account;
 use crate::error::io;
 use crate::folders::Folders;
 
-/// Held while a cluster starts and runs.
+/// The lock, held while the cluster starts and runs.
 #[derive(Debug)]
 pub(crate) struct OwnerLock(File);
 
 impl OwnerLock {
-    /// Takes the data folder, or says who has it. Does not wait.
+    /// Acquires the lock without waiting. The error names the process that holds it.
     pub fn take(folders: &Folders, account: &Account) -> Result<Self, ClusterError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = open_as_owner(&folders.lock, &mut options).map_err(|source| {
             if source.kind() == ErrorKind::PermissionDenied {
                 let owner = folders.data_dir.metadata().map_or(0, |folder| folder.uid());
-                return account.does_not_own(&folders.data_dir, owner);
+                return account.foreign_owner(&folders.data_dir, owner);
             }
             io("open", &folders.lock)(source)
         })?;
@@ -33,7 +33,7 @@ impl OwnerLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut owner = String::new();
-                // It only makes the message better; without it the message still holds.
+                // The process id is optional in the message.
                 let _ = file.take(32).read_to_string(&mut owner);
                 return Err(ClusterError::InUse {
                     data_dir: folders.data_dir.clone(),
@@ -51,15 +51,15 @@ impl OwnerLock {
 
 impl Drop for OwnerLock {
     fn drop(&mut self) {
-        // Said aloud, since closing the file is not enough while a child that another thread has
-        // just forked still holds a copy of it.
+        // Explicit, because a child that another thread has just forked may still hold a copy of
+        // the descriptor.
         let _ = self.0.unlock();
     }
 }
 
-/// Opens a file of the data folder, as a private one that belongs to the folder's owner: root may
-/// start a cluster today that its owner wants to start tomorrow. Links are not followed, so that
-/// this owner cannot have root write elsewhere.
+/// Opens a file of the data folder with mode 0600 and the folder's owner, so that the owner can
+/// start the cluster after root has. Does not follow symbolic links: otherwise the owner could make
+/// root write to any file.
 pub(crate) fn open_as_owner(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
     let file = options
         .mode(0o600)

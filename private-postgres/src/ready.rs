@@ -1,4 +1,4 @@
-//! From a prepared cluster to one that takes connections.
+//! The start of the server, until it accepts connections.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,20 +11,20 @@ use crate::keeper::Keeper;
 use crate::leftover::PostmasterFile;
 use crate::{ClusterError, DEFAULT_DATABASE, PrivateCluster, launch, settings};
 
-/// How often a starting server is looked at.
+/// The interval at which a starting server is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long to wait before trying again when parts of a killed server are still there.
+/// The pause before the next attempt while backends of a killed server are running.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a ready server may take to create an (empty) database.
+/// The time limit for creating an empty database.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
-/// What Postgres logs when a postmaster was killed and its children have not all ended yet. They
-/// will, as soon as each looks up from what it does.
-const CHILDREN_LEFT: &str = "pre-existing shared memory block";
+/// The message that Postgres logs while backends of a killed postmaster are running. Each ends
+/// after its current query.
+const BACKENDS_RUNNING: &str = "pre-existing shared memory block";
 
-/// Runs the server and waits until it says that it is ready.
+/// Starts the server and waits until it is ready.
 pub(crate) async fn run(prepared: &Prepared) -> Result<Keeper, ClusterError> {
     let deadline = Instant::now() + prepared.startup_limit;
     loop {
@@ -33,7 +33,7 @@ pub(crate) async fn run(prepared: &Prepared) -> Result<Keeper, ClusterError> {
         match until_ready(&keeper, prepared, log_start, deadline).await {
             Ok(()) => return Ok(keeper),
             Err(ClusterError::EndedEarly { tail, .. })
-                if tail.contains(CHILDREN_LEFT) && Instant::now() < deadline =>
+                if tail.contains(BACKENDS_RUNNING) && Instant::now() < deadline =>
             {
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
@@ -96,7 +96,7 @@ async fn until_ready(
                 tail: log.tail_since(log_start),
             });
         }
-        // The file of an earlier server may still be there, with that one's process id.
+        // The file of an earlier server may still exist, with another process id.
         if let Some(file) = PostmasterFile::read(&prepared.folders.pgdata)
             && file.pid.unsigned_abs() == keeper.pid()
             && file.status.as_deref() == Some("ready")

@@ -1,4 +1,4 @@
-//! A cluster that another process runs.
+//! Access to a cluster that another process runs.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::url;
 #[must_use]
 pub fn running_url(data_dir: &Path, database: &str) -> Option<String> {
     let socket_dir = data_dir.join("socket").canonicalize().ok()?;
-    // A socket that was left behind refuses.
+    // A stale socket refuses connections.
     UnixStream::connect(socket_dir.join(format!(".s.PGSQL.{PORT}"))).ok()?;
     Some(url::socket_url(&socket_dir, database))
 }

@@ -1,36 +1,36 @@
-//! The server's settings, on one page.
+//! The settings of the server.
 //!
-//! They are given on the command line, so that no file has to be kept in step, and neither a
-//! `postgresql.conf` nor an `ALTER SYSTEM` can open a port or make commits less than durable.
+//! They are command-line arguments, which take precedence over `postgresql.conf` and
+//! `ALTER SYSTEM`: neither can open a port or reduce durability.
 
 use std::ffi::OsString;
 
 use crate::folders::Folders;
 
-/// The port in the socket's name. The folder is ours alone, so the usual one serves.
+/// The port in the name of the socket.
 pub(crate) const PORT: u16 = 5432;
 
-/// Names the cluster; also how [`leftover`](crate::leftover) tells a server of ours from others.
+/// The name of the cluster, by which [`leftover`](crate::leftover) recognises its servers.
 pub(crate) const CLUSTER_NAME: (&str, &str) = ("cluster_name", "private-postgres");
 
-/// What every private cluster runs with unless the caller says otherwise.
+/// The settings that the caller can override.
 const DEFAULTS: &[(&str, &str)] = &[
     CLUSTER_NAME,
-    // The only door is the socket. (The rules that initdb wrote reject TCP, too.)
+    // No TCP; the rules that initdb wrote also reject it.
     ("listen_addresses", ""),
     ("max_connections", "200"),
-    // Durable: what was acknowledged is on disk.
+    // Acknowledged commits are on disk.
     ("fsync", "on"),
     ("synchronous_commit", "on"),
     ("full_page_writes", "on"),
-    // Modest: it shares its machine with everything else. Touched lazily.
+    // Small, because the machine is shared. Pages are allocated when they are used.
     ("shared_buffers", "256MB"),
-    // Few checkpoints under load; at most 2 GB to replay after a crash.
+    // Few checkpoints under load; a crash recovery replays at most 2 GB.
     ("max_wal_size", "2GB"),
     ("min_wal_size", "256MB"),
     ("checkpoint_timeout", "15min"),
     ("wal_compression", "off"),
-    // Our statements are short; compiling them costs more than it saves.
+    // For short statements compilation costs more than it saves.
     ("jit", "off"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
@@ -40,8 +40,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("log_line_prefix", "%m [%p] "),
 ];
 
-/// The arguments of `postgres`: our settings, then the caller's, then what says where things are,
-/// which [`PrivateCluster`](crate::PrivateCluster) relies on. Of two, Postgres takes the last.
+/// Returns the arguments of `postgres`: the defaults, the caller's settings, then the location of
+/// the socket, which [`PrivateCluster`](crate::PrivateCluster) relies on. The last of two equal
+/// names takes precedence.
 pub(crate) fn arguments(folders: &Folders, extra: &[(String, String)]) -> Vec<OsString> {
     let mut arguments = vec![
         OsString::from("-D"),
@@ -57,7 +58,7 @@ pub(crate) fn arguments(folders: &Folders, extra: &[(String, String)]) -> Vec<Os
     for (name, value) in extra {
         set(name, value);
     }
-    // This one is a list, where a comma would separate and a quote would quote.
+    // The value is a list: quoted, so that a comma does not separate.
     let socket_dir = folders.socket.to_string_lossy().replace('"', "\"\"");
     set("unix_socket_directories", &format!("\"{socket_dir}\""));
     set("unix_socket_permissions", "0700");

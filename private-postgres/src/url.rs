@@ -1,4 +1,4 @@
-//! The connection URL of a Unix socket.
+//! Connection URLs for a Unix socket.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::path::Path;
 use crate::SUPERUSER;
 use crate::settings::PORT;
 
-/// `postgres://postgres@localhost:5432/ledger?host=/path/of/socket&sslmode=disable`.
+/// Returns `postgres://postgres@localhost:5432/app?host=/path/of/socket&sslmode=disable`.
 ///
-/// Port and mode are said although they are the defaults, so that a `PGPORT` or `PGSSLMODE` in the
-/// environment, which sqlx and libpq would use instead, does not lead astray.
+/// Port and mode are the defaults; they are included because otherwise `PGPORT` and `PGSSLMODE` in
+/// the environment would take precedence.
 pub(crate) fn socket_url(socket_dir: &Path, database: &str) -> String {
     let database = percent_encode(database.as_bytes());
     let host = percent_encode(socket_dir.as_os_str().as_encoded_bytes());
     format!("postgres://{SUPERUSER}@localhost:{PORT}/{database}?host={host}&sslmode=disable")
 }
 
-/// Percent-encodes all but RFC 3986's unreserved characters and `/`.
+/// Percent-encodes all characters except `/` and the unreserved ones of RFC 3986.
 fn percent_encode(bytes: &[u8]) -> String {
     let mut encoded = String::with_capacity(bytes.len());
     for &byte in bytes {
@@ -36,10 +36,10 @@ mod tests {
 
     use sqlx::postgres::PgConnectOptions;
 
-    use crate::socket_url;
+    use super::socket_url;
 
     #[test]
-    fn sqlx_reads_back_what_was_meant() {
+    fn sqlx_parses_the_url() {
         let folder = Path::new("/tmp/a b+c%41?&=é/socket");
         let options: PgConnectOptions = socket_url(folder, "x/y z").parse().unwrap();
         assert_eq!(

@@ -1,10 +1,6 @@
-//! A private Postgres starts, keeps its data, and never outlives its owner: with a real server,
-//! and real processes that are killed.
+//! Start, restart and recovery of a private cluster, with real servers and killed processes.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,17 +15,17 @@ use private_postgres::{ClusterError, ClusterOptions, PrivateCluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tempfile::TempDir;
 
-/// Tells the test binary, run once more as a process of its own, which folder to use.
+/// The data folder, for the test binary that runs as a separate process.
 const HELPER_DIR: &str = "PRIVATE_POSTGRES_TEST_DIR";
 
-/// More than any machine needs for what is waited for here.
+/// The time limit of all waits.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn the_first_start_makes_a_durable_database_behind_a_private_socket() {
+async fn the_first_start_creates_a_durable_database_behind_a_private_socket() {
     let dir = TempDir::new().unwrap();
     let cluster = start(dir.path()).await;
-    let row = ask(&cluster, "SELECT current_database(), current_user").await;
+    let row = query(&cluster, "SELECT current_database(), current_user").await;
     assert_eq!(row.get::<&str, _>(0), "ledger");
     assert_eq!(row.get::<&str, _>(1), "postgres");
     for (setting, value) in [
@@ -45,7 +41,7 @@ async fn the_first_start_makes_a_durable_database_behind_a_private_socket() {
         assert_eq!(setting_of(&cluster, setting).await, value, "{setting}");
     }
     let collation = "SELECT datcollate FROM pg_database WHERE datname = 'ledger'";
-    assert_eq!(ask(&cluster, collation).await.get::<&str, _>(0), "C");
+    assert_eq!(query(&cluster, collation).await.get::<&str, _>(0), "C");
 
     assert!(
         cluster
@@ -63,7 +59,7 @@ async fn the_first_start_makes_a_durable_database_behind_a_private_socket() {
 }
 
 #[tokio::test]
-async fn the_server_is_unprivileged_alone_in_its_process_group_and_knows_none_of_our_secrets() {
+async fn the_server_is_unprivileged_has_its_own_process_group_and_inherits_no_secrets() {
     let dir = TempDir::new().unwrap();
     let cluster = start(dir.path()).await;
     let status = fs::read_to_string(format!("/proc/{}/status", cluster.pid())).unwrap();
@@ -88,7 +84,7 @@ async fn the_server_is_unprivileged_alone_in_its_process_group_and_knows_none_of
             .as_raw(),
         pid
     );
-    // Cargo gives this test variables of its own, which stand for our secrets.
+    // Cargo's variables in this process stand for secrets.
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
     assert!(!String::from_utf8_lossy(&environment).contains("CARGO"));
     cluster.stop().await.unwrap();
@@ -98,13 +94,13 @@ async fn the_server_is_unprivileged_alone_in_its_process_group_and_knows_none_of
 async fn a_restart_keeps_the_data() {
     let dir = TempDir::new().unwrap();
     let cluster = start(dir.path()).await;
-    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
+    query(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
     cluster.stop().await.unwrap();
     assert_eq!(servers_on(dir.path()), Vec::<u32>::new());
 
     let cluster = start(dir.path()).await;
     assert_eq!(
-        ask(&cluster, "SELECT answer FROM kept")
+        query(&cluster, "SELECT answer FROM kept")
             .await
             .get::<i32, _>(0),
         42
@@ -121,7 +117,7 @@ async fn dropping_the_handle_stops_the_server() {
 }
 
 #[tokio::test]
-async fn a_second_start_is_refused_and_does_the_first_no_harm() {
+async fn a_second_start_is_refused_and_does_not_affect_the_first() {
     let dir = TempDir::new().unwrap();
     let cluster = start(dir.path()).await;
     let refused = PrivateCluster::start(ClusterOptions::new(dir.path()))
@@ -130,16 +126,16 @@ async fn a_second_start_is_refused_and_does_the_first_no_harm() {
     assert!(matches!(refused, ClusterError::InUse { .. }), "{refused}");
     let owner = format!("is in use by another process ({})", std::process::id());
     assert!(refused.to_string().contains(&owner), "{refused}");
-    ask(&cluster, "SELECT 1").await;
+    query(&cluster, "SELECT 1").await;
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_killed_server_is_noticed_and_the_next_start_recovers() {
+async fn a_killed_server_is_detected_and_the_next_start_recovers() {
     let dir = TempDir::new().unwrap();
     let cluster = start(dir.path()).await;
-    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
-    // A backend in the middle of something does not notice at once that its postmaster is gone.
+    query(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
+    // A backend that executes a query does not notice at once that its postmaster was killed.
     let url = cluster.database_url();
     let busy = tokio::spawn(async move {
         let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -151,7 +147,7 @@ async fn a_killed_server_is_noticed_and_the_next_start_recovers() {
         let sql = "SELECT count(*) FROM pg_stat_activity \
                    WHERE state = 'active' AND query LIKE '%generate_series%' \
                    AND pid <> pg_backend_pid()";
-        ask(&cluster, sql).await.get::<i64, _>(0) == 1
+        query(&cluster, sql).await.get::<i64, _>(0) == 1
     })
     .await;
     kill_hard(cluster.pid());
@@ -162,7 +158,7 @@ async fn a_killed_server_is_noticed_and_the_next_start_recovers() {
 
     let cluster = start(dir.path()).await;
     assert_eq!(
-        ask(&cluster, "SELECT answer FROM kept")
+        query(&cluster, "SELECT answer FROM kept")
             .await
             .get::<i32, _>(0),
         42
@@ -172,7 +168,7 @@ async fn a_killed_server_is_noticed_and_the_next_start_recovers() {
 }
 
 #[tokio::test]
-async fn a_killed_owner_leaves_no_process_behind() {
+async fn a_killed_owner_leaves_no_process() {
     let dir = TempDir::new().unwrap();
     let mut owner = Owner::start(dir.path());
     assert!(!servers_on(dir.path()).is_empty());
@@ -184,13 +180,13 @@ async fn a_killed_owner_leaves_no_process_behind() {
 }
 
 #[tokio::test]
-async fn what_a_killed_owner_committed_is_there_when_another_starts_at_once() {
+async fn commits_of_a_killed_owner_survive_an_immediate_start() {
     let dir = TempDir::new().unwrap();
     let mut owner = Owner::start(dir.path());
     owner.kill_hard();
     let cluster = start(dir.path()).await;
     assert_eq!(
-        ask(&cluster, "SELECT answer FROM kept")
+        query(&cluster, "SELECT answer FROM kept")
             .await
             .get::<i32, _>(0),
         42
@@ -199,25 +195,25 @@ async fn what_a_killed_owner_committed_is_there_when_another_starts_at_once() {
 }
 
 #[tokio::test]
-async fn a_stale_postmaster_pid_that_names_a_living_stranger_is_no_obstacle() {
+async fn a_stale_postmaster_pid_that_names_another_live_process_is_removed() {
     let dir = TempDir::new().unwrap();
     start(dir.path()).await.stop().await.unwrap();
-    let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
-    let stale = format!("{}\n{}\n1\n5432\n", stranger.id(), dir.path().display());
+    let mut other = Command::new("sleep").arg("600").spawn().unwrap();
+    let stale = format!("{}\n{}\n1\n5432\n", other.id(), dir.path().display());
     fs::write(dir.path().join("pgdata/postmaster.pid"), stale).unwrap();
 
     start(dir.path()).await.stop().await.unwrap();
     assert_eq!(
-        stranger.try_wait().unwrap(),
+        other.try_wait().unwrap(),
         None,
-        "the stranger was left alone"
+        "the other process was not signalled"
     );
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
 
 #[tokio::test]
-async fn an_initialisation_cut_short_is_done_again() {
+async fn an_interrupted_initialisation_is_repeated() {
     let dir = TempDir::new().unwrap();
     let unfinished = dir.path().join("pgdata.unfinished-7-0/base");
     fs::create_dir_all(&unfinished).unwrap();
@@ -239,12 +235,12 @@ async fn the_server_survives_the_thread_that_started_it() {
         runtime.block_on(start(&path))
     });
     let cluster = starter.join().unwrap();
-    ask(&cluster, "SELECT 1").await;
+    query(&cluster, "SELECT 1").await;
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_callers_settings_win_and_a_wrong_one_is_told_in_the_servers_words() {
+async fn the_callers_settings_take_precedence_and_an_unknown_one_is_reported() {
     let dir = TempDir::new().unwrap();
     let options = ClusterOptions::new(dir.path())
         .with_setting("max_connections", "17")
@@ -260,7 +256,7 @@ async fn the_callers_settings_win_and_a_wrong_one_is_told_in_the_servers_words()
 }
 
 #[tokio::test]
-async fn a_start_that_takes_too_long_is_given_up_and_leaves_no_process_behind() {
+async fn a_start_that_exceeds_the_limit_fails_and_leaves_no_process() {
     let dir = TempDir::new().unwrap();
     let mut options = ClusterOptions::new(dir.path());
     options.startup_limit = Duration::from_millis(1);
@@ -274,16 +270,16 @@ async fn a_start_that_takes_too_long_is_given_up_and_leaves_no_process_behind() 
 }
 
 #[tokio::test]
-async fn any_character_may_stand_in_the_path() {
+async fn the_path_may_contain_any_character() {
     let dir = TempDir::new().unwrap();
     set_mode(dir.path(), 0o711);
     let cluster = start(&dir.path().join("a b,c\"d'e%f&g=é/new")).await;
-    ask(&cluster, "SELECT 1").await;
+    query(&cluster, "SELECT 1").await;
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_path_too_long_for_a_socket_is_told_before_anything_is_made() {
+async fn a_path_too_long_for_a_socket_is_refused_before_anything_is_created() {
     let dir = TempDir::new().unwrap();
     let error = refusal(&dir.path().join("d".repeat(100))).await;
     assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
@@ -303,13 +299,13 @@ async fn a_cluster_of_a_version_that_is_not_installed_is_refused() {
     assert!(
         error
             .to_string()
-            .contains("pgdata needs Postgres 9, and installed is only"),
+            .contains("pgdata requires Postgres 9, but only"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn what_is_no_cluster_is_left_alone() {
+async fn a_folder_that_is_no_cluster_is_not_changed() {
     let dir = TempDir::new().unwrap();
     fs::create_dir(dir.path().join("pgdata")).unwrap();
     fs::write(dir.path().join("pgdata/letter.txt"), "dear").unwrap();
@@ -323,28 +319,28 @@ async fn what_is_no_cluster_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_folder_on_the_way_that_the_servers_user_cannot_enter_is_named() {
+async fn a_folder_that_the_servers_user_cannot_enter_is_named() {
     if !Uid::effective().is_root() {
-        return; // An ordinary user's server is that user.
+        return; // An ordinary user's server runs as that user.
     }
     let dir = TempDir::new().unwrap();
     let closed = dir.path().canonicalize().unwrap();
     set_mode(&closed, 0o700);
     let error = refusal(&dir.path().join("data")).await;
     assert!(!dir.path().join("data").exists());
-    let ClusterError::NotTraversable { folder, .. } = &error else {
+    let ClusterError::NotSearchable { folder, .. } = &error else {
         panic!("{error}")
     };
     assert_eq!(*folder, closed);
     assert_eq!(
         fs::metadata(&closed).unwrap().mode() & 0o777,
         0o700,
-        "not ours to open"
+        "the mode is not changed"
     );
 }
 
 #[tokio::test]
-async fn an_empty_folder_that_is_closed_to_others_is_opened_just_enough() {
+async fn an_empty_folder_that_others_cannot_enter_is_opened_to_the_servers_group() {
     let dir = TempDir::new().unwrap();
     set_mode(dir.path(), 0o700);
     start(dir.path()).await.stop().await.unwrap();
@@ -352,20 +348,20 @@ async fn an_empty_folder_that_is_closed_to_others_is_opened_just_enough() {
     start(dir.path()).await.stop().await.unwrap();
 }
 
-/// Not a test: the process that the tests above kill.
+/// Not a test: the process that the tests kill.
 #[tokio::test]
 async fn helper_that_owns_a_cluster_until_it_is_killed() {
     let Some(dir) = std::env::var_os(HELPER_DIR) else {
         return;
     };
     let cluster = start(Path::new(&dir)).await;
-    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
+    query(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer").await;
     println!("\nready");
     std::future::pending::<()>().await;
     cluster.stop().await.unwrap();
 }
 
-/// A process of its own that runs a cluster.
+/// A separate process that runs a cluster.
 struct Owner(Child);
 
 impl Owner {
@@ -396,7 +392,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // Killed already, unless the test failed before it came to that.
+        // Has an effect only if the test failed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -414,8 +410,8 @@ async fn refusal(dir: &Path) -> ClusterError {
         .unwrap_err()
 }
 
-/// Runs one statement in the database `ledger`; its first row, or one of `SELECT 1` if none.
-async fn ask(cluster: &PrivateCluster, sql: &str) -> sqlx::postgres::PgRow {
+/// Executes a statement; returns its first row, or the row of `SELECT 1` if it returns none.
+async fn query(cluster: &PrivateCluster, sql: &str) -> sqlx::postgres::PgRow {
     let mut connection = PgConnection::connect(&cluster.database_url())
         .await
         .unwrap();
@@ -433,10 +429,10 @@ async fn ask(cluster: &PrivateCluster, sql: &str) -> sqlx::postgres::PgRow {
 }
 
 async fn setting_of(cluster: &PrivateCluster, name: &str) -> String {
-    ask(cluster, &format!("SHOW {name}")).await.get(0)
+    query(cluster, &format!("SHOW {name}")).await.get(0)
 }
 
-/// Every process that works in the cluster of `dir`: the server and its children.
+/// Returns the process ids of the server of `dir` and its children.
 fn servers_on(dir: &Path) -> Vec<u32> {
     let pgdata: PathBuf = dir.canonicalize().unwrap().join("pgdata");
     let processes = fs::read_dir("/proc").unwrap();
