@@ -40,7 +40,7 @@ pub struct Settings {
     /// How long requests in flight may take to finish once a stop was asked for, seconds, at most
     /// an hour. Default 25: a container is usually given 30 before it is killed.
     pub shutdown_grace_seconds: u64,
-    /// Who is believed.
+    /// Trusted token issuers.
     pub jwt: Jwt,
     /// How often somebody may ask.
     pub rate_limit: RateLimit,
