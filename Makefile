@@ -71,9 +71,9 @@ openapi: build ## write openapi.json, the contract that the web client is genera
 	mv $(TARGET)/fresh/openapi.json openapi.json
 
 bench: cargo postgres ## measure debits, allocations, memory and reads on this machine
-	cargo build --release --locked --bin ledger
-	$(TARGET)/release/ledger bench
-	$(TARGET)/release/ledger bench reads
+	cargo build --release --locked --bin ledger --bin ledger-bench
+	$(TARGET)/release/ledger-bench
+	$(TARGET)/release/ledger-bench reads
 
 clean: ## remove what was built; data folders stay
 	cargo clean

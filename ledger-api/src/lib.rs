@@ -1,16 +1,17 @@
-//! The HTTP face of Allocation Ledger: parses and authorises, hands commands to the writer, reads
-//! read models. It decides nothing.
+//! The HTTP API of Allocation Ledger: parses and authorises requests, submits commands to the
+//! writer and reads the read models. It contains no quota rules.
 
 pub mod allocation_csv;
 pub mod auth;
-pub mod config;
-pub mod convention;
+pub mod command;
+pub mod http;
 pub mod limits;
+pub mod openapi;
 pub mod problem;
+pub mod reads;
 pub mod router;
 pub mod routes;
-pub mod server;
 pub mod state;
-pub mod telemetry;
+pub mod values;
 
 pub use state::AppState;

@@ -8,7 +8,8 @@ use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::convention::{ProblemDocument, complete, observe};
+use crate::http::observe;
+use crate::openapi::{ProblemDocument, complete};
 use crate::routes::{
     allocations, api_keys, balances, corrections, debit_batch, debits, departments, docs, events,
     fallback, health, history, holds, members, reports, requests, schools, standing, stream,

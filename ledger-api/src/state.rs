@@ -11,8 +11,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Authenticator;
-use crate::convention::OwnWrites;
+use crate::reads::OwnWrites;
+use ledger_auth::Authenticator;
 
 /// What every handler has at hand: one pointer, since it is cloned several times a request.
 #[derive(Clone, Debug)]

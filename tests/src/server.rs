@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use ledger_api::auth::{JwtSettings, TokenGrant, TokenIssuer};
+use ledger_auth::{JwtSettings, TokenGrant, TokenIssuer};
 use ledger_core::{Role, SchoolId, Timestamp};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,24 +1,69 @@
-//! Do the arrows between the crates run one way?
+//! The dependencies between the workspace's crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Which of the workspace's crates each may know.
-const ARROWS: [(&str, &[&str]); 5] = [
+/// The workspace crates that each crate may depend on, dev-dependencies left out.
+const ARROWS: [(&str, &[&str]); 9] = [
     ("private-postgres", &[]),
     ("ledger-core", &[]),
     ("ledger-store", &["ledger-core"]),
     ("ledger-projections", &["ledger-core", "ledger-store"]),
+    ("ledger-auth", &["ledger-core", "ledger-store"]),
     (
         "ledger-api",
-        &["ledger-core", "ledger-store", "ledger-projections"],
+        &[
+            "ledger-core",
+            "ledger-store",
+            "ledger-projections",
+            "ledger-auth",
+        ],
+    ),
+    (
+        "ledger-cli",
+        &[
+            "ledger-core",
+            "ledger-store",
+            "ledger-projections",
+            "ledger-auth",
+            "ledger-api",
+            "private-postgres",
+        ],
+    ),
+    (
+        "ledger-bench",
+        &[
+            "ledger-core",
+            "ledger-store",
+            "ledger-auth",
+            "private-postgres",
+        ],
+    ),
+    (
+        "ledger-tests",
+        &[
+            "ledger-core",
+            "ledger-store",
+            "ledger-projections",
+            "ledger-auth",
+            "ledger-api",
+            "private-postgres",
+        ],
     ),
 ];
 
-#[test]
-fn core_knows_nobody_store_knows_core_projections_know_store_and_the_api_knows_all() {
+/// Crates that a crate must not depend on.
+const FORBIDDEN: [(&str, &[&str]); 4] = [
+    ("ledger-core", &["tokio", "sqlx", "axum", "rand"]),
+    ("ledger-store", &["axum"]),
+    ("ledger-projections", &["axum"]),
+    ("ledger-auth", &["axum", "http", "hyper-util", "tower"]),
+];
+
+/// Each workspace crate with the names of its dependencies, dev-dependencies left out.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -36,28 +81,45 @@ fn core_knows_nobody_store_knows_core_projections_know_store_and_the_api_knows_a
         String::from_utf8_lossy(&output.stderr)
     );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let known: BTreeMap<&str, BTreeSet<&str>> = metadata["packages"]
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    metadata["packages"]
         .as_array()
         .unwrap()
         .iter()
         .map(|package| {
             let dependencies = package["dependencies"].as_array().unwrap();
-            let ours = dependencies.iter().filter_map(|d| d["name"].as_str());
-            let ours = ours.filter(|name| name.starts_with("ledger-")).collect();
-            (package["name"].as_str().unwrap(), ours)
+            let normal = dependencies.iter().filter(|d| d["kind"].is_null());
+            (
+                text(&package["name"]),
+                normal.map(|d| text(&d["name"])).collect(),
+            )
         })
-        .collect();
-    assert_eq!(
-        known.len(),
-        ARROWS.len() + 1,
-        "a crate that the house does not know: {known:?}"
-    );
-    for (name, may_know) in ARROWS {
-        let may_know: BTreeSet<&str> = may_know.iter().copied().collect();
-        assert!(
-            known[name].is_subset(&may_know),
-            "{name} knows {:?}",
-            known[name]
-        );
+        .collect()
+}
+
+#[test]
+fn crates_depend_on_each_other_in_one_direction() {
+    let dependencies = dependencies();
+    let members: BTreeSet<&str> = dependencies.keys().map(String::as_str).collect();
+    let listed: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(members, listed, "ARROWS lists every workspace crate");
+    for (name, allowed) in ARROWS {
+        let ours = dependencies[name].iter().map(String::as_str);
+        let ours: BTreeSet<&str> = ours.filter(|name| members.contains(name)).collect();
+        let allowed = allowed.iter().copied().collect();
+        assert!(ours.is_subset(&allowed), "{name} depends on {ours:?}");
+    }
+}
+
+#[test]
+fn lower_crates_depend_on_no_http_framework() {
+    let dependencies = dependencies();
+    for (name, forbidden) in FORBIDDEN {
+        for other in forbidden {
+            assert!(
+                !dependencies[name].contains(*other),
+                "{name} depends on {other}"
+            );
+        }
     }
 }

@@ -468,12 +468,12 @@ async fn the_log_is_followed_live_across_processes_and_misses_nothing() {
 #[tokio::test]
 async fn a_follower_is_let_go_when_his_token_ends() {
     let world = World::start().await;
-    let settings = ledger_api::auth::JwtSettings {
+    let settings = ledger_auth::JwtSettings {
         hs256_secret: Some(secrecy::SecretString::from(ledger_tests::server::SECRET)),
         ..Default::default()
     };
-    let issuer = ledger_api::auth::TokenIssuer::new(&settings).unwrap();
-    let grant = ledger_api::auth::TokenGrant {
+    let issuer = ledger_auth::TokenIssuer::new(&settings).unwrap();
+    let grant = ledger_auth::TokenGrant {
         role: Role::Auditor,
         school: Some(ledger_core::SchoolId(world.school.id)),
         subject: "auditor",

@@ -17,8 +17,11 @@ use uuid::Uuid;
 use super::column::Column;
 use super::read::{Holder as Named, Table, TableRow};
 use super::refused::{ImportRefused, RowFault};
-use crate::convention::{fingerprint, free_text, schema, words};
+use crate::command::free_text;
+use crate::http::fingerprint;
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::words;
 
 /// A table that somebody wants done.
 #[derive(Clone, Debug, Serialize)]

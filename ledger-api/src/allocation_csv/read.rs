@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::cell::unguard;
 use super::column::Column;
 use super::refused::{ImportRefused, RowFault, TableFault};
-use crate::convention::{QuotaValue, ServiceName, Subject};
 use crate::problem::Problem;
+use crate::values::{QuotaValue, ServiceName, Subject};
 
 /// How much of a column's name is said again, in characters.
 const NAME_CHARS_MAX: usize = 64;

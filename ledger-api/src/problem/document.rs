@@ -73,14 +73,14 @@ impl Problem {
 
     /// The seconds after which trying again makes sense.
     #[must_use]
-    pub fn retry_after(self, seconds: i64) -> Self {
+    pub fn retry_after(self, seconds: u64) -> Self {
         self.with_header(header::RETRY_AFTER, seconds.max(1))
     }
 
     /// The head of the stream that a command was refused on.
     #[must_use]
     pub fn at_seq(self, seq: Seq) -> Self {
-        self.with_header(crate::convention::LEDGER_SEQ, seq.0)
+        self.with_header(crate::http::LEDGER_SEQ, seq.0)
     }
 
     /// The problem as JSON, as it stands in an answer or inside a batch's result.

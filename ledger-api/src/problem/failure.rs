@@ -1,13 +1,13 @@
 //! What fails, or turns a caller away before there is a command.
 
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use ledger_projections::{FreshnessError, ReadError};
 use ledger_store::StoreError;
 use ledger_store::writer::WriteError;
 
 use super::code::Code;
 use super::document::Problem;
-use crate::auth::{ApiKeyError, AuthError};
+use ledger_auth::{ApiKeyError, AuthError, OUTAGE_RETRY_SECONDS};
 
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
@@ -49,23 +49,45 @@ impl From<StoreError> for Problem {
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
-        if let AuthError::Database(_) = error {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "no credential was looked up"
-            );
-        }
-        let code = Code::ALL
-            .iter()
-            .copied()
-            .find(|code| code.as_str() == error.code());
-        let mut problem = Self::new(code.unwrap_or(Code::Internal), error.to_string());
-        if let Some(challenge) = error.challenge() {
-            problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
-        }
-        match error.retry_after_seconds() {
-            Some(seconds) => problem.retry_after(i64::try_from(seconds).unwrap_or(i64::MAX)),
-            None => problem,
+        let problem = |code| Self::new(code, error.to_string());
+        match &error {
+            // RFC 9110 §11.6.1: every 401 carries a challenge; RFC 6750 §3.1: a bare one when no
+            // credential was sent.
+            AuthError::Missing | AuthError::NotBearer => problem(Code::Unauthenticated)
+                .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            AuthError::Malformed
+            | AuthError::Algorithm
+            | AuthError::UnknownKey
+            | AuthError::Signature
+            | AuthError::MissingClaim(_)
+            | AuthError::InvalidClaim(_)
+            | AuthError::Expired
+            | AuthError::NotYetValid
+            | AuthError::Issuer
+            | AuthError::Audience
+            | AuthError::UnknownRole
+            | AuthError::UnknownSchool
+            | AuthError::SchoolRequired
+            | AuthError::ApiKey => problem(Code::Unauthenticated).with_header(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(r#"Bearer error="invalid_token""#),
+            ),
+            AuthError::Forbidden { .. } => problem(Code::Forbidden),
+            AuthError::SchoolNotFound => problem(Code::SchoolNotFound),
+            AuthError::MemberNotFound => problem(Code::MemberNotFound),
+            AuthError::RateLimited {
+                retry_after_seconds,
+            } => problem(Code::RateLimited).retry_after(*retry_after_seconds),
+            AuthError::KeysUnavailable | AuthError::DatabaseUnavailable => {
+                problem(Code::Unavailable).retry_after(OUTAGE_RETRY_SECONDS)
+            }
+            AuthError::Database(_) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "could not look up a credential"
+                );
+                problem(Code::Unavailable).retry_after(OUTAGE_RETRY_SECONDS)
+            }
         }
     }
 }
@@ -119,26 +141,44 @@ impl From<ReadError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse as _;
+
     use super::*;
 
+    fn answer(error: AuthError) -> axum::response::Response {
+        Problem::from(error).into_response()
+    }
+
     #[test]
-    fn every_code_of_a_refused_credential_is_a_problem() {
+    fn each_401_has_a_challenge_and_no_other_status_has_one() {
         for error in [
             AuthError::Missing,
+            AuthError::NotBearer,
+            AuthError::MissingClaim("exp"),
+            AuthError::Expired,
+            AuthError::SchoolRequired,
             AuthError::ApiKey,
-            AuthError::Forbidden {
-                permission: "spend",
-                role: ledger_core::Role::Teacher,
-            },
-            AuthError::SchoolNotFound,
-            AuthError::MemberNotFound,
-            AuthError::RateLimited {
-                retry_after_seconds: 2,
-            },
-            AuthError::KeysUnavailable,
         ] {
-            let status = error.status();
-            assert_eq!(Problem::from(error).code.status(), status);
+            let answer = answer(error);
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            assert!(answer.headers().contains_key(header::WWW_AUTHENTICATE));
         }
+        for error in [AuthError::SchoolNotFound, AuthError::KeysUnavailable] {
+            let answer = answer(error);
+            assert!(!answer.headers().contains_key(header::WWW_AUTHENTICATE));
+        }
+    }
+
+    #[test]
+    fn rate_limits_and_outages_say_when_to_try_again() {
+        let retry_after = |error| answer(error).headers().get(header::RETRY_AFTER).cloned();
+        let limited = AuthError::RateLimited {
+            retry_after_seconds: 7,
+        };
+        assert_eq!(retry_after(limited), Some(HeaderValue::from_static("7")));
+        let outage = AuthError::Database(sqlx::Error::PoolTimedOut);
+        assert_eq!(retry_after(outage), Some(HeaderValue::from_static("1")));
+        assert_eq!(retry_after(AuthError::ApiKey), None);
     }
 }

@@ -168,9 +168,8 @@ impl Problem {
     /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and
     /// `Retry-After`: when what was used starts again from zero.
     fn with_rate_limit(self, shortfall: &Shortfall) -> Self {
-        let seconds = (shortfall.resets_at.get() - Utc::now())
-            .num_seconds()
-            .max(1);
+        let seconds = (shortfall.resets_at.get() - Utc::now()).num_seconds();
+        let seconds = u64::try_from(seconds).unwrap_or(0).max(1);
         let service = shortfall.service.as_str();
         let left = shortfall
             .available

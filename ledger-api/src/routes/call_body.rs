@@ -10,8 +10,8 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::convention::{Subject, one_of};
 use crate::problem::Problem;
+use crate::values::{Subject, one_of};
 
 /// A body that describes a call beside its own fields. Written out by a macro because serde can
 /// refuse unknown members only of a struct that is not flattened from parts.
@@ -24,39 +24,39 @@ macro_rules! call_body {
             $($(#[$field_meta])* $field: $type,)*
             /// How many units the call is; the service's meter decides when not given.
             #[serde(skip_serializing_if = "Option::is_none")]
-            units: Option<crate::convention::WholeUnits>,
+            units: Option<crate::values::WholeUnits>,
             /// Which model answered.
             #[serde(skip_serializing_if = "Option::is_none")]
-            model: Option<crate::convention::ModelName>,
+            model: Option<crate::values::ModelName>,
             /// Tokens that went in.
             #[serde(skip_serializing_if = "Option::is_none")]
-            input_tokens: Option<crate::convention::CallFact>,
+            input_tokens: Option<crate::values::CallFact>,
             /// Tokens that came out.
             #[serde(skip_serializing_if = "Option::is_none")]
-            output_tokens: Option<crate::convention::CallFact>,
+            output_tokens: Option<crate::values::CallFact>,
             /// The part of the input that a cache served.
             #[serde(skip_serializing_if = "Option::is_none")]
-            cached_tokens: Option<crate::convention::CallFact>,
+            cached_tokens: Option<crate::values::CallFact>,
             /// What the provider charged, in millionths of a US dollar.
             #[serde(skip_serializing_if = "Option::is_none")]
-            cost_micros: Option<crate::convention::CallFact>,
+            cost_micros: Option<crate::values::CallFact>,
             /// How long it took, in milliseconds.
             #[serde(skip_serializing_if = "Option::is_none")]
-            latency_ms: Option<crate::convention::CallFact>,
+            latency_ms: Option<crate::values::CallFact>,
             /// How it ended.
             #[serde(skip_serializing_if = "Option::is_none")]
-            #[schema(value_type = Option<crate::convention::schema::Outcome>)]
+            #[schema(value_type = Option<crate::openapi::schema::Outcome>)]
             outcome: Option<ledger_core::usage::Outcome>,
             /// When it was made, at most 5 minutes ahead; now when not given.
             #[serde(skip_serializing_if = "Option::is_none")]
-            occurred_at: Option<crate::convention::Instant>,
+            occurred_at: Option<crate::values::Instant>,
             /// The caller's id of the request.
             #[serde(skip_serializing_if = "Option::is_none")]
-            #[schema(value_type = Option<crate::convention::schema::Key>)]
+            #[schema(value_type = Option<crate::openapi::schema::Key>)]
             request_id: Option<ledger_core::Key>,
             /// The caller's id of the session.
             #[serde(skip_serializing_if = "Option::is_none")]
-            #[schema(value_type = Option<crate::convention::schema::Key>)]
+            #[schema(value_type = Option<crate::openapi::schema::Key>)]
             session_id: Option<ledger_core::Key>,
         }
 

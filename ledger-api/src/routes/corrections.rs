@@ -13,13 +13,14 @@ use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema};
 use utoipa::openapi::{RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::auth::{Allowed, Correct};
-use crate::convention::{
-    Account, IdempotencyKey, Issue, Json, Path, SomeUnits, Stamp, UsagePath, Written, fingerprint,
-    free_text, problems, schema,
-};
+use crate::auth::Allowed;
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::{IdempotencyKey, Json, Path, UsagePath, Written, fingerprint};
+use crate::openapi::{problems, schema};
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
+use crate::values::{Account, SomeUnits};
+use ledger_auth::Correct;
 
 /// What was given an id: a debit, a hold and a reported event may have the same one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -236,7 +237,7 @@ pub async fn correct_usage(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convention::parse_json;
+    use crate::http::parse_json;
 
     fn usage_id(body: &str) -> Result<EventId, Problem> {
         let id = Attribute::new("a").unwrap();

@@ -9,12 +9,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::call_body::{OneOwner, call_body, whose};
-use crate::auth::{Allowed, Spend};
-use crate::convention::{
-    Account, Json, Now, SchoolPath, ServiceName, Subject, Written, fingerprint, problems, schema,
-};
+use crate::auth::Allowed;
+use crate::http::{Json, Now, SchoolPath, Written, fingerprint};
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::values::{Account, ServiceName, Subject};
+use ledger_auth::Spend;
 
 call_body! {
     /// A call to spend units for. One of `member_id` and `subject` says whose it is.
@@ -144,7 +145,7 @@ pub async fn debit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convention::parse_json;
+    use crate::http::parse_json;
     use crate::problem::Code;
 
     const ACTOR: Actor = Actor::SYSTEM;

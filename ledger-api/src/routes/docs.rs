@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
-use crate::convention::Path;
+use crate::http::Path;
 use crate::problem::{Code, Problem};
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {

@@ -6,8 +6,8 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::convention::problems;
 use crate::limits::READY_LIMIT;
+use crate::openapi::problems;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 

@@ -14,14 +14,15 @@ use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::viewed::{member_seen, service_asked};
-use crate::auth::{AllowedViewer, ReadActivity};
-use crate::convention::{
-    ActorDocument, Page, PageLimit, Query, SchoolPath, SeqCursor, ServiceName, begin_read,
-    problems, query, require_known, schema, words,
-};
+use crate::auth::AllowedViewer;
+use crate::http::{Page, PageLimit, Query, SchoolPath, SeqCursor, query};
 use crate::limits::PAGE_DEFAULT;
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
+use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
+use crate::values::{ActorDocument, ServiceName, words};
+use ledger_auth::ReadActivity;
 
 /// The type of an event that the history shows.
 #[derive(Clone, Copy, Debug)]

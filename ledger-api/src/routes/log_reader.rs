@@ -13,9 +13,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, timeout};
 
 use crate::auth::Viewer;
-use crate::convention::begin_log_read;
 use crate::limits::FOLLOW_POLL;
 use crate::problem::Problem;
+use crate::reads::begin_log_read;
 
 /// Somebody who reads a school's log, and where he is.
 #[derive(Debug)]

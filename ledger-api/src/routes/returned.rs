@@ -6,7 +6,7 @@ use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::convention::schema;
+use crate::openapi::schema;
 
 /// Units that went back to what they came out of.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -7,13 +7,14 @@ use ledger_core::{Action, EventId, FreeText, MemberId, Seq};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auth::{Allocate, Allowed};
-use crate::convention::{
-    IdempotencyKey, Issue, Json, MemberPath, Path, Stamp, Written, fingerprint, free_text,
-    problems, schema, words,
-};
+use crate::auth::Allowed;
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::{IdempotencyKey, Json, MemberPath, Path, Written, fingerprint};
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::values::words;
+use ledger_auth::Allocate;
 
 /// Why a member's standing is changed.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

@@ -24,11 +24,13 @@ use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
 use super::log_reader::LogReader;
-use crate::auth::{Allowed, Authenticator, ReadLog};
-use crate::convention::{LastEventId, Position, Query, SchoolPath, problems};
+use crate::auth::Allowed;
+use crate::http::{LastEventId, Position, Query, SchoolPath};
 use crate::limits::{FOLLOW_KEEP_ALIVE, FOLLOWERS_MAX, STREAM_PAGE};
+use crate::openapi::problems;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
+use ledger_auth::{Authenticator, ReadLog};
 
 static FOLLOWERS: Semaphore = Semaphore::const_new(FOLLOWERS_MAX);
 
@@ -121,7 +123,7 @@ impl Follower {
     /// Whether the process goes on and his credential is still good.
     async fn is_welcome(&self) -> bool {
         let now = Timestamp::new(Utc::now());
-        let authorization = self.authorization.as_ref();
+        let authorization = self.authorization.as_ref().map(HeaderValue::as_bytes);
         !self.draining.is_cancelled()
             && self
                 .authenticator

@@ -11,15 +11,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::{Allowed, Correct, ReadLog};
-use crate::convention::{
-    Account, IdempotencyKey, Issue, Json, Page, PageLimit, Path, Query, SchoolPath, SeqCursor,
-    ServiceName, Stamp, UnattributedPath, Written, begin_read, fingerprint, free_text, problems,
-    query, require_known, schema,
+use crate::auth::Allowed;
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::{
+    IdempotencyKey, Json, Page, PageLimit, Path, Query, SchoolPath, SeqCursor, UnattributedPath,
+    Written, fingerprint, query,
 };
 use crate::limits::PAGE_DEFAULT;
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
+use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
+use crate::values::{Account, ServiceName};
+use ledger_auth::{Correct, ReadLog};
 
 query! {
     /// Which unattributed usage to list.

@@ -3,8 +3,8 @@
 use ledger_core::{Catalogue, MemberId, Refusal, ServiceId};
 
 use crate::auth::Viewer;
-use crate::convention::ServiceName;
 use crate::problem::Problem;
+use crate::values::ServiceName;
 
 /// The member whose rows are read: the one who is asked for, or the only one whom the caller sees.
 ///

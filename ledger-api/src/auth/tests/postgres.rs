@@ -6,14 +6,14 @@ use private_postgres::{ClusterOptions, PrivateCluster};
 use sqlx::PgPool;
 use tempfile::TempDir;
 
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     // Fields drop from the top: the server stops before its folder goes.
     cluster: PrivateCluster,
     _folder: TempDir,
 }
 
 impl Postgres {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("auth").tempdir().unwrap();
         let options = ClusterOptions::new(folder.path()).with_setting("fsync", "off");
         let cluster = PrivateCluster::start(options).await.unwrap();
@@ -25,11 +25,11 @@ impl Postgres {
     }
 
     /// As the role that looks credentials up, and may do nothing else.
-    pub(super) fn authenticator(&self) -> PgPool {
+    pub(crate) fn authenticator(&self) -> PgPool {
         self.pool(DatabaseRole::Authenticator)
     }
 
-    pub(super) fn pool(&self, role: DatabaseRole) -> PgPool {
+    pub(crate) fn pool(&self, role: DatabaseRole) -> PgPool {
         let database = Database::connect(&self.cluster.database_url(), PoolSizes::default());
         database.unwrap().pool(role).clone()
     }

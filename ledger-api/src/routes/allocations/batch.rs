@@ -4,10 +4,13 @@ use axum::extract::State;
 
 use super::batch_answer::BatchAnswer;
 use super::batch_body::BatchBody;
-use crate::auth::{Allocate, Allowed};
-use crate::convention::{IdempotencyKey, Json, SchoolPath, Stamp, Written, problems};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, Json, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::Allocate;
 
 problems!(BatchProblems: PlanRequired, BatchRefused);
 

@@ -8,7 +8,8 @@ use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::convention::{schema, words};
+use crate::openapi::schema;
+use crate::values::words;
 
 /// At which index of a batch a change was asked for. A holder and service stand there once, save
 /// in transfers, and those are done in their order.

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 
 use super::batch_answer::Places;
 use super::batch_item::Item;
-use crate::convention::{Issue, Stamp, fingerprint, free_text, schema};
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::fingerprint;
+use crate::openapi::schema;
 use crate::problem::Problem;
 
 /// Changes to make together.
@@ -90,7 +92,7 @@ impl BatchBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convention::parse_json;
+    use crate::http::parse_json;
 
     #[test]
     fn a_batch_has_an_item_and_not_too_many() {

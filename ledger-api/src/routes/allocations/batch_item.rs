@@ -9,7 +9,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, OneOf, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::{QuotaValue, ServiceName, SomeUnits, one_holder, one_of, schema, words};
+use crate::openapi::schema;
+use crate::values::{QuotaValue, ServiceName, SomeUnits, one_holder, one_of, words};
 
 /// One change, and how it was asked for: that is what tells it from another.
 #[derive(Clone, Debug, Deserialize)]
@@ -255,7 +256,8 @@ impl ToSchema for Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convention::{EXACTLY_ONE, parse_json};
+    use crate::http::parse_json;
+    use crate::values::EXACTLY_ONE;
     use ledger_core::Units;
 
     const WHO: &str = r#""member_id":"0198c0de-0000-7000-8000-000000000001""#;

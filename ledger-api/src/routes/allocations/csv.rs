@@ -10,13 +10,14 @@ use utoipa::IntoParams;
 
 use super::csv_body::{AllocationTable, CSV, TableBody};
 use crate::allocation_csv::{AllocationPages, Import, ImportAnswer, Table};
-use crate::auth::{Allocate, Allowed, ReadSchool};
-use crate::convention::{
-    IdempotencyKey, LEDGER_SEQ, Now, Query, SchoolPath, Stamp, Written, begin_balance_read,
-    problems, query, require_known, schema,
-};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, LEDGER_SEQ, Now, Query, SchoolPath, Written, query};
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
+use crate::reads::{begin_balance_read, require_known};
 use crate::state::AppState;
+use ledger_auth::{Allocate, ReadSchool};
 
 query! {
     /// How fresh the table must be.

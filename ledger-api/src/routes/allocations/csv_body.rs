@@ -6,9 +6,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::schema::text;
-use crate::convention::{has_media_type, read_body};
+use crate::http::{has_media_type, read_body};
 use crate::limits::TABLE_BYTES_MAX;
+use crate::openapi::schema::text;
 use crate::problem::{Code, Problem};
 
 /// The media type of a table (RFC 7111).

@@ -12,12 +12,13 @@ mod set;
 use axum::extract::State;
 use ledger_core::{DepartmentId, MemberId};
 
-use crate::auth::{Allocate, Allowed};
-use crate::convention::{
-    AllocationPath, DepartmentAllocationPath, IdempotencyKey, Json, Path, Stamp, Written, problems,
-};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{AllocationPath, DepartmentAllocationPath, IdempotencyKey, Json, Path, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::Allocate;
 use set::{AllocationAnswer, AllocationBody, AllocationDocument};
 
 problems!(

@@ -16,10 +16,11 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOf, AnyOf, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::{
-    Issue, QuotaValue, ServiceName, Stamp, fingerprint, free_text, schema, words,
-};
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::fingerprint;
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::{QuotaValue, ServiceName, words};
 
 /// What a member or a department is to hold; at least one of `units`, `priority` and `auto_renew`.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::{ApiKey, ApiKeyRecord, Tenancy};
-use crate::convention::schema;
+use crate::openapi::schema;
+use ledger_auth::{ApiKey, ApiKeyRecord, Tenancy};
 
 /// What is known of a key. The key itself is not kept.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::auth::{Allowed, ApiKey, ApiKeyError, ManageApiKeys, Tenancy};
-use crate::convention::{Json, Label, Now, Path, SchoolPath, problems, require_school};
+use crate::auth::Allowed;
+use crate::http::{Json, Now, Path, SchoolPath};
+use crate::openapi::problems;
 use crate::problem::Problem;
+use crate::reads::require_school;
 use crate::state::AppState;
+use crate::values::Label;
 use answers::{ApiKeyAnswer, ApiKeysAnswer, NewApiKeyAnswer};
+use ledger_auth::{ApiKey, ApiKeyError, ManageApiKeys, Tenancy};
 
 /// A key to make.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

@@ -7,10 +7,11 @@ use utoipa::IntoParams;
 
 use super::answers::{ApiKeyAnswer, ApiKeysAnswer, NewApiKeyAnswer};
 use super::{ApiKeyBody, MakeProblems, RevokeProblems, list, make, revoke};
-use crate::auth::{AllowedOnPlatform, ManagePlatformApiKeys, Tenancy};
-use crate::convention::{Json, Now, Path};
+use crate::auth::AllowedOnPlatform;
+use crate::http::{Json, Now, Path};
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::{ManagePlatformApiKeys, Tenancy};
 
 /// A path that names an API key that is for all schools.
 #[derive(Clone, Debug, Deserialize, IntoParams)]

@@ -8,12 +8,14 @@ use ledger_projections::balance::of_state;
 use utoipa::ToSchema;
 
 use super::{BalanceQuery, period};
-use crate::auth::{AllowedViewer, ReadDepartmentBalance, Viewer};
-use crate::convention::{
-    DepartmentPath, Now, Path, PeriodAnswer, Query, begin_balance_read, problems, schema, words,
-};
+use crate::auth::{AllowedViewer, Viewer};
+use crate::http::{DepartmentPath, Now, Path, Query};
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
+use crate::reads::begin_balance_read;
 use crate::state::AppState;
+use crate::values::{PeriodAnswer, words};
+use ledger_auth::ReadDepartmentBalance;
 
 /// What a department has, and what is gone of it.
 #[derive(Debug, ToSchema)]

@@ -11,13 +11,14 @@ use ledger_projections::balance::read::{MemberBalance, SchoolBalance};
 use ledger_projections::{ProjectionName, TenantRead, balance};
 use utoipa::ToSchema;
 
-use crate::auth::{Allowed, AllowedMember, ReadBalance, ReadMemberBalance};
-use crate::convention::{
-    AsOf, Day, Instant, MemberPath, Now, PeriodAnswer, Position, Query, SchoolPath,
-    begin_balance_read, no_period_of, problems, query, require_known, schema, words,
-};
+use crate::auth::{Allowed, AllowedMember};
+use crate::http::{Day, MemberPath, Now, Position, Query, SchoolPath, query};
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
+use crate::reads::{AsOf, begin_balance_read, no_period_of, require_known};
 use crate::state::AppState;
+use crate::values::{Instant, PeriodAnswer, words};
+use ledger_auth::{ReadBalance, ReadMemberBalance};
 
 /// What a school has, has given and has used in its period.
 #[derive(Debug, ToSchema)]

@@ -10,9 +10,9 @@ use utoipa::openapi::schema::{AnyOf, ArrayBuilder, ObjectBuilder, Schema, Schema
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::schema::text;
-use crate::convention::{has_media_type, parse_json, read_body};
+use crate::http::{has_media_type, parse_json, read_body};
 use crate::limits::{DEBIT_BATCH_BYTES_MAX, DEBIT_BATCH_MAX};
+use crate::openapi::schema::text;
 use crate::problem::{Code, Problem};
 use crate::routes::debits::{DebitBody, DebitDocument};
 

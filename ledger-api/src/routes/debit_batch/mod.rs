@@ -9,12 +9,13 @@ use ledger_store::writer::{Answer, RefusedBy, Request};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::auth::{Allowed, Spend};
-use crate::convention::{Now, Query, SchoolPath, Written};
+use crate::auth::Allowed;
+use crate::http::{Now, Query, SchoolPath, Written};
 use crate::problem::Problem;
 use crate::state::AppState;
 pub(in crate::routes) use items::Elements;
 use items::{DebitArray, DebitItems, DebitLines};
+use ledger_auth::Spend;
 use results::BatchAnswer;
 
 /// Which results are told.

@@ -7,9 +7,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Shown;
-use crate::convention::{Account, ProblemDocument, schema};
+use crate::openapi::{ProblemDocument, schema};
 use crate::problem::Problem;
 use crate::routes::debits::DebitAnswer;
+use crate::values::Account;
 
 /// What became of a batch.
 #[derive(Clone, Debug, Serialize, ToSchema)]

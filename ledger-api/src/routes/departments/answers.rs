@@ -7,7 +7,8 @@ use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::convention::{DepartmentCursor, schema};
+use crate::http::DepartmentCursor;
+use crate::openapi::schema;
 use crate::problem::Problem;
 use crate::routes::returned::{ReturnedAnswer, returned};
 

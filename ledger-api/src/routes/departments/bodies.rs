@@ -6,8 +6,10 @@ use ledger_store::writer::Beside;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::convention::{Issue, Name, NewId, Stamp, fingerprint};
+use crate::command::{Issue, Stamp};
+use crate::http::fingerprint;
 use crate::problem::Problem;
+use crate::values::{Name, NewId};
 
 /// A department to open. Its name is kept in the directory, not in the log.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

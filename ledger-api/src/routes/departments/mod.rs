@@ -7,14 +7,15 @@ pub mod read;
 use axum::extract::State;
 use ledger_core::DepartmentId;
 
-use crate::auth::{Administer, Allowed};
-use crate::convention::{
-    DepartmentPath, IdempotencyKey, Json, Path, SchoolPath, Stamp, Written, problems,
-};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{DepartmentPath, IdempotencyKey, Json, Path, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use answers::{ClosedAnswer, OpenedAnswer};
 use bodies::{OpenBody, close};
+use ledger_auth::Administer;
 
 problems!(OpenProblems: DepartmentExists, PlanRequired);
 problems!(CloseProblems: DepartmentNotFound, DepartmentNotEmpty);

@@ -7,14 +7,16 @@ use ledger_projections::ProjectionName;
 use ledger_projections::roster::departments::{self, Department, DepartmentsFilter};
 
 use super::answers::{DepartmentDocument, DepartmentsAnswer};
-use crate::auth::{Allowed, AllowedViewer, ReadDepartment, ReadSchool};
-use crate::convention::{
-    DepartmentCursor, DepartmentPath, Page, PageLimit, Path, Query, SchoolPath, begin_read,
-    problems, query, require_known,
+use crate::auth::{Allowed, AllowedViewer};
+use crate::http::{
+    DepartmentCursor, DepartmentPath, Page, PageLimit, Path, Query, SchoolPath, query,
 };
 use crate::limits::PAGE_DEFAULT;
+use crate::openapi::problems;
 use crate::problem::Problem;
+use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
+use ledger_auth::{ReadDepartment, ReadSchool};
 
 query! {
     /// Which departments to list.

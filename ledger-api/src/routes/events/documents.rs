@@ -3,7 +3,8 @@
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::convention::{ActorDocument, schema, words};
+use crate::openapi::schema;
+use crate::values::{ActorDocument, words};
 
 /// An event of the log.
 #[derive(Debug, ToSchema)]

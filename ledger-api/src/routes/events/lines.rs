@@ -14,8 +14,8 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
 use super::NDJSON;
-use crate::convention::schema::text;
 use crate::limits::STREAM_PAGE;
+use crate::openapi::schema::text;
 use crate::routes::log_reader::LogReader;
 
 /// How the rest of the log is documented.

@@ -12,13 +12,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::log_reader::LogReader;
-use crate::auth::{Allowed, ReadLog};
-use crate::convention::{
-    PageLimit, Position, Query, SchoolPath, preferred, problems, query, schema,
-};
+use crate::auth::Allowed;
+use crate::http::{PageLimit, Position, Query, SchoolPath, preferred, query};
 use crate::limits::{FRESHNESS_LIMIT, PAGE_MAX};
+use crate::openapi::{problems, schema};
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::ReadLog;
 use lines::{EventLines, lines};
 
 pub use documents::EventDocument;

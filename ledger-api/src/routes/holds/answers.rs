@@ -6,8 +6,9 @@ use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::convention::{Account, schema};
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::Account;
 
 /// Units that are held.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -9,11 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::{RefOr, schema::Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::{
-    ServiceName, SomeUnits, Subject, fingerprint, free_text, schema, whole_number,
-};
+use crate::command::free_text;
+use crate::http::fingerprint;
+use crate::openapi::schema;
 use crate::problem::Problem;
 use crate::routes::call_body::{OneOwner, call_body, whose};
+use crate::values::{ServiceName, SomeUnits, Subject, whole_number};
 
 /// Units to reserve. One of `member_id` and `subject` says for whom.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -160,7 +161,7 @@ impl ToSchema for TtlSeconds {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convention::parse_json;
+    use crate::http::parse_json;
 
     fn at(field: &str) -> serde_json::Value {
         let body = format!(r#"{{"id":"h","service":"s","subject":"t",{field}}}"#);

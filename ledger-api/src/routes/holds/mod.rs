@@ -5,12 +5,14 @@ mod bodies;
 
 use axum::extract::State;
 
-use crate::auth::{Allowed, Spend};
-use crate::convention::{HoldPath, Json, Now, Path, SchoolPath, Written, problems};
+use crate::auth::Allowed;
+use crate::http::{HoldPath, Json, Now, Path, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use answers::{HoldAnswer, ReleaseAnswer, SettleAnswer};
 use bodies::{HoldBody, HoldDocument, ReleaseBody, SettleBody};
+use ledger_auth::Spend;
 
 problems!(
     HoldProblems: MemberSuspended, MemberNotFound, UnknownService, AmountOutOfRange, QuotaExceeded,

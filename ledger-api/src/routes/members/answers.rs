@@ -9,9 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::bodies::MemberChange;
-use crate::convention::{MemberCursor, MemberRole, schema, words};
+use crate::http::MemberCursor;
+use crate::openapi::schema;
 use crate::problem::Problem;
 use crate::routes::returned::{ReturnedAnswer, returned};
+use crate::values::{MemberRole, words};
 
 /// A member who is enrolled.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -9,9 +9,11 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::{Email, Issue, MemberRole, Name, NewId, Stamp, Subject, fingerprint};
+use crate::command::{Issue, Stamp};
+use crate::http::fingerprint;
 use crate::limits::EXTERNAL_IDS_MAX;
 use crate::problem::Problem;
+use crate::values::{Email, MemberRole, Name, NewId, Subject};
 
 /// A person to let in. Names and ids of other systems are kept in the directory, not in the log.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -207,7 +209,7 @@ pub(super) fn remove(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convention::parse_json;
+    use crate::http::parse_json;
 
     #[test]
     fn external_ids_are_not_too_many_and_none_is_empty() {

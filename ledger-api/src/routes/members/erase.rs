@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::MemberProblems;
-use crate::auth::{Allowed, Erase};
-use crate::convention::{
-    IdempotencyKey, Issue, Json, MemberPath, Path, Stamp, Written, fingerprint, free_text, schema,
-};
+use crate::auth::Allowed;
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::{IdempotencyKey, Json, MemberPath, Path, Written, fingerprint};
+use crate::openapi::schema;
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::Erase;
 
 /// Why a person is erased.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]

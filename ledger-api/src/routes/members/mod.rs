@@ -9,14 +9,15 @@ pub mod read;
 use axum::extract::State;
 use ledger_core::MemberId;
 
-use crate::auth::{Administer, Allowed};
-use crate::convention::{
-    IdempotencyKey, Json, MemberPath, Path, SchoolPath, Stamp, Written, problems,
-};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, Json, MemberPath, Path, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use answers::{ChangedAnswer, EnrolledAnswer, RemovedAnswer};
 use bodies::{ChangeBody, ChangeDocument, EnrolBody, remove};
+use ledger_auth::Administer;
 
 problems!(
     EnrolProblems: MemberExists, ExternalIdTaken, IndividualIsOneMember, DepartmentNotFound,

@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::MemberProblems;
 use super::answers::{MemberDocument, MembersAnswer};
-use crate::auth::{Allowed, AllowedMember, ReadMember, ReadSchool};
-use crate::convention::{
-    MemberCursor, MemberPath, Page, PageLimit, Query, SchoolPath, begin_read, query, require_known,
-};
+use crate::auth::{Allowed, AllowedMember};
+use crate::http::{MemberCursor, MemberPath, Page, PageLimit, Query, SchoolPath, query};
 use crate::limits::PAGE_DEFAULT;
 use crate::problem::Problem;
+use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
+use ledger_auth::{ReadMember, ReadSchool};
 
 query! {
     /// Which members to list.

@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use super::event::{UsageEvent, fault, read_data};
-use crate::convention::{has_media_type, read_body};
+use crate::http::{has_media_type, read_body};
 use crate::limits::REPORT_BYTES_MAX;
 use crate::problem::{Code, Problem};
 use crate::routes::debit_batch::Elements;

@@ -6,8 +6,9 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOf, Schema};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::{CallFact, Instant, ModelName, WholeUnits, schema};
 use crate::limits::REPORT_BATCH_MAX;
+use crate::openapi::schema;
+use crate::values::{CallFact, Instant, ModelName, WholeUnits};
 
 /// A CloudEvent 1.0 that reports usage. Further attributes, and further members of `data`, are
 /// ignored.

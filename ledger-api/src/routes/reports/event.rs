@@ -15,8 +15,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::convention::{CallFact, Instant, ModelName, WholeUnits, fingerprint, free_text};
+use crate::command::free_text;
+use crate::http::fingerprint;
 use crate::problem::{Code, Problem};
+use crate::values::{CallFact, Instant, ModelName, WholeUnits};
 
 /// The attributes that are read, beside `data`.
 const ATTRIBUTES: &[&str] = &[

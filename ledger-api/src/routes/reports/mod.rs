@@ -10,12 +10,14 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::{Seq, Timestamp};
 use ledger_store::writer::Request;
 
-use crate::auth::{AllowedAtHome, Spend};
-use crate::convention::{LEDGER_SEQ, Now, problems};
+use crate::auth::AllowedAtHome;
+use crate::http::{LEDGER_SEQ, Now};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use body::Events;
 use document::{BatchDocument, EitherDocument, EventDocument, SchoolHeader};
+use ledger_auth::Spend;
 
 /// Everything that was reported is recorded.
 #[derive(Debug)]

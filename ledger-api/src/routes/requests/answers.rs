@@ -8,8 +8,10 @@ use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::convention::{ActorDocument, RequestCursor, schema, words};
+use crate::http::RequestCursor;
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::{ActorDocument, words};
 
 /// A request that is filed.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -7,8 +7,11 @@ use ledger_core::{Action, Actor, Catalogue, Fingerprint, MemberId, RequestId, Sc
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::convention::{Issue, Stamp, UnitsByService, fingerprint, free_text, schema, words};
+use crate::command::{Issue, Stamp, free_text};
+use crate::http::fingerprint;
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::{UnitsByService, words};
 
 /// Units that somebody asks for.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

@@ -8,14 +8,15 @@ use axum::extract::State;
 use ledger_core::{MemberId, RequestId, SchoolId};
 
 use super::viewed::member_seen;
-use crate::auth::{Allocate, Allowed, AllowedViewer, AskForUnits, Credential};
-use crate::convention::{
-    IdempotencyKey, IfMatch, Json, Path, RequestPath, SchoolPath, Stamp, Written, problems,
-};
+use crate::auth::{Allowed, AllowedViewer};
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, IfMatch, Json, Path, RequestPath, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use answers::{DecidedAnswer, FiledAnswer};
 use bodies::{ApproveBody, Deciding, RejectBody, RequestBody};
+use ledger_auth::{Allocate, AskForUnits, Credential};
 
 problems!(
     FileProblems: MemberNotFound, PlanRequired, SelfServiceOff, UnknownService, RequestPending,
@@ -186,7 +187,7 @@ async fn deciding(
 
 async fn decided(
     state: &AppState,
-    issue: crate::convention::Issue,
+    issue: crate::command::Issue,
 ) -> Result<Written<DecidedAnswer>, Problem> {
     let receipt = issue.send(state).await?;
     let answer = DecidedAnswer::of(&receipt)?;

@@ -15,15 +15,18 @@ use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::answers::{RequestDocument, RequestsAnswer};
-use crate::auth::{AllowedViewer, ReadActivity};
-use crate::convention::{
-    Now, Page, PageLimit, Path, Query, RequestCursor, RequestPath, SchoolPath, begin_read, etag,
-    problems, query, require_known, words,
+use crate::auth::AllowedViewer;
+use crate::http::{
+    Now, Page, PageLimit, Path, Query, RequestCursor, RequestPath, SchoolPath, etag, query,
 };
 use crate::limits::PAGE_DEFAULT;
+use crate::openapi::problems;
 use crate::problem::Problem;
+use crate::reads::{begin_read, require_known};
 use crate::routes::viewed::member_seen;
 use crate::state::AppState;
+use crate::values::words;
+use ledger_auth::ReadActivity;
 
 /// How it stands with the requests that are listed.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -15,8 +15,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::overage::OveragePolicies;
-use crate::convention::{PeriodAnswer, schema, words};
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::{PeriodAnswer, words};
 
 /// A school's own rules.
 #[derive(Clone, Debug, Serialize, ToSchema)]

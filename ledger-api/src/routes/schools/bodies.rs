@@ -9,11 +9,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::overage::OverageByService;
-use crate::convention::{
-    AnchorDayNumber, Issue, Name, NewId, QuotasByService, Stamp, TierName, TimeZoneName,
-    fingerprint, words,
-};
+use crate::command::{Issue, Stamp};
+use crate::http::fingerprint;
 use crate::problem::Problem;
+use crate::values::{AnchorDayNumber, Name, NewId, QuotasByService, TierName, TimeZoneName, words};
 
 /// The namespace of the ids of schools that are registered without one (a random UUID, fixed for
 /// ever: a request that is sent again must find the school that it made).

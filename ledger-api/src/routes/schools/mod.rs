@@ -13,14 +13,16 @@ use axum::response::IntoResponse;
 use ledger_core::Refusal;
 use ledger_projections::{ProjectionName, roster};
 
-use crate::auth::{Allowed, AllowedOnPlatform, ReadSchool, RegisterSchool};
-use crate::convention::{
-    IdempotencyKey, Json, Now, Query, SchoolPath, Stamp, Written, begin_read, etag, problems, query,
-};
+use crate::auth::{Allowed, AllowedOnPlatform};
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, Json, Now, Query, SchoolPath, Written, etag, query};
+use crate::openapi::problems;
 use crate::problem::Problem;
+use crate::reads::begin_read;
 use crate::state::AppState;
 use answers::{RegisteredAnswer, SchoolDocument};
 use bodies::RegisterBody;
+use ledger_auth::{ReadSchool, RegisterSchool};
 
 problems!(RegisterProblems: SchoolExists, UnknownService);
 

@@ -6,8 +6,8 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOf, Schema
 use utoipa::openapi::{Ref, RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::convention::schema::whole;
-use crate::convention::{ByService, OfService, by_service, whole_number};
+use crate::openapi::schema::whole;
+use crate::values::{ByService, OfService, by_service, whole_number};
 
 /// Overage policies by service.
 pub type OverageByService = ByService<OverageValue>;

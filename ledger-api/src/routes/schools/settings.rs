@@ -4,10 +4,13 @@ use axum::extract::State;
 
 use super::answers::ChangedSettingsAnswer;
 use super::bodies::SettingsBody;
-use crate::auth::{Administer, Allowed};
-use crate::convention::{IdempotencyKey, IfMatch, Json, SchoolPath, Stamp, Written, problems};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, IfMatch, Json, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::Administer;
 
 problems!(SettingsProblems: PreconditionFailed, PlanRequired, UnknownService);
 

@@ -4,10 +4,13 @@ use axum::extract::State;
 
 use super::answers::SubscriptionAnswer;
 use super::bodies::SubscriptionBody;
-use crate::auth::{Allowed, Subscribe};
-use crate::convention::{IdempotencyKey, IfMatch, Json, SchoolPath, Stamp, Written, problems};
+use crate::auth::Allowed;
+use crate::command::Stamp;
+use crate::http::{IdempotencyKey, IfMatch, Json, SchoolPath, Written};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
+use ledger_auth::Subscribe;
 
 problems!(
     SubscriptionProblems: PreconditionFailed, AllocationsOutstanding, UnknownService,

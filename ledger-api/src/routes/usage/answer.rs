@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked::GranularityWord;
-use crate::convention::{schema, words};
+use crate::openapi::schema;
+use crate::values::words;
 
 /// Usage by day or month.
 #[derive(Clone, Debug, Serialize, ToSchema)]

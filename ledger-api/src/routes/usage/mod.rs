@@ -10,14 +10,16 @@ use ledger_projections::{ProjectionName, usage};
 use uuid::Uuid;
 
 use super::viewed::{member_seen, service_asked};
-use crate::auth::{AllowedViewer, ReadActivity};
-use crate::convention::{
-    Day, Now, Query, SchoolPath, ServiceName, begin_read, problems, query, require_known,
-};
+use crate::auth::AllowedViewer;
+use crate::http::{Day, Now, Query, SchoolPath, query};
+use crate::openapi::problems;
 use crate::problem::Problem;
+use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
+use crate::values::ServiceName;
 use answer::UsageAnswer;
 use asked::{GranularityWord, Groups, range};
+use ledger_auth::ReadActivity;
 
 query! {
     /// Which usage, and how it is grouped.

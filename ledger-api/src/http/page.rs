@@ -1,0 +1,212 @@
+//! Pages of lists: how long they are, and where the next one begins.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use ledger_core::request::Urgency;
+use ledger_core::{DepartmentId, MemberId, Seq};
+use ledger_projections::requests::read::RequestPosition;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+use crate::limits::PAGE_MAX;
+use crate::openapi::schema::{text, whole};
+use crate::values::whole_number::whole_number_in_text;
+
+/// How many rows a page has at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit(pub u32);
+
+impl<'de> Deserialize<'de> for PageLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let limit = whole_number_in_text(deserializer, 1, PAGE_MAX)?;
+        u32::try_from(limit).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl PartialSchema for PageLimit {
+    fn schema() -> RefOr<Schema> {
+        whole(1, PAGE_MAX).into()
+    }
+}
+
+impl ToSchema for PageLimit {}
+
+/// Bits beyond the last byte are not looked at, so that every text of the documented form reads.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
+
+/// Cursors: where a list goes on, as the key of the last row that was told. Opaque to callers; its
+/// bytes stand in base64url. Any bytes of their number are a key, if perhaps of nothing: who makes
+/// a cursor up gets a page of what he may see anyway.
+macro_rules! cursors {
+    ($($(#[doc = $doc:literal])* $name:ident($key:ty) = $chars:literal, $read:expr, $write:expr;)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name(pub $key);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let write: fn(&$key) -> _ = $write;
+                f.write_str(&BASE64.encode(write(&self.0)))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Cow::<str>::deserialize(deserializer)?;
+                let bytes = BASE64.decode(text.as_bytes()).ok();
+                bytes
+                    .and_then(|bytes| bytes.try_into().ok())
+                    .map($read)
+                    .ok_or_else(|| de::Error::custom("cursor is not one that this list gave out"))
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                text($chars, $chars)
+                    .description(Some("Where the list goes on, as the page before said."))
+                    .pattern(Some(concat!("^[A-Za-z0-9_-]{", $chars, "}$")))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )*};
+}
+
+cursors! {
+    /// Where a list of members goes on: after this one.
+    MemberCursor(MemberId) = 22,
+        |bytes: [u8; 16]| Self(MemberId(Uuid::from_bytes(bytes))),
+        |member| member.0.into_bytes();
+    /// Where a list of departments goes on: after this one.
+    DepartmentCursor(DepartmentId) = 22,
+        |bytes: [u8; 16]| Self(DepartmentId(Uuid::from_bytes(bytes))),
+        |department| department.0.into_bytes();
+    /// Where a list of events goes on: before this one.
+    SeqCursor(Seq) = 11,
+        |bytes: [u8; 8]| Self(Seq(i64::from_be_bytes(bytes) & i64::MAX)),
+        |seq| seq.0.to_be_bytes();
+    /// Where a list of requests goes on: after this place in it.
+    RequestCursor(RequestPosition) = 12,
+        |[urgency, filed @ ..]: [u8; 9]| Self(RequestPosition {
+            urgency: match urgency {
+                0 => Urgency::High,
+                1 => Urgency::Normal,
+                2.. => Urgency::Low,
+            },
+            filed: Seq(i64::from_be_bytes(filed) & i64::MAX),
+        }),
+        |at| {
+            let mut bytes = [0; 9];
+            bytes[0] = match at.urgency {
+                Urgency::High => 0,
+                Urgency::Normal => 1,
+                Urgency::Low => 2,
+            };
+            bytes[1..].copy_from_slice(&at.filed.0.to_be_bytes());
+            bytes
+        };
+}
+
+/// A page of a list, whose `next` also stands in a `Link` header (RFC 8288).
+#[derive(Debug)]
+pub struct Page<T> {
+    body: T,
+    link: Option<HeaderValue>,
+}
+
+impl<T> Page<T> {
+    /// The page that was asked for by `uri`; `next` is the cursor of the one after it.
+    pub fn new(uri: &Uri, next: Option<impl Display>, body: T) -> Self {
+        let link = next.and_then(|next| link(uri, &next.to_string()));
+        Self { body, link }
+    }
+}
+
+/// The same list, from `cursor` on.
+fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+    let mut target = format!("<{}?", uri.path());
+    let asked = uri.query().unwrap_or_default().split('&');
+    for pair in asked.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")) {
+        target.push_str(pair);
+        target.push('&');
+    }
+    HeaderValue::try_from(format!("{target}cursor={cursor}>; rel=\"next\"")).ok()
+}
+
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        let mut response = axum::Json(self.body).into_response();
+        if let Some(link) = self.link {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_every_text_of_its_form_is_one() {
+        let member = MemberCursor(MemberId(Uuid::from_u128(7)));
+        let text = serde_json::to_string(&member).unwrap();
+        assert_eq!(text.len(), 24);
+        assert_eq!(serde_json::from_str::<MemberCursor>(&text).unwrap(), member);
+        let seq = serde_json::to_string(&SeqCursor(Seq(258))).unwrap();
+        assert_eq!(
+            serde_json::from_str::<SeqCursor>(&seq).unwrap(),
+            SeqCursor(Seq(258))
+        );
+        let at = RequestCursor(RequestPosition {
+            urgency: Urgency::Normal,
+            filed: Seq(258),
+        });
+        let text = serde_json::to_string(&at).unwrap();
+        assert_eq!(serde_json::from_str::<RequestCursor>(&text).unwrap(), at);
+        for any in ["-----------", "___________", "AAAAAAAAAAB"] {
+            let read: SeqCursor = serde_json::from_value(any.into()).unwrap();
+            assert!(read.0 >= Seq::ZERO, "{any}");
+        }
+        for other in [
+            "",
+            "AAAAAAAAAA",
+            "AAAAAAAAAAAA",
+            "AAAAAAAAAA=",
+            "AAAAAAAAAA+",
+        ] {
+            assert!(
+                serde_json::from_value::<SeqCursor>(other.into()).is_err(),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_next_page_is_asked_for_as_this_one() {
+        let next = |uri: &str| link(&uri.parse().unwrap(), "XY").unwrap();
+        assert_eq!(next("/a"), "</a?cursor=XY>; rel=\"next\"");
+        assert_eq!(
+            next("/a?cursor=AB&limit=2&min_seq=1"),
+            "</a?limit=2&min_seq=1&cursor=XY>; rel=\"next\""
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What a path names.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use ledger_core::{Attribute, Key};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use crate::openapi::schema;
+use crate::problem::Problem;
+use crate::values::scalar::ServiceName;
+
+/// A path whose parameters have the form `T`; another one is refused with the parameter at fault.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(path)| Self(path))
+            .map_err(|rejection| Problem::invalid(rejection.body_text()))
+    }
+}
+
+/// A path that names a school.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct SchoolPath {
+    /// The school.
+    pub school: Uuid,
+}
+
+/// A path that names a member of a school.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct MemberPath {
+    /// The school.
+    pub school: Uuid,
+    /// The member.
+    pub member: Uuid,
+}
+
+/// A path that names what a member holds of a service.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct AllocationPath {
+    /// The school.
+    pub school: Uuid,
+    /// The member.
+    pub member: Uuid,
+    /// The service, by its name or an alias, percent-encoded.
+    #[param(inline)]
+    pub service: ServiceName,
+}
+
+/// A path that names a department of a school.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct DepartmentPath {
+    /// The school.
+    pub school: Uuid,
+    /// The department.
+    pub department: Uuid,
+}
+
+/// A path that names what a department holds of a service.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct DepartmentAllocationPath {
+    /// The school.
+    pub school: Uuid,
+    /// The department.
+    pub department: Uuid,
+    /// The service, by its name or an alias, percent-encoded.
+    #[param(inline)]
+    pub service: ServiceName,
+}
+
+/// A path that names a request for units.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct RequestPath {
+    /// The school.
+    pub school: Uuid,
+    /// The request.
+    pub request: Uuid,
+}
+
+/// A path that names a hold.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct HoldPath {
+    /// The school.
+    pub school: Uuid,
+    /// The id that the caller gave the hold, percent-encoded.
+    #[param(value_type = schema::Key, inline)]
+    pub id: Key,
+}
+
+/// A path that names usage.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct UsagePath {
+    /// The school.
+    pub school: Uuid,
+    /// The id that the caller gave the debit, hold or event, percent-encoded.
+    #[param(value_type = schema::Attribute, inline)]
+    pub id: Attribute,
+}
+
+/// A path that names unattributed usage.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct UnattributedPath {
+    /// The school.
+    pub school: Uuid,
+    /// The event that recorded the usage.
+    pub event_id: Uuid,
+}

@@ -1,0 +1,148 @@
+//! Query strings: what is refused, and how fresh a read must be.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chrono::NaiveDate;
+use ledger_core::Seq;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::openapi::schema;
+use crate::problem::Problem;
+use crate::values::whole_number::whole_number_in_text;
+
+/// A query string of the form `T`; what `T` does not know is refused.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|rejection| Problem::invalid(rejection.body_text()))
+    }
+}
+
+/// The query string of a read: the parameters given and `min_seq`, each of which may be left out;
+/// another one is refused. Written out by a macro because serde can refuse unknown members only of
+/// a struct that is not flattened from parts, and because a parameter that is left out is not one
+/// that may be null.
+macro_rules! query {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+        #[into_params(parameter_in = Query)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[param(value_type = $type, inline, required = false)]
+                $field: Option<$type>,
+            )*
+            /// Wait, at most 5 s, until this read knows the event at this position.
+            #[param(value_type = crate::http::Position, inline, required = false)]
+            min_seq: Option<crate::http::Position>,
+        }
+    };
+}
+pub(crate) use query;
+
+/// A position in a school's stream, as a caller writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Position(pub Seq);
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        whole_number_in_text(deserializer, 0, i64::MAX).map(|seq| Self(Seq(seq)))
+    }
+}
+
+impl PartialSchema for Position {
+    fn schema() -> RefOr<Schema> {
+        schema::Seq::schema()
+    }
+}
+
+impl ToSchema for Position {}
+
+/// The first day that a caller can name.
+pub const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
+
+/// A day of the calendar, `2026-11-24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day(pub NaiveDate);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        // chrono also reads years of other lengths, days of one digit, and signs.
+        let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        plain
+            .then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
+            .flatten()
+            .filter(|day| *day >= FIRST_DAY)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("a day is written as in 2026-11-24"))
+    }
+}
+
+impl PartialSchema for Day {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+            .into()
+    }
+}
+
+impl ToSchema for Day {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    query! {
+        /// For the tests.
+        Sample {
+            /// A day.
+            from: Day,
+        }
+    }
+
+    fn read(query: &str) -> Option<Sample> {
+        let uri = format!("/x?{query}").parse().unwrap();
+        axum::extract::Query::try_from_uri(&uri)
+            .ok()
+            .map(|query| query.0)
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_known_not_of_its_form_or_there_twice_is_refused() {
+        let sample = read("from=2028-02-29&min_seq=7").unwrap();
+        assert_eq!(sample.from.unwrap().0.to_string(), "2028-02-29");
+        assert_eq!(sample.min_seq, Some(Position(Seq(7))));
+        assert!(read("").is_some());
+        for refused in [
+            "to=2026-11-24",
+            "from=2026-02-29",
+            "from=2026-1-1",
+            "from=+026-01-01",
+            "from=",
+            "from=0000-12-31",
+            "min_seq=-1",
+            "min_seq=x",
+            "min_seq=1&min_seq=1",
+        ] {
+            assert!(read(refused).is_none(), "{refused}");
+        }
+    }
+}

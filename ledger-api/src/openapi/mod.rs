@@ -1,0 +1,8 @@
+//! `openapi.json`: the schemas of the domain's values, and what every operation has in common.
+
+mod operations;
+pub mod schema;
+
+pub use operations::{ProblemDocument, complete, problem_responses};
+
+pub(crate) use operations::problems;

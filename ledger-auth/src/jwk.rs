@@ -1,0 +1,143 @@
+//! One key, and the one algorithm that it is for.
+
+use jsonwebtoken::jwk::PublicKeyUse;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A key that verifies tokens.
+///
+/// **Invariant:** the algorithm belongs to the key and was settled when the key was loaded. A
+/// token's header can only agree with it. That is what stops `alg: none`, and a token "signed" by
+/// HMAC with a public RSA key as the secret (RFC 8725 §2.1).
+#[derive(Debug)]
+pub(super) struct VerificationKey {
+    pub(super) id: Option<String>,
+    pub(super) algorithm: Algorithm,
+    pub(super) decoding: DecodingKey,
+}
+
+impl VerificationKey {
+    /// The shared secret of HS256 tokens.
+    pub(super) fn from_secret(secret: &[u8]) -> Self {
+        Self {
+            id: None,
+            algorithm: Algorithm::HS256,
+            decoding: DecodingKey::from_secret(secret),
+        }
+    }
+
+    /// A key of a set, when it is one that verifies ES256 or RS256 signatures. Sets hold keys for
+    /// other ends and of other kinds, which are to be passed over (RFC 7517 §5). A symmetric key
+    /// (`oct`) is one of them: a set is public.
+    pub(super) fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let common = &jwk.common;
+        let usage = common.public_key_use.as_ref();
+        if usage.is_some_and(|usage| *usage != PublicKeyUse::Signature) {
+            return None;
+        }
+        let operations = common.key_operations.as_ref();
+        if operations.is_some_and(|operations| !operations.contains(&KeyOperations::Verify)) {
+            return None;
+        }
+        let algorithm = match (&jwk.algorithm, common.key_algorithm) {
+            (AlgorithmParameters::EllipticCurve(key), None | Some(KeyAlgorithm::ES256))
+                if key.curve == EllipticCurve::P256 =>
+            {
+                Algorithm::ES256
+            }
+            (AlgorithmParameters::RSA(_), None | Some(KeyAlgorithm::RS256)) => Algorithm::RS256,
+            _ => return None,
+        };
+        Some(Self {
+            id: common.key_id.clone(),
+            algorithm,
+            decoding: DecodingKey::from_jwk(jwk).ok()?,
+        })
+    }
+}
+
+/// The algorithm that a token's header names, when it is one that any key here can be for.
+pub(super) fn known_algorithm(name: &str) -> Option<Algorithm> {
+    match name {
+        "HS256" => Some(Algorithm::HS256),
+        "ES256" => Some(Algorithm::ES256),
+        "RS256" => Some(Algorithm::RS256),
+        _ => None,
+    }
+}
+
+/// The usable keys of a JSON Web Key Set (RFC 7517 §5).
+pub(super) fn read_set(json: &[u8]) -> Result<Vec<VerificationKey>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    let set: Set = serde_json::from_slice(json)?;
+    let keys = set.keys.into_iter();
+    Ok(keys
+        .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
+        .filter_map(|key| VerificationKey::from_jwk(&key))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{es256, public_jwk, rs256};
+
+    fn algorithms(keys: Value) -> Vec<Algorithm> {
+        let set = json!({ "keys": keys }).to_string();
+        let keys = read_set(set.as_bytes()).unwrap();
+        keys.iter().map(|key| key.algorithm).collect()
+    }
+
+    fn with(mut key: Value, name: &str, value: Value) -> Value {
+        key[name] = value;
+        key
+    }
+
+    #[test]
+    fn a_keys_algorithm_follows_from_its_type() {
+        let (ec, rsa) = (public_jwk(&es256(), "ec"), public_jwk(&rs256(), "rsa"));
+        let both = vec![Algorithm::ES256, Algorithm::RS256];
+        assert_eq!(algorithms(json!([ec, rsa])), both);
+        let [ec, rsa] = [ec, rsa].map(|key| with(key, "alg", json!(null)));
+        assert_eq!(algorithms(json!([ec, rsa])), both);
+    }
+
+    #[test]
+    fn keys_for_other_ends_are_passed_over() {
+        let key = || public_jwk(&es256(), "ec");
+        let rsa = public_jwk(&rs256(), "rsa");
+        let other = json!([
+            with(key(), "use", json!("enc")),
+            with(key(), "key_ops", json!(["sign"])),
+            with(key(), "alg", json!("ES384")),
+            with(key(), "alg", json!("HS256")),
+            with(key(), "crv", json!("P-384")),
+            with(rsa.clone(), "alg", json!("RSA-OAEP")),
+            with(rsa, "alg", json!("HS256")),
+            { "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" },
+            { "kty": "OKP", "crv": "Ed25519", "x": "AAAA" },
+            { "kty": "from the future" },
+            { "no": "key" },
+            17
+        ]);
+        assert_eq!(algorithms(other), []);
+        assert_eq!(
+            algorithms(json!([with(key(), "use", json!("sig"))])).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn what_is_no_set_is_an_error() {
+        for text in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>"] {
+            assert!(read_set(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

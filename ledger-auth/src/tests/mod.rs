@@ -1,0 +1,4 @@
+//! The parts together, and on a real Postgres.
+
+mod api_keys;
+mod postgres;
