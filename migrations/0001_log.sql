@@ -1,9 +1,9 @@
--- The log: roles, the event table, the heads of its streams, and what is kept beside it.
+-- The log: roles, the event table, the heads of its streams, and the personal data beside it.
 --
 -- Every primary key and unique index begins with school_id and no foreign key crosses schools, so
--- that the schema distributes by school as it stands.
+-- the tables can be distributed by school without a change.
 
--- Roles. None can log in: the service's login role is granted them and takes one per connection.
+-- Roles. All are NOLOGIN: the service's login role is granted them and takes one per connection.
 DO $$
 DECLARE
     role_name text;
@@ -12,13 +12,14 @@ BEGIN
         'ledger_owner',         -- owns the tables, runs migrations
         'ledger_writer',        -- appends to the log
         'ledger_projector',     -- reads the log, writes read models
-        'ledger_reader',        -- reads as one tenant, bound by app.* settings or request.jwt.claims
-        'ledger_authenticator'  -- looks up credentials, before the tenant is known
+        'ledger_reader',        -- reads as one tenant: app.* settings or request.jwt.claims
+        'ledger_authenticator', -- looks up credentials before the tenant is known
+        'ledger_replayer'       -- folds the log for a read of the past
     ] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL; -- roles belong to the whole cluster; another database's migration made it
+            NULL; -- roles belong to the whole cluster; another database's migration created it
         END;
         IF NOT pg_has_role(current_user, role_name, 'MEMBER') THEN
             EXECUTE format('GRANT %I TO %I', role_name, current_user);
@@ -30,12 +31,16 @@ $$;
 
 GRANT CREATE, USAGE ON SCHEMA public TO ledger_owner;
 GRANT USAGE ON SCHEMA public
-    TO ledger_writer, ledger_projector, ledger_reader, ledger_authenticator;
+    TO ledger_writer, ledger_projector, ledger_reader, ledger_authenticator, ledger_replayer;
 
 SET LOCAL ROLE ledger_owner;
 
--- Who reads: the tenant, the role and the member of this transaction. The API sets them by
--- SET LOCAL app.…; PostgREST sets request.jwt.claims. Unset is NULL, which no row equals.
+------------------------------------------------------------------------------------------
+-- The reader of a transaction: its tenant, role and member
+------------------------------------------------------------------------------------------
+
+-- The API sets app.… by SET LOCAL; PostgREST sets request.jwt.claims. Where neither is set these
+-- functions return NULL, which equals no row's value.
 CREATE FUNCTION ledger_claims() RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb
 $$;
@@ -54,30 +59,30 @@ CREATE FUNCTION ledger_role() RETURNS text LANGUAGE sql STABLE AS $$
     )
 $$;
 
--- Whether the reader may see all that his school has.
+-- Whether the reader may see all rows of their school.
 CREATE FUNCTION ledger_sees_school() RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT coalesce(
         ledger_role() IN ('principal', 'principal_admin', 'auditor', 'platform_admin'), false
     )
 $$;
 
--- Whether the reader may see his school's balances: all who see the school, and its proxies.
+-- Whether the reader may see their school's balances. Proxies may: they check them before a call.
 CREATE FUNCTION ledger_sees_balances() RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT ledger_sees_school() OR coalesce(ledger_role() = 'proxy', false)
 $$;
 
--- External ids: unique in the school, in the directory, never in events.
+-- External ids of members: in the directory, never in events.
 CREATE TABLE member_external_id (
     school_id   uuid NOT NULL,
     external_id text NOT NULL CHECK (char_length(external_id) BETWEEN 1 AND 256),
     member_id   uuid NOT NULL,
     PRIMARY KEY (school_id, external_id)
 );
--- A member's own external ids, for his page and for his removal.
+-- For a member's own page, and to free the ids when the member leaves.
 CREATE INDEX member_external_id_by_member ON member_external_id (school_id, member_id);
 
--- The member that a reader is: the one the API found, or the one whose external id, or own id,
--- the token's subject is. SECURITY DEFINER, since the reader may not search the directory.
+-- The reader's member: as set by the API, else the one whose external id or own id is the token's
+-- subject. SECURITY DEFINER, since a reader may not search the directory.
 CREATE FUNCTION ledger_member() RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT coalesce(
@@ -89,16 +94,44 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     )
 $$;
 
--- The events of all schools: what happened, in typed columns where the hot path and the rollups
--- need it, in payload otherwise. Wide columns first, so that a debit's row has no padding.
+ALTER TABLE member_external_id ENABLE ROW LEVEL SECURITY;
+ALTER TABLE member_external_id FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE, DELETE ON member_external_id TO ledger_writer;
+GRANT SELECT ON member_external_id TO ledger_reader, ledger_authenticator;
+CREATE POLICY member_external_id_writer ON member_external_id TO ledger_writer
+    USING (true) WITH CHECK (true);
+CREATE POLICY member_external_id_lookup ON member_external_id FOR SELECT
+    TO ledger_authenticator, ledger_owner USING (true); -- the owner: inside ledger_member()
+CREATE POLICY member_external_id_tenant ON member_external_id FOR SELECT TO ledger_reader USING (
+    school_id = (SELECT ledger_school())
+    AND ((SELECT ledger_sees_school())
+         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
+);
+
+-- The department of the reader's member. Its tables are in 0002_read_models.sql: the body cannot
+-- be checked yet.
+SET LOCAL check_function_bodies = off;
+CREATE FUNCTION ledger_department() RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT department_id FROM balance_member
+     WHERE school_id = ledger_school() AND member_id = ledger_member()
+       AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+$$;
+SET LOCAL check_function_bodies = on;
+
+------------------------------------------------------------------------------------------
+-- Events and their streams
+------------------------------------------------------------------------------------------
+
+-- The events of all schools: in typed columns where the hot path and the rollups need them, in
+-- payload otherwise. Wide columns come first, so that a debit's row has no padding.
 CREATE TABLE event (
     seq               bigint NOT NULL,      -- position in the school's stream: 1, 2, 3 … no gaps
     occurred_at       timestamptz NOT NULL, -- when it happened in the world
     recorded_at       timestamptz NOT NULL, -- when it was written; never before its predecessor
     fingerprint       bigint,               -- of the command's body, on its first event
     units             bigint,               -- debited, held, settled, released or expired
-    freed_units       bigint,               -- a settle: held until now for it
-    balance_allocated bigint,               -- the account afterwards; NULL is unlimited
+    freed_units       bigint,               -- of a settle: units of the hold
+    balance_allocated bigint,               -- the account after the event; NULL is unlimited
     balance_used      bigint,
     balance_held      bigint,
     input_tokens      bigint,
@@ -106,37 +139,85 @@ CREATE TABLE event (
     cached_tokens     bigint,
     cost_micros       bigint,               -- millionths of a US dollar
     latency_ms        bigint,
-    expires_at        timestamptz,          -- a hold
+    expires_at        timestamptz,          -- of a hold
+    period_start      timestamptz,          -- of the closed period that the usage counts in;
+                                            -- NULL: the period that was open
     school_id         uuid NOT NULL,
-    event_id          uuid NOT NULL,        -- UUIDv5 of the command's key: identity, receipt, unique for ever
+    event_id          uuid NOT NULL,        -- UUIDv5 of the command's key: also the receipt
     actor_id          uuid NOT NULL,
     member_id         uuid,
+    usage_id          uuid,                 -- event_id of the usage that a correction or an
+                                            -- attribution is about; see event_by_usage
+    department_id     uuid,                 -- that the event is about or whose books it counts in;
+                                            -- of a move: the new one
     version           smallint NOT NULL,
-    overage           boolean,              -- a settle beyond what was available
+    overage           boolean,              -- usage beyond the allocation, by the school's policy
+                                            -- or reported after the fact
     late              boolean,              -- a settle after expiry
     kind              text NOT NULL,
     actor_role        text NOT NULL,
     service           text,
-    level             text,                 -- the account drawn on: member or pool
-    key               text,                 -- the caller's id of the debit or hold
+    level             text,                 -- the account drawn on: member, department or pool
+    key               text,                 -- the caller's id of the debit, hold or reported usage
     model             text,
     outcome           text,
     request_id        text,
     session_id        text,
-    payload           jsonb,                -- the data of all kinds but those of usage
+    source            text,                 -- of reported usage: with key, a CloudEvent's identity
+    payload           jsonb,                -- the data of all kinds except usage
     CONSTRAINT event_pkey PRIMARY KEY (school_id, seq),
     CONSTRAINT event_id_unique UNIQUE (school_id, event_id),
     CONSTRAINT event_seq_positive CHECK (seq > 0),
     CONSTRAINT event_units_not_negative CHECK (units >= 0 AND freed_units >= 0),
     CONSTRAINT event_balance_not_negative
         CHECK (balance_allocated >= 0 AND balance_used >= 0 AND balance_held >= 0)
+) WITH (
+    -- An insert-only table needs no room for updates and is vacuumed for its visibility map alone.
+    fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.1
 );
 COMMENT ON TABLE event IS
-    'Immutable. Only the append of the ledger writes here, in the same transaction as stream.head_seq.';
--- An insert-only table needs no room for updates and is vacuumed for its visibility map alone.
-ALTER TABLE event SET (fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.1);
+    'Immutable. Only the append of the ledger writes here, in the transaction of stream.head_seq.';
 
--- Where each stream ends. An append locks its streams' rows here, in the order of school_id,
+-- The outcome of a closed request: the writer keeps only pending ones in memory. Unique, since a
+-- request ends once. Partial: usage has no entry in it.
+CREATE UNIQUE INDEX event_closed_request ON event (school_id, (payload ->> 'request_id'))
+    WHERE kind IN ('request_approved', 'request_rejected', 'request_withdrawn', 'request_expired');
+-- The newest correction or attribution of a usage: the next one is decided on it. Partial: a
+-- debit, which names no other usage, costs no entry.
+CREATE INDEX event_by_usage ON event (school_id, usage_id, seq) WHERE usage_id IS NOT NULL;
+
+-- Refuses changes also to the owner, whom privileges do not bind.
+CREATE FUNCTION event_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'events are immutable: % is refused', TG_OP
+        USING ERRCODE = 'insufficient_privilege',
+              HINT = 'Correct the books by a new event.';
+END
+$$;
+CREATE TRIGGER event_is_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON event
+    FOR EACH STATEMENT EXECUTE FUNCTION event_is_immutable();
+-- ALWAYS: also when session_replication_role is replica.
+ALTER TABLE event ENABLE ALWAYS TRIGGER event_is_immutable;
+
+ALTER TABLE event ENABLE ROW LEVEL SECURITY;
+ALTER TABLE event FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT ON event TO ledger_writer;
+GRANT SELECT ON event TO ledger_projector, ledger_reader, ledger_replayer;
+CREATE POLICY event_append ON event FOR INSERT TO ledger_writer WITH CHECK (true);
+CREATE POLICY event_service ON event FOR SELECT TO ledger_writer, ledger_projector USING (true);
+-- A teacher's past balance depends on events that they may not see: the service folds it as the
+-- replayer, and the caller's permission decides how much of the result is shown.
+CREATE POLICY event_replayer ON event FOR SELECT TO ledger_replayer USING (true);
+-- Teachers see their own events, except those that also state another member's balance: transfers
+-- and attributions. What these mean for the teacher is in their history.
+CREATE POLICY event_tenant ON event FOR SELECT TO ledger_reader USING (
+    school_id = (SELECT ledger_school())
+    AND ((SELECT ledger_sees_school())
+         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())
+             AND kind NOT IN ('units_transferred', 'usage_attributed')))
+);
+
+-- The head of each stream. An append locks the rows of its streams in the order of school_id,
 -- decides, and moves the heads: two processes never decide on the same head.
 CREATE TABLE stream (
     school_id uuid   NOT NULL,
@@ -144,44 +225,130 @@ CREATE TABLE stream (
     CONSTRAINT stream_pkey PRIMARY KEY (school_id)
 ) WITH (fillfactor = 50); -- room for heap-only updates: the head moves with each batch
 
--- Free texts (reasons), beside the log: the event holds SHA-256(salt || body). Deleting a row
--- here erases what was written and leaves every byte of the log.
+ALTER TABLE stream ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stream FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE ON stream TO ledger_writer;
+GRANT SELECT ON stream TO ledger_projector, ledger_reader, ledger_replayer;
+CREATE POLICY stream_writer ON stream TO ledger_writer USING (true) WITH CHECK (true);
+CREATE POLICY stream_projector ON stream FOR SELECT TO ledger_projector USING (true);
+CREATE POLICY stream_replayer ON stream FOR SELECT TO ledger_replayer USING (true);
+CREATE POLICY stream_tenant ON stream FOR SELECT TO ledger_reader
+    USING (school_id = (SELECT ledger_school()));
+
+-- Snapshots of schools' states: a cache. Deleting every row changes no answer.
+CREATE TABLE snapshot (
+    school_id uuid        NOT NULL,
+    seq       bigint      NOT NULL,
+    format    smallint    NOT NULL, -- of the state; a snapshot of another format is ignored
+    taken_at  timestamptz NOT NULL DEFAULT now(),
+    state     bytea       NOT NULL, -- JSON of the core's state
+    PRIMARY KEY (school_id, seq)
+);
+
+ALTER TABLE snapshot ENABLE ROW LEVEL SECURITY;
+ALTER TABLE snapshot FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, DELETE ON snapshot TO ledger_writer;
+GRANT SELECT ON snapshot TO ledger_replayer;
+CREATE POLICY snapshot_writer ON snapshot TO ledger_writer USING (true) WITH CHECK (true);
+CREATE POLICY snapshot_replayer ON snapshot FOR SELECT TO ledger_replayer USING (true);
+
+------------------------------------------------------------------------------------------
+-- Personal data: beside the log, so that it can be erased
+------------------------------------------------------------------------------------------
+
+-- Free texts (reasons). The event holds SHA-256(salt || body): deleting a row erases the text and
+-- leaves every byte of the log. No index on member_id or author_id: erasure is rare and searches
+-- one school by the primary key; an index would cost every text.
 CREATE TABLE free_text (
     school_id  uuid  NOT NULL,
     commitment bytea NOT NULL CHECK (octet_length(commitment) = 32),
     salt       bytea NOT NULL CHECK (octet_length(salt) = 16),
     body       text  NOT NULL,
-    member_id  uuid,           -- whom the text is about
-    author_id  uuid  NOT NULL, -- who wrote it
+    member_id  uuid,           -- the member that the text is about
+    author_id  uuid  NOT NULL, -- the actor who wrote it
     PRIMARY KEY (school_id, commitment)
 );
 
--- States of schools, to start from: a cache. Deleting every row changes no answer.
-CREATE TABLE snapshot (
-    school_id uuid        NOT NULL,
-    seq       bigint      NOT NULL,
-    format    smallint    NOT NULL, -- of the state; another format is passed over
-    taken_at  timestamptz NOT NULL DEFAULT now(),
-    state     bytea       NOT NULL, -- JSON of the pure core's state
-    PRIMARY KEY (school_id, seq)
+ALTER TABLE free_text ENABLE ROW LEVEL SECURITY;
+ALTER TABLE free_text FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, DELETE ON free_text TO ledger_writer;
+GRANT SELECT ON free_text TO ledger_reader;
+CREATE POLICY free_text_writer ON free_text TO ledger_writer USING (true) WITH CHECK (true);
+CREATE POLICY free_text_tenant ON free_text FOR SELECT TO ledger_reader USING (
+    school_id = (SELECT ledger_school())
+    AND ((SELECT ledger_sees_school())
+         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
 );
 
--- Names of schools and people: they are not in the log.
+-- Names of schools. An individual's school has that person's name: it can be erased, too.
 CREATE TABLE school_directory (
     school_id uuid NOT NULL PRIMARY KEY,
     name      text NOT NULL
 );
 
+ALTER TABLE school_directory ENABLE ROW LEVEL SECURITY;
+ALTER TABLE school_directory FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE, DELETE ON school_directory TO ledger_writer;
+GRANT SELECT ON school_directory TO ledger_reader;
+CREATE POLICY school_directory_writer ON school_directory TO ledger_writer
+    USING (true) WITH CHECK (true);
+CREATE POLICY school_directory_tenant ON school_directory FOR SELECT TO ledger_reader
+    USING (school_id = (SELECT ledger_school())
+           AND ((SELECT ledger_sees_school()) OR (SELECT ledger_role()) = 'teacher'));
+
+-- Names and addresses of members.
 CREATE TABLE member_directory (
     school_id    uuid NOT NULL,
     member_id    uuid NOT NULL,
     display_name text,
     email        text,
+    erased_at    timestamptz,                -- when name and e-mail were erased
+    -- The member's actor ids under external ids that were freed when they left: texts that they
+    -- wrote under these must still be found for erasure.
+    actor_ids    uuid[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (school_id, member_id)
 );
 
--- Long-lived keys of proxies. Of the secret only the SHA-256 is kept: it is random and long, so a
--- slow hash would cost every call and protect nothing. The nil school_id stands for all schools.
+ALTER TABLE member_directory ENABLE ROW LEVEL SECURITY;
+ALTER TABLE member_directory FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE, DELETE ON member_directory TO ledger_writer;
+GRANT SELECT ON member_directory TO ledger_reader;
+CREATE POLICY member_directory_writer ON member_directory TO ledger_writer
+    USING (true) WITH CHECK (true);
+CREATE POLICY member_directory_tenant ON member_directory FOR SELECT TO ledger_reader USING (
+    school_id = (SELECT ledger_school())
+    AND ((SELECT ledger_sees_school())
+         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
+);
+
+-- Names of departments, which may contain a person's name.
+CREATE TABLE department_directory (
+    school_id     uuid NOT NULL,
+    department_id uuid NOT NULL,
+    name          text NOT NULL,
+    PRIMARY KEY (school_id, department_id)
+);
+
+ALTER TABLE department_directory ENABLE ROW LEVEL SECURITY;
+ALTER TABLE department_directory FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE ON department_directory TO ledger_writer;
+GRANT SELECT ON department_directory TO ledger_reader;
+CREATE POLICY department_directory_writer ON department_directory TO ledger_writer
+    USING (true) WITH CHECK (true);
+CREATE POLICY department_directory_tenant ON department_directory FOR SELECT TO ledger_reader
+USING (
+    school_id = (SELECT ledger_school())
+    AND ((SELECT ledger_sees_school())
+         OR ((SELECT ledger_role()) = 'teacher' AND department_id = (SELECT ledger_department())))
+);
+
+------------------------------------------------------------------------------------------
+-- Credentials
+------------------------------------------------------------------------------------------
+
+-- Long-lived keys of proxies. Only the SHA-256 of the secret is kept: the secret is random and
+-- long, so a slow hash would cost every call and protect nothing. The nil school_id is for keys
+-- of all schools.
 CREATE TABLE api_key (
     school_id    uuid        NOT NULL,
     key_id       text        NOT NULL,
@@ -194,107 +361,30 @@ CREATE TABLE api_key (
     PRIMARY KEY (school_id, key_id)
 );
 
--- Events cannot be changed: nobody has the privilege, and whoever owns the table is told.
-CREATE FUNCTION event_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'events are immutable: % is refused', TG_OP
-        USING ERRCODE = 'insufficient_privilege',
-              HINT = 'Correct the books by a new event.';
-END
-$$;
-CREATE TRIGGER event_is_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON event
-    FOR EACH STATEMENT EXECUTE FUNCTION event_is_immutable();
--- Also when a session pretends to be a replica.
-ALTER TABLE event ENABLE ALWAYS TRIGGER event_is_immutable;
-
--- Row-level security: on every table, forced, a policy for every role that has a privilege.
-DO $$
-DECLARE
-    table_name text;
-BEGIN
-    FOREACH table_name IN ARRAY ARRAY[
-        'event', 'stream', 'free_text', 'snapshot', 'school_directory', 'member_directory',
-        'member_external_id', 'api_key'
-    ] LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
-    END LOOP;
-END
-$$;
-
-GRANT SELECT, INSERT ON event TO ledger_writer;
-GRANT SELECT ON event TO ledger_projector, ledger_reader;
-CREATE POLICY event_append ON event FOR INSERT TO ledger_writer WITH CHECK (true);
-CREATE POLICY event_service ON event FOR SELECT TO ledger_writer, ledger_projector USING (true);
-CREATE POLICY event_tenant ON event FOR SELECT TO ledger_reader USING (
-    school_id = (SELECT ledger_school())
-    AND ((SELECT ledger_sees_school())
-         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
-);
-
-GRANT SELECT, INSERT, UPDATE ON stream TO ledger_writer;
-GRANT SELECT ON stream TO ledger_projector, ledger_reader;
-CREATE POLICY stream_writer ON stream TO ledger_writer USING (true) WITH CHECK (true);
-CREATE POLICY stream_projector ON stream FOR SELECT TO ledger_projector USING (true);
-CREATE POLICY stream_tenant ON stream FOR SELECT TO ledger_reader
-    USING (school_id = (SELECT ledger_school()));
-
-GRANT SELECT, INSERT ON free_text TO ledger_writer;
-GRANT SELECT ON free_text TO ledger_reader;
-CREATE POLICY free_text_writer ON free_text TO ledger_writer USING (true) WITH CHECK (true);
-CREATE POLICY free_text_tenant ON free_text FOR SELECT TO ledger_reader USING (
-    school_id = (SELECT ledger_school())
-    AND ((SELECT ledger_sees_school())
-         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
-);
-
-GRANT SELECT, INSERT, DELETE ON snapshot TO ledger_writer;
-CREATE POLICY snapshot_writer ON snapshot TO ledger_writer USING (true) WITH CHECK (true);
-
-GRANT SELECT, INSERT, UPDATE ON school_directory TO ledger_writer;
-GRANT SELECT ON school_directory TO ledger_reader;
-CREATE POLICY school_directory_writer ON school_directory TO ledger_writer
-    USING (true) WITH CHECK (true);
-CREATE POLICY school_directory_tenant ON school_directory FOR SELECT TO ledger_reader
-    USING (school_id = (SELECT ledger_school())
-           AND ((SELECT ledger_sees_school()) OR (SELECT ledger_role()) = 'teacher'));
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON member_directory, member_external_id TO ledger_writer;
-GRANT SELECT ON member_directory, member_external_id TO ledger_reader;
-GRANT SELECT ON member_external_id TO ledger_authenticator;
-CREATE POLICY member_directory_writer ON member_directory TO ledger_writer
-    USING (true) WITH CHECK (true);
-CREATE POLICY member_directory_tenant ON member_directory FOR SELECT TO ledger_reader USING (
-    school_id = (SELECT ledger_school())
-    AND ((SELECT ledger_sees_school())
-         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
-);
-CREATE POLICY member_external_id_writer ON member_external_id TO ledger_writer
-    USING (true) WITH CHECK (true);
-CREATE POLICY member_external_id_lookup ON member_external_id FOR SELECT
-    TO ledger_authenticator, ledger_owner USING (true); -- the owner: inside ledger_member()
-CREATE POLICY member_external_id_tenant ON member_external_id FOR SELECT TO ledger_reader USING (
-    school_id = (SELECT ledger_school())
-    AND ((SELECT ledger_sees_school())
-         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
-);
-
+ALTER TABLE api_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE api_key FORCE ROW LEVEL SECURITY;
 GRANT SELECT, INSERT, UPDATE ON api_key TO ledger_authenticator;
 CREATE POLICY api_key_authenticator ON api_key TO ledger_authenticator
     USING (true) WITH CHECK (true);
 
 RESET ROLE;
 
--- The list of migrations is a table too: nobody but who runs them sees it.
+-- The list of migrations is a table of the migrator: only its role sees it, and the writer, as
+-- whom a process checks that it is ready (every migration that it knows is in force).
 DO $$
 BEGIN
+    -- Absent when psql runs the files, as the build does to check its SQL.
     IF to_regclass('public._sqlx_migrations') IS NOT NULL THEN
         ALTER TABLE _sqlx_migrations ENABLE ROW LEVEL SECURITY;
         ALTER TABLE _sqlx_migrations FORCE ROW LEVEL SECURITY;
         EXECUTE format(
-            'CREATE POLICY migrations_runner ON _sqlx_migrations TO %I USING (true) WITH CHECK (true)',
+            'CREATE POLICY migrations_runner ON _sqlx_migrations TO %I '
+                'USING (true) WITH CHECK (true)',
             current_user
         );
+        GRANT SELECT ON _sqlx_migrations TO ledger_writer;
+        CREATE POLICY migrations_readiness ON _sqlx_migrations
+            FOR SELECT TO ledger_writer USING (true);
     END IF;
 END
 $$;

@@ -166,7 +166,7 @@ pub async fn member(
 ) -> Result<Option<MemberBalance>, ReadError> {
     let header = sqlx::query!(
         r#"SELECT c.seq, s.management, s.draw_on_department, s.period_start, s.period_end,
-                  m.standing, m.department_id
+                  m.status, m.department_id
              FROM projection AS p
              JOIN balance_school AS s ON s.school_id = $1 AND s.build = p.live_build
              JOIN balance_member AS m
@@ -202,7 +202,7 @@ pub async fn member(
             start: Timestamp::new(header.period_start),
             end: Timestamp::new(header.period_end),
         },
-        status: word(&header.standing, "standing")?,
+        status: word(&header.status, "status")?,
         services,
     }))
 }

@@ -169,7 +169,8 @@ async fn change_settings(
 ) -> Result<(), ApplyError> {
     sqlx::query!(
         "UPDATE roster_school
-            SET member_cap = $3, default_grant = $4, self_service_requests = $5, overage = $6,
+            SET max_individual_quota = $3, default_member_quota = $4,
+                self_service_requests = $5, overage = $6,
                 version = $7, draw_on_department = $8
           WHERE school_id = $1 AND build = $2",
         school_id.0,

@@ -169,8 +169,8 @@ pub async fn school(
         period,
         totals: quotas(&row.totals, "totals")?,
         settings: SettingsView {
-            max_individual_quota: quotas(&row.member_cap, "member_cap")?,
-            default_member_quota: quotas(&row.default_grant, "default_grant")?,
+            max_individual_quota: quotas(&row.max_individual_quota, "max_individual_quota")?,
+            default_member_quota: quotas(&row.default_member_quota, "default_member_quota")?,
             self_service_requests: row.self_service_requests,
             overage: BTreeMap::deserialize(&row.overage)
                 .map_err(|_| ReadError::Unreadable("overage"))?,
@@ -245,7 +245,7 @@ struct MemberRow {
     member_id: Uuid,
     department_id: Option<Uuid>,
     role: String,
-    standing: String,
+    status: String,
     enrolled_at: DateTime<Utc>,
     removed_at: Option<DateTime<Utc>>,
     display_name: Option<String>,
@@ -260,7 +260,7 @@ impl MemberRow {
             member_id: MemberId(self.member_id),
             department_id: self.department_id.map(DepartmentId),
             role: word(&self.role, "role")?,
-            status: word(&self.standing, "standing")?,
+            status: word(&self.status, "status")?,
             external_ids: self.external_ids,
             display_name: self.display_name,
             email: self.email,

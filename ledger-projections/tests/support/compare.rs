@@ -104,7 +104,7 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
         admin,
         school_id,
         "SELECT coalesce(jsonb_object_agg(member_id, lines), '{}') FROM (
-             SELECT m.member_id, jsonb_build_object('standing', m.standing,
+             SELECT m.member_id, jsonb_build_object('standing', m.status,
                     'department_id', m.department_id, 'lines',
                     coalesce(jsonb_object_agg(l.service, jsonb_build_object(
                         'allocated', coalesce(to_jsonb(l.allocated), '\"unlimited\"'),
@@ -115,7 +115,7 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
                JOIN projection ON name = 'balance' AND live_build = m.build
                LEFT JOIN balance_line AS l USING (school_id, build, member_id)
               WHERE m.school_id = $1 
-              GROUP BY m.member_id, m.standing, m.department_id) AS by_member",
+              GROUP BY m.member_id, m.status, m.department_id) AS by_member",
     )
     .await;
     assert_eq!(lines, lines_of(&expected), "lines of {school_id}");
@@ -178,7 +178,7 @@ async fn roster_rows(admin: &PgPool, school_id: SchoolId) -> Value {
         admin,
         school_id,
         "SELECT coalesce(jsonb_object_agg(member_id, jsonb_build_object('role', role,
-             'standing', standing, 'department_id', department_id, 'is_removed', removed_at IS NOT NULL)), '{}')
+             'standing', status, 'department_id', department_id, 'is_removed', removed_at IS NOT NULL)), '{}')
            FROM roster_member JOIN projection ON name = 'roster' AND live_build = build
           WHERE school_id = $1",
     )
@@ -190,7 +190,8 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
         admin,
         school_id,
         "SELECT jsonb_build_object('tier', tier, 'management', management, 'settings',
-             jsonb_build_object('member_cap', member_cap, 'default_grant', default_grant,
+             jsonb_build_object('member_cap', max_individual_quota,
+                 'default_grant', default_member_quota,
                  'self_service_requests', self_service_requests)
                  || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END
                  || CASE WHEN draw_on_department THEN jsonb_build_object('draw_on_department', true)

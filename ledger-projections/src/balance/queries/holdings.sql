@@ -13,7 +13,7 @@ WITH live AS MATERIALIZED (
     SELECT m.member_id
       FROM balance_member AS m
      WHERE m.school_id = $1 AND m.build = (SELECT build FROM live)
-       AND m.member_id > $2 AND m.standing <> 'removed'
+       AND m.member_id > $2 AND m.status <> 'removed'
      ORDER BY m.member_id
      LIMIT $3
 )

@@ -1,4 +1,4 @@
-SELECT m.member_id, m.department_id, m.role, m.standing, m.enrolled_at, m.removed_at,
+SELECT m.member_id, m.department_id, m.role, m.status, m.enrolled_at, m.removed_at,
        d.display_name AS "display_name?", d.email AS "email?", d.erased_at AS "erased_at?",
        ARRAY(
            SELECT x.external_id FROM member_external_id AS x

@@ -1,4 +1,4 @@
-SELECT m.member_id, m.department_id, m.role, m.standing, m.enrolled_at, m.removed_at,
+SELECT m.member_id, m.department_id, m.role, m.status, m.enrolled_at, m.removed_at,
        d.display_name AS "display_name?", d.email AS "email?", d.erased_at AS "erased_at?",
        ARRAY(
            SELECT x.external_id FROM member_external_id AS x
@@ -8,7 +8,7 @@ SELECT m.member_id, m.department_id, m.role, m.standing, m.enrolled_at, m.remove
   FROM roster_member AS m
   LEFT JOIN member_directory AS d ON d.school_id = $1 AND d.member_id = m.member_id
  WHERE m.school_id = $1 AND m.build = (SELECT live_build FROM projection WHERE name = 'roster')
-   AND m.member_id > $2 AND ($3 OR m.standing <> 'removed')
+   AND m.member_id > $2 AND ($3 OR m.status <> 'removed')
    AND ($5::uuid IS NULL OR m.department_id = $5)
  ORDER BY m.member_id
  LIMIT $4

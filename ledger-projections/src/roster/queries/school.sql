@@ -1,6 +1,7 @@
 SELECT c.seq, s.org_type, s.tier, s.management, s.time_zone, s.period_anchor_day, s.totals,
-       s.member_cap, s.default_grant, s.self_service_requests, s.overage,
-       s.draw_on_department, s.registered_at, s.version, d.name AS "name?", b.period_start AS "period_start?", b.period_end AS "period_end?"
+       s.max_individual_quota, s.default_member_quota, s.self_service_requests, s.overage,
+       s.draw_on_department, s.registered_at, s.version, d.name AS "name?",
+       b.period_start AS "period_start?", b.period_end AS "period_end?"
   FROM projection AS p
   JOIN roster_school AS s ON s.school_id = $1 AND s.build = p.live_build
   JOIN projection_checkpoint AS c

@@ -1,18 +1,18 @@
--- The names that people already query: the tables and views of the system before this one, read
--- only, over the read models. Each view reads with its reader's own eyes (security_invoker): the
--- policies of the tables under it say what he sees. A Supabase client finds them when the schema
--- is exposed and its role is granted ledger_reader.
+-- Read-only views under the names of the previous system, which people already query. Each reads
+-- as its reader (security_invoker): the policies of the underlying tables apply. A Supabase client
+-- finds them once the schema is exposed and its role is granted ledger_reader.
 --
--- What was one quota here and one there is one JSON object by service; unlimited is "unlimited".
+-- Where the previous system had one quota these have a JSON object by service; unlimited is
+-- "unlimited".
 
 SET LOCAL ROLE ledger_owner;
 
 CREATE SCHEMA compat;
 COMMENT ON SCHEMA compat IS
-    'Read-only views under the names of the system before this one, each bound to its reader.';
+    'Read-only views under the names of the previous system; each reads as its reader.';
 GRANT USAGE ON SCHEMA compat TO ledger_reader;
 
--- A quota as JSON has it.
+-- A quota in JSON: a number or "unlimited".
 CREATE FUNCTION compat.quota(units bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(to_jsonb(units), '"unlimited"'::jsonb)
 $$;
@@ -23,7 +23,7 @@ SELECT r.school_id AS id, r.school_id AS preschool_id, d.name AS school_name, r.
        r.tier AS subscription_tier, r.management AS allocation_management,
        p.total_quotas, p.allocated_quotas, p.used_quotas, p.held_quotas,
        r.self_service_requests AS allow_teacher_self_allocation,
-       r.default_grant AS default_teacher_quotas, r.member_cap AS max_individual_quota,
+       r.default_member_quota AS default_teacher_quotas, r.max_individual_quota,
        r.time_zone, b.period_start AS current_period_start, b.period_end AS quota_reset_date,
        r.registered_at AS created_at
   FROM public.roster_school AS r
@@ -51,7 +51,7 @@ SELECT m.member_id AS id, m.school_id AS preschool_id, m.member_id AS user_id,
        coalesce(l.remaining_quotas, '{}') AS remaining_quotas,
        coalesce(l.priority_levels, '{}') AS priority_levels,
        coalesce(l.auto_renew, false) AS auto_renew,
-       m.standing = 'active' AS is_active, m.standing = 'suspended' AS is_suspended,
+       m.status = 'active' AS is_active, m.status = 'suspended' AS is_suspended,
        b.period_end AS quota_reset_date, m.enrolled_at AS created_at
   FROM public.roster_member AS m
   LEFT JOIN public.member_directory AS d
@@ -73,13 +73,13 @@ SELECT m.member_id AS id, m.school_id AS preschool_id, m.member_id AS user_id,
          AND line.member_id = m.member_id
   ) AS l ON true
  WHERE m.build = (SELECT live_build FROM public.projection WHERE name = 'roster')
-   AND m.standing <> 'removed';
+   AND m.status <> 'removed';
 
 CREATE VIEW compat.ai_allocation_requests WITH (security_invoker = true) AS
 SELECT r.request_id AS id, r.school_id AS preschool_id, r.member_id AS teacher_id,
        r.filed_by AS requested_by, r.asked AS requested_quotas, r.granted AS approved_quotas,
        why.body AS justification, r.urgency,
-       -- A request that has run out is expired, whether or not anybody has recorded it.
+       -- A request is expired from expires_at on, recorded or not.
        CASE WHEN r.status = 'pending' AND r.expires_at <= now() THEN 'expired' ELSE r.status END
            AS status,
        r.decided_by AS reviewed_by, r.decided_at AS reviewed_at, note.body AS review_notes,
@@ -91,12 +91,14 @@ SELECT r.request_id AS id, r.school_id AS preschool_id, r.member_id AS teacher_i
     ON note.school_id = r.school_id AND note.commitment = r.reason
  WHERE r.build = (SELECT live_build FROM public.projection WHERE name = 'requests');
 
+-- The previous system had no departments: target_user_id is NULL for a department's own
+-- allocation, and department_id tells it from the school's.
 CREATE VIEW compat.ai_allocation_history WITH (security_invoker = true) AS
 SELECT h.seq AS id, h.school_id AS preschool_id, h.kind AS action,
        h.actor_id AS performed_by, h.actor_role AS performed_by_role,
        nullif(h.member_id, '00000000-0000-0000-0000-000000000000') AS target_user_id,
        h.service AS service_type, h.before AS quotas_before, h.after AS quotas_after,
-       t.body AS change_reason, h.cause, h.recorded_at AS created_at
+       t.body AS change_reason, h.cause, h.recorded_at AS created_at, h.department_id
   FROM public.history_entry AS h
   LEFT JOIN public.free_text AS t ON t.school_id = h.school_id AND t.commitment = h.reason
  WHERE h.build = (SELECT live_build FROM public.projection WHERE name = 'history');
@@ -111,6 +113,8 @@ SELECT e.event_id AS id, e.school_id AS preschool_id, e.member_id AS user_id,
        e.recorded_at, e.seq
   FROM public.event AS e
  WHERE e.kind IN ('usage_debited', 'hold_settled', 'usage_reported');
+COMMENT ON VIEW compat.ai_usage_logs IS
+    'Calls as they were made. Refunds and later attributions are in the rollups only.';
 
 CREATE VIEW compat.daily_ai_usage_rollup WITH (security_invoker = true) AS
 SELECT u.school_id AS preschool_id, u.member_id AS user_id, u.service AS service_type,
