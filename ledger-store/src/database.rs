@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::PgPool;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::error::StoreError;
@@ -202,7 +203,8 @@ impl Database {
 /// Runs the migrations that the database at `url` has not seen; says how many are in force.
 ///
 /// # Errors
-/// [`StoreError`] when the database cannot be reached, or a migration fails or was edited.
+/// [`StoreError`] when the database cannot be reached, a migration fails, or the schema is that of
+/// another pre-release.
 pub async fn migrate(url: &str) -> Result<usize, StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -212,6 +214,11 @@ pub async fn migrate(url: &str) -> Result<usize, StoreError> {
         .map_err(StoreError::at("connecting to run the migrations"))?;
     let ran = MIGRATIONS.run(&pool).await;
     pool.close().await;
-    ran.map_err(|error| StoreError::Migrate(Box::new(error)))?;
+    ran.map_err(|error| match error {
+        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) => {
+            StoreError::OtherPreRelease
+        }
+        other => StoreError::Migrate(Box::new(other)),
+    })?;
     Ok(MIGRATIONS.iter().count())
 }

@@ -17,6 +17,11 @@ pub enum StoreError {
     /// The migrations could not be run.
     #[error("the migrations could not be run")]
     Migrate(#[source] Box<sqlx::migrate::MigrateError>),
+    /// The database has the schema of another pre-release, which is not upgraded.
+    #[error(
+        "the database was created by another pre-release and is not upgraded; use an empty one"
+    )]
+    OtherPreRelease,
     /// The database is older than this program.
     #[error("{missing} migrations are not in force; run `ledger migrate`")]
     NotMigrated {

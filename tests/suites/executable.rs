@@ -397,6 +397,15 @@ async fn a_server_says_when_the_database_has_no_ledger_in_it() {
     );
     let migrated = run(&["migrate"], &[("DATABASE_URL", full.as_str())]).await;
     assert!(said(&migrated.stdout).contains("migrations are in force"));
+
+    let superuser = postgres.superuser().await;
+    sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = '' WHERE version = 1")
+        .execute(&superuser)
+        .await
+        .unwrap();
+    let refused = run(&["migrate"], &[("DATABASE_URL", full.as_str())]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused.stderr).contains("another pre-release"));
 }
 
 #[tokio::test]

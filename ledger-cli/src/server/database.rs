@@ -92,6 +92,7 @@ fn is_older(error: &StoreError) -> bool {
         }
         StoreError::Database { .. }
         | StoreError::Migrate(_)
+        | StoreError::OtherPreRelease
         | StoreError::Unreadable { .. }
         | StoreError::Json(_)
         | StoreError::HeadMoved => false,
