@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ledger_core::{Action, Actor, Command, Fingerprint, FreeText, SchoolId, Seq};
-use ledger_store::writer::{Beside, Receipt, Request};
+use ledger_store::writer::{Envelope, Receipt, SideWrites};
 use rand::Rng as _;
 
 use crate::http::{IdempotencyKey, Now};
@@ -54,7 +54,7 @@ pub struct Issue {
     /// What is asked.
     pub action: Action,
     /// What is kept beside the log.
-    pub beside: Beside,
+    pub side_writes: SideWrites,
     /// Decide and answer, append nothing.
     pub dry_run: bool,
     /// The version, of the request or the school, that it was decided on.
@@ -77,7 +77,7 @@ impl Issue {
             stamp,
             fingerprint,
             action,
-            beside: Beside::Nothing,
+            side_writes: SideWrites::Nothing,
             dry_run: false,
             if_version: None,
         }
@@ -95,13 +95,11 @@ impl Issue {
             now: now.0,
             action: self.action,
         };
-        let request = Request {
-            beside: self.beside,
-            dry_run,
-            if_version: self.if_version,
-            ..Request::new(key.0, self.fingerprint, command)
-        };
-        let receipt = state.writer.submit(school_id, request).await??;
+        let envelope = Envelope::new(&key.0, self.fingerprint, command)
+            .with_side_writes(self.side_writes)
+            .with_dry_run(dry_run)
+            .with_version(self.if_version);
+        let receipt = state.writer.submit(school_id, envelope).await??;
         if !dry_run {
             state
                 .own_writes

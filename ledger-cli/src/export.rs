@@ -18,7 +18,7 @@ use ledger_projections::balance::read::period_has_ended;
 use ledger_projections::log::read::{EVENTS_PAGE_MAX, head, page};
 use ledger_projections::{Progress, ProjectionName, TenantRead, Viewer, wait_for};
 use ledger_store::Database;
-use ledger_store::writer::Request;
+use ledger_store::writer::Envelope;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
@@ -180,9 +180,9 @@ impl Source<'_> {
     /// Has the end of a period recorded that nobody has recorded yet, as a read of the API does.
     async fn catch_up(&self, now: Timestamp) -> Result<Seq, Failure> {
         let catalogue = read_catalogue(self.settings.catalogue.as_deref()).map_err(Failure::no)?;
-        let (school, request) = (self.viewer.school_id, Request::catch_up(now));
+        let (school, envelope) = (self.viewer.school_id, Envelope::catch_up(now));
         let (database, settings) = (self.database, self.settings);
-        let answer = submit(database, settings, Arc::new(catalogue), school, request).await?;
+        let answer = submit(database, settings, Arc::new(catalogue), school, envelope).await?;
         let refused = |_| Failure::no("the end of the period could not be recorded");
         answer.map(|receipt| receipt.seq).map_err(refused)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Settings;
 use ledger_core::{Catalogue, SchoolId};
-use ledger_store::writer::{Answer, Request, Writer};
+use ledger_store::writer::{Answer, Envelope, Writer};
 use ledger_store::{Database, Wakes};
 use tokio::sync::watch;
 
@@ -17,7 +17,7 @@ pub async fn submit(
     settings: &Settings,
     catalogue: Arc<Catalogue>,
     school_id: SchoolId,
-    request: Request,
+    envelope: Envelope,
 ) -> Result<Answer, Failure> {
     let (_, catalogue) = watch::channel(catalogue);
     let (writer, shards) = Writer::start(
@@ -26,7 +26,7 @@ pub async fn submit(
         &Wakes::default(),
         settings.writer.settings(),
     );
-    let answer = writer.submit(school_id, request).await;
+    let answer = writer.submit(school_id, envelope).await;
     drop(writer);
     shards.finish().await;
     answer.map_err(Failure::no)

@@ -51,7 +51,7 @@ impl ApplyError {
 
     /// Whether the surroundings failed and not the event: the same page may succeed later.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Database { source, .. } | Self::Log(StoreError::Database { source, .. }) => {
                 is_surroundings(source)

@@ -12,7 +12,7 @@ use ledger_core::{
     OrgType, Quota, Role, SchoolId, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{
-    Answer, Beside, DirectoryEntry, ExternalId, Request, Writer, WriterSettings, WriterTasks,
+    Answer, DirectoryEntry, Envelope, ExternalId, SideWrites, Writer, WriterSettings, WriterTasks,
 };
 use ledger_store::{Database, Wakes};
 use tokio::sync::watch;
@@ -58,19 +58,19 @@ pub fn writer(database: &Database, settings: WriterSettings) -> (Writer, WriterT
 
 /// An action as the writer takes it. The fingerprint stands for the action's own words.
 #[must_use]
-pub fn request(key: CommandKey, action: Action) -> Request {
-    request_at(now(), key, action)
+pub fn envelope(key: CommandKey, action: Action) -> Envelope {
+    envelope_at(now(), key, action)
 }
 
 /// The same at a given instant.
 #[must_use]
-pub fn request_at(now: Timestamp, key: CommandKey, action: Action) -> Request {
+pub fn envelope_at(now: Timestamp, key: CommandKey, action: Action) -> Envelope {
     let fingerprint = Fingerprint::of(format!("{action:?}").as_bytes());
     let actor = Actor {
         role: Role::PlatformAdmin,
         id: ActorId(Uuid::from_u128(1)),
     };
-    Request::new(key, fingerprint, Command { actor, now, action })
+    Envelope::new(&key, fingerprint, Command { actor, now, action })
 }
 
 /// A key for a command that is sent once.
@@ -90,13 +90,13 @@ pub fn reason() -> FreeText {
 
 /// A debit of one call.
 #[must_use]
-pub fn debit(id: &str, member_id: MemberId, n: i64) -> Request {
+pub fn debit(id: &str, member_id: MemberId, n: i64) -> Envelope {
     debit_at(now(), id, member_id, n)
 }
 
 /// The same at a given instant.
 #[must_use]
-pub fn debit_at(at: Timestamp, id: &str, member_id: MemberId, n: i64) -> Request {
+pub fn debit_at(at: Timestamp, id: &str, member_id: MemberId, n: i64) -> Envelope {
     let id = key(id);
     let debit = Debit {
         id: id.clone(),
@@ -106,7 +106,7 @@ pub fn debit_at(at: Timestamp, id: &str, member_id: MemberId, n: i64) -> Request
         occurred_at: None,
         call: CallFacts::default(),
     };
-    request_at(
+    envelope_at(
         at,
         CommandKey::Debit(id),
         Action::Usage(UsageCommand::Debit(debit)),
@@ -115,7 +115,7 @@ pub fn debit_at(at: Timestamp, id: &str, member_id: MemberId, n: i64) -> Request
 
 /// A hold.
 #[must_use]
-pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i64) -> Request {
+pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i64) -> Envelope {
     let hold_id = key(id);
     let hold = PlaceHold {
         hold_id: hold_id.clone(),
@@ -124,7 +124,7 @@ pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i
         units: units(n),
         ttl_seconds,
     };
-    request_at(
+    envelope_at(
         at,
         CommandKey::Hold(hold_id),
         Action::Usage(UsageCommand::PlaceHold(hold)),
@@ -133,7 +133,7 @@ pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i
 
 /// A settle.
 #[must_use]
-pub fn settle(at: Timestamp, id: &str, n: i64) -> Request {
+pub fn settle(at: Timestamp, id: &str, n: i64) -> Envelope {
     let hold_id = key(id);
     let settle = SettleHold {
         hold_id: hold_id.clone(),
@@ -142,7 +142,7 @@ pub fn settle(at: Timestamp, id: &str, n: i64) -> Request {
         call: CallFacts::default(),
         recalled: None,
     };
-    request_at(
+    envelope_at(
         at,
         CommandKey::HoldClosing(hold_id),
         Action::Usage(UsageCommand::Settle(settle)),
@@ -151,14 +151,14 @@ pub fn settle(at: Timestamp, id: &str, n: i64) -> Request {
 
 /// A release.
 #[must_use]
-pub fn release(at: Timestamp, id: &str) -> Request {
+pub fn release(at: Timestamp, id: &str) -> Envelope {
     let hold_id = key(id);
     let release = ReleaseHold {
         hold_id: hold_id.clone(),
         reason: None,
         recalled: None,
     };
-    request_at(
+    envelope_at(
         at,
         CommandKey::HoldClosing(hold_id),
         Action::Usage(UsageCommand::Release(release)),
@@ -167,7 +167,7 @@ pub fn release(at: Timestamp, id: &str) -> Request {
 
 /// Sets a member's allocation.
 #[must_use]
-pub fn allocate(member_id: MemberId, n: i64) -> Request {
+pub fn allocate(member_id: MemberId, n: i64) -> Envelope {
     allocate_at(now(), member_id, n, None)
 }
 
@@ -178,7 +178,7 @@ pub fn allocate_at(
     member_id: MemberId,
     n: i64,
     auto_renew: Option<bool>,
-) -> Request {
+) -> Envelope {
     let row = AllocationRow {
         holder: member_id.into(),
         service: CLAUDE.to_owned(),
@@ -191,12 +191,12 @@ pub fn allocate_at(
         reason: reason(),
         as_batch: false,
     };
-    request_at(at, fresh(), Action::Allocation(command))
+    envelope_at(at, fresh(), Action::Allocation(command))
 }
 
 /// Registers a k12 school with `total` units.
 #[must_use]
-pub fn register(total: i64) -> Request {
+pub fn register(total: i64) -> Envelope {
     let command = RegisterSchool {
         org_type: OrgType::K12,
         tier: Tier::Enterprise,
@@ -206,7 +206,7 @@ pub fn register(total: i64) -> Request {
         },
         totals: vec![(CLAUDE.to_owned(), Quota::Finite(units(total)))],
     };
-    request(fresh(), Action::School(SchoolCommand::Register(command)))
+    envelope(fresh(), Action::School(SchoolCommand::Register(command)))
 }
 
 /// Enrols a member who is granted nothing, with external ids.
@@ -214,7 +214,7 @@ pub fn register(total: i64) -> Request {
 /// # Panics
 /// When an external id is none.
 #[must_use]
-pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Request {
+pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Envelope {
     let command = EnrolMember {
         member_id,
         role,
@@ -225,13 +225,12 @@ pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Request 
         .iter()
         .map(|id| ExternalId::new(id).expect("an external id"))
         .collect();
-    Request {
-        beside: Beside::Member(DirectoryEntry {
-            external_ids,
-            ..DirectoryEntry::default()
-        }),
-        ..request(fresh(), Action::School(SchoolCommand::EnrolMember(command)))
-    }
+    let entry = SideWrites::Member(DirectoryEntry {
+        external_ids,
+        ..DirectoryEntry::default()
+    });
+    let action = Action::School(SchoolCommand::EnrolMember(command));
+    envelope(fresh(), action).with_side_writes(entry)
 }
 
 /// A registered k12 school with `total` units, no cap, and members who each hold `allocated`.
@@ -270,8 +269,8 @@ impl School {
         };
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();
         let mut requests = vec![
-            request_at(at, fresh(), register(total).command.action),
-            request_at(
+            envelope_at(at, fresh(), register(total).command.action),
+            envelope_at(
                 at,
                 fresh(),
                 Action::School(SchoolCommand::ChangeSettings(settings)),
@@ -297,9 +296,9 @@ impl School {
     ///
     /// # Panics
     /// When the writer cannot answer at all.
-    pub async fn send(&self, writer: &Writer, request: Request) -> Answer {
+    pub async fn send(&self, writer: &Writer, envelope: Envelope) -> Answer {
         writer
-            .submit(self.id, request)
+            .submit(self.id, envelope)
             .await
             .expect("the writer answers")
     }

@@ -5,7 +5,7 @@ use ledger_core::{Action, MemberId, Role};
 use ledger_store::writer::WriterSettings;
 use ledger_tests::books;
 use ledger_tests::postgres::{Postgres, number};
-use ledger_tests::school::{School, allocate, enrol, fresh, request, writer};
+use ledger_tests::school::{School, allocate, enrol, envelope, fresh, writer};
 use ledger_tests::server::{Answer, HttpSchool, Person, Server, token};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -308,7 +308,7 @@ async fn what_comes_after_an_erasure_in_one_batch_stays() {
     let (writer, tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100, 0, 0).await;
     let ada = MemberId(Uuid::now_v7());
-    let school_command = |command| request(fresh(), Action::School(command));
+    let school_command = |command| envelope(fresh(), Action::School(command));
     let remove = || school_command(SchoolCommand::RemoveMember { member_id: ada });
     let erase = SchoolCommand::EraseMember {
         member_id: ada,

@@ -303,7 +303,7 @@ async fn a_port_or_a_folder_in_use_is_an_error_that_leaves_nothing_behind() {
     ];
     let refused = run(&arguments, &[]).await;
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused.stderr).contains("in use by another ledger"));
+    assert!(said(&refused.stderr).contains("in use by another process"));
     assert!(refused.stdout.is_empty());
     assert_eq!(demo.end(Signal::SIGINT).await, Some(0));
 }

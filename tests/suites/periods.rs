@@ -15,12 +15,12 @@ use ledger_core::{
 };
 use ledger_projections::timekeeper::{CLAIM, Timekeeper, TimekeeperSettings};
 use ledger_projections::{Registry, WorkerSettings, catch_up};
-use ledger_store::writer::{Answer, Receipt, Request, Writer, WriterSettings, load_as_of};
+use ledger_store::writer::{Answer, Envelope, Receipt, Writer, WriterSettings, load_as_of};
 use ledger_store::{Database, DatabaseRole, feed};
 use ledger_tests::books;
 use ledger_tests::postgres::{Postgres, number, role};
 use ledger_tests::school::{
-    CLAUDE, School, allocate_at, debit_at, fresh, hold, key, reason, request_at, settle, units,
+    CLAUDE, School, allocate_at, debit_at, envelope_at, fresh, hold, key, reason, settle, units,
     writer,
 };
 use ledger_tests::server::{Server, eventually};
@@ -151,7 +151,7 @@ async fn the_books_of_every_period_are_the_sum_of_the_log() {
 }
 
 /// A report of usage that occurred at an instant, told now.
-fn report(now: Timestamp, id: &str, who: Option<MemberId>, n: i64, at: Timestamp) -> Request {
+fn report(now: Timestamp, id: &str, who: Option<MemberId>, n: i64, at: Timestamp) -> Envelope {
     let attribute = |text: &str| Attribute::new(text).unwrap();
     let command = Report {
         id: attribute(id),
@@ -164,7 +164,7 @@ fn report(now: Timestamp, id: &str, who: Option<MemberId>, n: i64, at: Timestamp
         call: CallFacts::default(),
     };
     let key = reported(id);
-    request_at(now, key, Action::Usage(UsageCommand::Report(command)))
+    envelope_at(now, key, Action::Usage(UsageCommand::Report(command)))
 }
 
 fn reported(id: &str) -> CommandKey {
@@ -175,17 +175,17 @@ fn reported(id: &str) -> CommandKey {
     }
 }
 
-fn refund(now: Timestamp, usage: &CommandKey, n: i64) -> Request {
+fn refund(now: Timestamp, usage: &CommandKey, n: i64) -> Envelope {
     let command = CorrectUsage {
         usage_id: usage.first_event_id(),
         units: Some(units(n)),
         reason: reason(),
         recalled: None,
     };
-    request_at(now, fresh(), Action::Usage(UsageCommand::Correct(command)))
+    envelope_at(now, fresh(), Action::Usage(UsageCommand::Correct(command)))
 }
 
-fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Request {
+fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Envelope {
     let command = AttributeUsage {
         usage_id: usage.first_event_id(),
         member_id,
@@ -193,7 +193,7 @@ fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Request {
         reason: reason(),
         recalled: None,
     };
-    request_at(
+    envelope_at(
         now,
         fresh(),
         Action::Usage(UsageCommand::Attribute(command)),
@@ -405,7 +405,7 @@ async fn a_roll_of_many_allocations_is_some_events_and_a_history_of_each() {
     let school = School::register_at(start(), &writer, 2_000, (1_001, 1, Some(true))).await;
     let end = at("2026-02-01T00:00:00Z");
     let kept = school.members[0];
-    let caught_up = done(school.send(&writer, Request::catch_up(end)).await);
+    let caught_up = done(school.send(&writer, Envelope::catch_up(end)).await);
     assert!(caught_up.events.is_empty());
     done(school.send(&writer, allocate_at(end, kept, 2, None)).await);
     take_in(&database).await;

@@ -3,7 +3,7 @@
 use ledger_core::catalog::Event;
 use ledger_core::usage::{RefusedFor, UsageEvent, UsageRefused};
 use ledger_core::{MemberId, Role, Seq, Timestamp};
-use ledger_store::writer::{Request, WriterSettings};
+use ledger_store::writer::{Envelope, WriterSettings};
 use ledger_store::{DatabaseRole, feed};
 use ledger_tests::books;
 use ledger_tests::postgres::{Postgres, role};
@@ -15,10 +15,10 @@ fn at(text: &str) -> Timestamp {
     Timestamp::new(text.parse().unwrap())
 }
 
-fn debit_at(now: &str, id: &str, member: MemberId, units: i64) -> Request {
-    let mut request = debit(id, member, units);
-    request.command.now = at(now);
-    request
+fn debit_at(now: &str, id: &str, member: MemberId, units: i64) -> Envelope {
+    let mut envelope = debit(id, member, units);
+    envelope.command.now = at(now);
+    envelope
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use ledger_core::school::SchoolEvent;
 use ledger_core::usage::UsageEvent;
 use ledger_core::{Refusal, Role, SchoolId, Seq, ServiceId, fold};
 use ledger_store::writer::{
-    Answer, ExternalId, Receipt, RefusedBy, Request, Writer, WriterSettings, load_as_of,
+    Answer, ExternalId, Receipt, RefusedBy, Writer, WriterSettings, load_as_of,
 };
 use ledger_store::{DatabaseRole, feed};
 use ledger_tests::postgres::{Postgres, number, role};
@@ -109,7 +109,7 @@ async fn a_batch_of_allocations_is_replayed_whole() {
             priority: None,
             auto_renew: None,
         });
-    let batch = ledger_tests::school::request(
+    let batch = ledger_tests::school::envelope(
         ledger_core::CommandKey::Request(ledger_tests::school::key("import 1")),
         ledger_core::Action::Allocation(ledger_core::allocation::AllocationCommand::Apply {
             rows: rows.collect(),
@@ -187,10 +187,7 @@ async fn an_external_id_names_its_member_until_he_leaves() {
     let bob = ledger_core::MemberId(uuid::Uuid::now_v7());
     let by_subject = |id: &str| {
         let nobody = ledger_core::MemberId(uuid::Uuid::nil());
-        Request {
-            subject: ExternalId::new("proxy|42"),
-            ..debit(id, nobody, 1)
-        }
+        debit(id, nobody, 1).with_subject(ExternalId::new("proxy|42"))
     };
 
     assert!(matches!(
@@ -224,7 +221,7 @@ async fn an_external_id_names_its_member_until_he_leaves() {
     let answers = writer.submit_all(school.id, both).await.unwrap();
     assert!(answers[0].is_ok() && answers[1].is_err());
     let leave = ledger_core::school::SchoolCommand::RemoveMember { member_id: ada };
-    let leave = ledger_tests::school::request(
+    let leave = ledger_tests::school::envelope(
         ledger_tests::school::fresh(),
         ledger_core::Action::School(leave),
     );
@@ -374,28 +371,12 @@ async fn a_dry_run_shows_what_would_happen_and_leaves_no_trace() {
     let (writer, _tasks) = writer(&database, WriterSettings::default());
     let school = School::register(&writer, 100, 1, 10).await;
     let before = folded(&role(&database, DatabaseRole::Writer), &school).await;
-    let would = Request {
-        dry_run: true,
-        ..allocate(school.members[0], 50)
-    };
+    let would = allocate(school.members[0], 50).with_dry_run(true);
     let receipt = done(school.send(&writer, would.clone()).await);
     assert_eq!((receipt.events.len(), receipt.seq), (1, before.head()));
     assert_eq!(
         folded(&role(&database, DatabaseRole::Writer), &school).await,
         before
     );
-    assert!(
-        !done(
-            school
-                .send(
-                    &writer,
-                    Request {
-                        dry_run: false,
-                        ..would
-                    }
-                )
-                .await
-        )
-        .replayed
-    );
+    assert!(!done(school.send(&writer, would.with_dry_run(false)).await).replayed);
 }

@@ -9,7 +9,7 @@ use ledger_core::{
     Action, Actor, Catalogue, Command, CommandKey, DepartmentId, Event, EventId, MemberId, Quota,
     Refusal, Seq, ServiceId, Timestamp, Units,
 };
-use ledger_store::writer::{ExternalId, Receipt, Refused, RefusedBy, Request};
+use ledger_store::writer::{Envelope, ExternalId, Receipt, Refused, RefusedBy};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ impl Import {
         key: CommandKey,
         actor: Actor,
         now: Timestamp,
-    ) -> Result<Request, Problem> {
+    ) -> Result<Envelope, Problem> {
         let command = AllocationCommand::Import {
             rows: self.table.rows.iter().map(allocation_row).collect(),
             reason: free_text("reason", &self.reason)?,
@@ -55,11 +55,9 @@ impl Import {
             action: Action::Allocation(command),
         };
         let fingerprint = fingerprint("import-allocations", &[], self)?;
-        Ok(Request {
-            dry_run: self.dry_run,
-            row_subjects: self.subjects(),
-            ..Request::new(key, fingerprint, command)
-        })
+        Ok(Envelope::new(&key, fingerprint, command)
+            .with_dry_run(self.dry_run)
+            .with_row_subjects(self.subjects()))
     }
 
     /// The rows that name somebody by an external id: whose it is, the writer looks up under the
@@ -124,7 +122,7 @@ impl Import {
             let holder = match &row.holder {
                 Named::Member(id) => (*id).into(),
                 Named::Department(id) => (*id).into(),
-                Named::External(_) => (*receipt.found.row_members.get(index)?).into(),
+                Named::External(_) => (*receipt.view.row_members.get(index)?).into(),
             };
             let service = catalogue.resolve(&row.service.0)?.clone();
             Some(((holder, service), index))

@@ -2,7 +2,7 @@
 
 use ledger_core::{SchoolId, Seq, Timestamp};
 use ledger_projections::{ProjectionName, TenantRead, balance};
-use ledger_store::writer::Request;
+use ledger_store::writer::Envelope;
 
 use super::freshness::begin_read;
 use crate::auth::Viewer;
@@ -40,7 +40,7 @@ pub async fn begin_balance_read(
 }
 
 async fn catch_up(state: &AppState, school: SchoolId, now: Timestamp) -> Result<Seq, Problem> {
-    let answer = state.writer.submit(school, Request::catch_up(now)).await?;
+    let answer = state.writer.submit(school, Envelope::catch_up(now)).await?;
     Ok(answer?.seq)
 }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use ledger_core::usage::{Debit, UsageCommand, UsageEvent};
 use ledger_core::{Action, Actor, Command, CommandKey, Event, EventId, Key, MemberId, Seq};
 use ledger_core::{Timestamp, Units};
-use ledger_store::writer::{Receipt, Request};
+use ledger_store::writer::{Envelope, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,7 +46,11 @@ impl DebitBody {
     ///
     /// # Errors
     /// [`crate::problem::Code::InvalidRequest`] unless it says once whose usage it is.
-    pub(super) fn into_request(mut self, actor: Actor, now: Timestamp) -> Result<Request, Problem> {
+    pub(super) fn into_envelope(
+        mut self,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("debit", &[], &self)?;
         let (member_id, subject) = whose(self.member_id, self.subject.take())?;
         let call = self.take_call();
@@ -60,10 +64,7 @@ impl DebitBody {
         };
         let action = Action::Usage(UsageCommand::Debit(debit));
         let command = Command { actor, now, action };
-        Ok(Request {
-            subject,
-            ..Request::new(CommandKey::Debit(self.id), fingerprint, command)
-        })
+        Ok(Envelope::new(&CommandKey::Debit(self.id), fingerprint, command).with_subject(subject))
     }
 }
 
@@ -137,7 +138,7 @@ pub async fn debit(
     Now(now): Now,
     Json(body): Json<DebitBody>,
 ) -> Result<Written<DebitAnswer>, Problem> {
-    let request = body.into_request(allowed.credential.actor, now)?;
+    let request = body.into_envelope(allowed.credential.actor, now)?;
     let receipt = state.writer.submit(allowed.school, request).await??;
     Ok(Written::created(&receipt, DebitAnswer::of(&receipt)?))
 }
@@ -150,9 +151,9 @@ mod tests {
 
     const ACTOR: Actor = Actor::SYSTEM;
 
-    fn read(body: &str) -> Result<Request, Problem> {
+    fn read(body: &str) -> Result<Envelope, Problem> {
         let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
-        parse_json::<DebitBody>(body.as_bytes())?.into_request(ACTOR, now)
+        parse_json::<DebitBody>(body.as_bytes())?.into_envelope(ACTOR, now)
     }
 
     fn at(body: &str) -> serde_json::Value {

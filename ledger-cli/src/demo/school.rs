@@ -12,7 +12,7 @@ use ledger_core::{
     Action, Actor, ActorId, Command, CommandKey, DepartmentId, Fingerprint, FreeText, MemberId,
     OrgType, Quota, RequestId, Role, SchoolId, Tier, Timestamp, Units,
 };
-use ledger_store::writer::{Beside, DirectoryEntry, ExternalId, Request, Writer};
+use ledger_store::writer::{DirectoryEntry, Envelope, ExternalId, SideWrites, Writer};
 use ledger_store::{Database, DatabaseRole};
 use uuid::Uuid;
 
@@ -152,7 +152,7 @@ pub async fn make_if_empty(database: &Database, writer: &Writer) -> Result<(), F
 }
 
 /// Every command, in the order in which they are decided.
-fn commands(now: DateTime<Utc>) -> Vec<Request> {
+fn commands(now: DateTime<Utc>) -> Vec<Envelope> {
     let clerk = Clerk {
         now: Timestamp::new(now),
     };
@@ -186,7 +186,7 @@ struct Clerk {
 }
 
 impl Clerk {
-    fn register(&self) -> Request {
+    fn register(&self) -> Envelope {
         let register = RegisterSchool {
             org_type: OrgType::K12,
             tier: Tier::Enterprise,
@@ -201,13 +201,12 @@ impl Clerk {
                 .collect(),
         };
         let action = Action::School(SchoolCommand::Register(register));
-        Request {
-            beside: Beside::SchoolName("Riverside Demo School".to_owned()),
-            ..self.request(Role::PlatformAdmin, action)
-        }
+        let name = SideWrites::SchoolName("Riverside Demo School".to_owned());
+        self.envelope(Role::PlatformAdmin, action)
+            .with_side_writes(name)
     }
 
-    fn enrol(&self, id: Uuid, role: Role, name: &str, email: &str) -> Request {
+    fn enrol(&self, id: Uuid, role: Role, name: &str, email: &str) -> Envelope {
         let by = if role == Role::Teacher {
             Role::Principal
         } else {
@@ -224,25 +223,20 @@ impl Clerk {
             email: Some(email.to_owned()),
             external_ids: ExternalId::new(email).into_iter().collect(),
         };
-        Request {
-            beside: Beside::Member(entry),
-            ..self.request(by, Action::School(SchoolCommand::EnrolMember(enrol)))
-        }
+        self.envelope(by, Action::School(SchoolCommand::EnrolMember(enrol)))
+            .with_side_writes(SideWrites::Member(entry))
     }
 
-    fn open(&self, department: &Department) -> Request {
+    fn open(&self, department: &Department) -> Envelope {
         let department_id = DepartmentId(department.id);
         let open = DepartmentCommand::Open { department_id };
-        Request {
-            beside: Beside::Department {
-                name: department.name.to_owned(),
-            },
-            ..self.request(Role::Principal, Action::Department(open))
-        }
+        let name = department.name.to_owned();
+        self.envelope(Role::Principal, Action::Department(open))
+            .with_side_writes(SideWrites::Department { name })
     }
 
     /// A teacher is enrolled, into his department if he has one.
-    fn hire(&self, teacher: &Teacher) -> Request {
+    fn hire(&self, teacher: &Teacher) -> Envelope {
         let mut hired = self.enrol(teacher.id, Role::Teacher, teacher.name, teacher.email);
         if let Action::School(SchoolCommand::EnrolMember(enrol)) = &mut hired.command.action {
             enrol.department_id = teacher.department.as_ref().map(|d| DepartmentId(d.id));
@@ -252,7 +246,7 @@ impl Clerk {
 
     /// Departments and teachers in one step: what a teacher is given comes out of what his
     /// department is given with it.
-    fn allocate(&self) -> Request {
+    fn allocate(&self) -> Envelope {
         let row = |holder: Holder, allocated: [i64; 3], service: usize| AllocationRow {
             holder,
             service: SERVICES[service].to_owned(),
@@ -283,19 +277,19 @@ impl Clerk {
             reason,
             as_batch: true,
         };
-        self.request(Role::Principal, Action::Allocation(apply))
+        self.envelope(Role::Principal, Action::Allocation(apply))
     }
 
-    fn suspend(&self, teacher: &Teacher) -> Option<Request> {
+    fn suspend(&self, teacher: &Teacher) -> Option<Envelope> {
         let reason = text(teacher.suspended?);
         let suspend = AllocationCommand::Suspend {
             member_id: MemberId(teacher.id),
             reason,
         };
-        Some(self.request(Role::Principal, Action::Allocation(suspend)))
+        Some(self.envelope(Role::Principal, Action::Allocation(suspend)))
     }
 
-    fn ask(&self, teacher: &Teacher) -> Option<Request> {
+    fn ask(&self, teacher: &Teacher) -> Option<Envelope> {
         let (number, urgency, why) = teacher.asks?;
         let member_id = MemberId(teacher.id);
         let file = FileRequest {
@@ -307,19 +301,24 @@ impl Clerk {
             urgency,
         };
         let action = Action::Request(RequestCommand::File(file));
-        let mut request = self.request(Role::Teacher, action);
-        request.command.actor.id = ActorId(teacher.id);
-        Some(request)
+        let mut envelope = self.envelope(Role::Teacher, action);
+        envelope.command.actor.id = ActorId(teacher.id);
+        Some(envelope)
     }
 
-    fn debits(&self, now: DateTime<Utc>) -> impl Iterator<Item = Request> {
-        usage::debits(now).map(|debit| Request {
-            key: CommandKey::Debit(debit.id.clone()),
-            ..self.request(Role::Proxy, Action::Usage(UsageCommand::Debit(debit)))
+    fn debits(&self, now: DateTime<Utc>) -> impl Iterator<Item = Envelope> {
+        usage::debits(now).map(|debit| {
+            let key = CommandKey::Debit(debit.id.clone());
+            let action = Action::Usage(UsageCommand::Debit(debit));
+            self.envelope_of(&key, Role::Proxy, action)
         })
     }
 
-    fn request(&self, role: Role, action: Action) -> Request {
+    fn envelope(&self, role: Role, action: Action) -> Envelope {
+        self.envelope_of(&CommandKey::Fresh(Uuid::now_v7()), role, action)
+    }
+
+    fn envelope_of(&self, key: &CommandKey, role: Role, action: Action) -> Envelope {
         let id = if role == Role::Principal {
             PRINCIPAL
         } else {
@@ -335,7 +334,7 @@ impl Clerk {
             now: self.now,
             action,
         };
-        Request::new(CommandKey::Fresh(Uuid::now_v7()), fingerprint, command)
+        Envelope::new(key, fingerprint, command)
     }
 }
 
@@ -365,8 +364,8 @@ mod tests {
             let now = "2026-11-24T03:00:00Z".parse::<DateTime<Utc>>().unwrap();
             let now = now + TimeDelta::days(day);
             let mut state = SchoolState::default();
-            for request in commands(now) {
-                let command = request.command;
+            for envelope in commands(now) {
+                let command = envelope.command;
                 let facts = decide(&Catalogue::built_in(), &state, &command).unwrap();
                 for fact in facts {
                     assert!(fact.occurred_at.get() <= now);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use ledger_core::{SchoolId, Timestamp};
-use ledger_store::writer::{Request, Writer};
+use ledger_store::writer::{Envelope, Writer};
 use ledger_store::{Database, DatabaseRole};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -118,7 +118,7 @@ impl Timekeeper {
         for school_id in schools.into_iter().map(SchoolId) {
             let writer = self.writer.clone();
             sent.spawn(async move {
-                let answer = writer.submit(school_id, Request::catch_up(now)).await;
+                let answer = writer.submit(school_id, Envelope::catch_up(now)).await;
                 (school_id, answer)
             });
         }

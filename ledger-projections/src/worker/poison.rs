@@ -77,7 +77,7 @@ pub(super) async fn isolate(
                 }
             }
             Ok(Some(Folded::Contended) | None) => break,
-            Err(error) if error.source.is_passing() => return Err(error.source),
+            Err(error) if error.source.is_transient() => return Err(error.source),
             Err(error) if events > 1 => events = smaller(events, group.at, error.seq),
             Err(error) => {
                 let failed_seq = match error.seq {

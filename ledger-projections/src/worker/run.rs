@@ -202,7 +202,7 @@ impl Folder {
                     .map(|(group, folded)| self.step(group, folded))
                     .collect());
             }
-            Err(error) if error.source.is_passing() => return Err(error.source),
+            Err(error) if error.source.is_transient() => return Err(error.source),
             Err(_) => {}
         }
         let mut steps = Vec::with_capacity(groups.len());
@@ -212,7 +212,7 @@ impl Folder {
                 Ok(folded) => {
                     steps.extend(folded.into_iter().map(|folded| self.step(group, folded)));
                 }
-                Err(error) if error.source.is_passing() => return Err(error.source),
+                Err(error) if error.source.is_transient() => return Err(error.source),
                 Err(_) => steps.push(self.fold_each(conn, group).await?),
             }
         }

@@ -12,7 +12,7 @@ use ledger_core::{
     Key, MemberId, OrgType, Quota, Role, SchoolId, Seq, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{
-    Answer, Beside, DirectoryEntry, ExternalId, Receipt, Request, Writer, WriterSettings,
+    Answer, DirectoryEntry, Envelope, ExternalId, Receipt, SideWrites, Writer, WriterSettings,
     WriterTasks,
 };
 use ledger_store::{Database, Wakes};
@@ -64,9 +64,9 @@ impl Ledger {
             totals,
         };
         let action = Action::School(SchoolCommand::Register(register));
-        let mut request = school.request(action, start());
-        request.beside = Beside::SchoolName("Rivonia Primary".to_owned());
-        school.submit(request).await.unwrap();
+        let name = SideWrites::SchoolName("Rivonia Primary".to_owned());
+        let envelope = school.envelope(action, start()).with_side_writes(name);
+        school.submit(envelope).await.unwrap();
         school
     }
 }
@@ -121,7 +121,7 @@ pub struct School {
 }
 
 impl School {
-    pub fn request(&self, action: Action, now: Timestamp) -> Request {
+    pub fn envelope(&self, action: Action, now: Timestamp) -> Envelope {
         let fresh = || CommandKey::Fresh(Uuid::new_v4());
         let key = match &action {
             Action::Usage(UsageCommand::Debit(debit)) => CommandKey::Debit(debit.id.clone()),
@@ -151,15 +151,15 @@ impl School {
             id: ActorId(Uuid::from_u128(1)),
         };
         let command = Command { actor, now, action };
-        Request::new(key, Fingerprint(0), command)
+        Envelope::new(&key, Fingerprint(0), command)
     }
 
-    pub async fn submit(&self, request: Request) -> Answer {
-        self.ledger.writer.submit(self.id, request).await.unwrap()
+    pub async fn submit(&self, envelope: Envelope) -> Answer {
+        self.ledger.writer.submit(self.id, envelope).await.unwrap()
     }
 
     pub async fn act(&self, action: Action, now: Timestamp) -> Answer {
-        self.submit(self.request(action, now)).await
+        self.submit(self.envelope(action, now)).await
     }
 
     pub async fn enrol(&self, member_id: MemberId, role: Role) -> Receipt {
@@ -170,13 +170,13 @@ impl School {
             claimed: Vec::new(),
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
-        let mut request = self.request(action, start());
-        request.beside = Beside::Member(DirectoryEntry {
+        let entry = SideWrites::Member(DirectoryEntry {
             display_name: Some(format!("Member {}", member_id.0.as_u128() % 1_000)),
             email: None,
             external_ids: vec![ExternalId::new(&format!("auth|{member_id}")).unwrap()],
         });
-        self.submit(request).await.unwrap()
+        let envelope = self.envelope(action, start()).with_side_writes(entry);
+        self.submit(envelope).await.unwrap()
     }
 
     pub async fn allocate(
@@ -203,11 +203,11 @@ impl School {
     /// Opens a department of this name.
     pub async fn open(&self, department_id: DepartmentId, name: &str) -> Receipt {
         let action = Action::Department(DepartmentCommand::Open { department_id });
-        let mut request = self.request(action, start());
-        request.beside = Beside::Department {
+        let name = SideWrites::Department {
             name: name.to_owned(),
         };
-        self.submit(request).await.unwrap()
+        let envelope = self.envelope(action, start()).with_side_writes(name);
+        self.submit(envelope).await.unwrap()
     }
 
     pub async fn close(&self, department_id: DepartmentId) -> Receipt {
@@ -269,7 +269,7 @@ impl School {
         let requests = (0..count)
             .map(|n| {
                 let debit = debit(&format!("{prefix}-{n}"), member_id, 1, CallFacts::default());
-                self.request(Action::Usage(UsageCommand::Debit(debit)), start())
+                self.envelope(Action::Usage(UsageCommand::Debit(debit)), start())
             })
             .collect();
         let answers = self

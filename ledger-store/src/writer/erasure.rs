@@ -6,7 +6,7 @@ use ledger_core::{Action, ActorId, MemberId, OrgType, SchoolId, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::request::Request;
+use super::envelope::Envelope;
 use crate::error::StoreError;
 
 /// Somebody of whom something goes.
@@ -33,15 +33,15 @@ impl Gone {
     /// Of whom a command takes something away, in a school of this type.
     pub(super) fn by(
         school_id: SchoolId,
-        request: &Request,
+        envelope: &Envelope,
         org_type: Option<OrgType>,
     ) -> Option<Self> {
-        let (member_id, what) = match &request.command.action {
+        let (member_id, what) = match &envelope.command.action {
             Action::School(SchoolCommand::RemoveMember { member_id }) => {
                 (*member_id, What::ExternalIds)
             }
             Action::School(SchoolCommand::EraseMember { member_id, .. }) => {
-                let at = request.command.now;
+                let at = envelope.command.now;
                 let is_the_school = org_type == Some(OrgType::Individual);
                 (*member_id, What::Everything { at, is_the_school })
             }

@@ -14,7 +14,7 @@ use ledger_core::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::request::{Beside, ExternalId, Request};
+use super::envelope::{Envelope, ExternalId, SideWrites};
 use crate::error::StoreError;
 use crate::row::EventRow;
 
@@ -79,30 +79,30 @@ pub(super) async fn find_owners(
         .collect())
 }
 
-/// The external ids that a request names.
-pub(super) fn external_ids(request: &Request) -> impl Iterator<Item = &ExternalId> {
-    let given = match &request.beside {
-        Beside::Member(entry) => entry.external_ids.as_slice(),
-        Beside::Nothing | Beside::SchoolName(_) | Beside::Department { .. } => &[],
+/// The external ids that an envelope names.
+pub(super) fn external_ids(envelope: &Envelope) -> impl Iterator<Item = &ExternalId> {
+    let given = match &envelope.side_writes {
+        SideWrites::Member(entry) => entry.external_ids.as_slice(),
+        SideWrites::Nothing | SideWrites::SchoolName(_) | SideWrites::Department { .. } => &[],
     };
-    let rows = request.row_subjects.iter().map(|(_, id)| id);
-    request.subject.iter().chain(rows).chain(given)
+    let rows = envelope.row_subjects.iter().map(|(_, id)| id);
+    envelope.subject.iter().chain(rows).chain(given)
 }
 
-/// Sets the member that the request names by external id.
+/// Sets the member that the envelope names by external id.
 pub(super) fn resolve_subject(
     owners: &Owners,
     school_id: SchoolId,
-    request: &mut Request,
+    envelope: &mut Envelope,
 ) -> Result<(), Refusal> {
-    let Some(subject) = &request.subject else {
+    let Some(subject) = &envelope.subject else {
         return Ok(());
     };
     let owner = owners
         .get(&(school_id, subject.as_str().to_owned()))
         .copied();
     let known = owner.ok_or(Refusal::MemberNotFound { member_id: None });
-    match &mut request.command.action {
+    match &mut envelope.command.action {
         Action::Usage(UsageCommand::Debit(debit)) => debit.member_id = known?,
         Action::Usage(UsageCommand::PlaceHold(hold)) => hold.member_id = known?,
         // What happened is recorded, whoever it was; without an owner the subject may be an id.
@@ -126,12 +126,12 @@ pub(super) fn resolve_subject(
 
 /// Sets the members that rows of an allocation command name by external id. The core refuses the
 /// rows of those whom nobody knows, together with all others that it refuses.
-pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, request: &mut Request) {
-    let Action::Allocation(command) = &mut request.command.action else {
+pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, envelope: &mut Envelope) {
+    let Action::Allocation(command) = &mut envelope.command.action else {
         return;
     };
     let rows = command.rows_mut();
-    for (index, subject) in &request.row_subjects {
+    for (index, subject) in &envelope.row_subjects {
         let owner = owners.get(&(school_id, subject.as_str().to_owned()));
         if let Some(row) = rows.get_mut(*index) {
             row.holder = owner.copied().unwrap_or(MemberId(Uuid::nil())).into();
@@ -140,9 +140,9 @@ pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, request: &mut R
 }
 
 /// Whose allocation each row changes, of a command that names people by external ids.
-pub(super) fn row_members(request: &Request) -> Vec<MemberId> {
-    match &request.command.action {
-        Action::Allocation(command) if !request.row_subjects.is_empty() => {
+pub(super) fn row_members(envelope: &Envelope) -> Vec<MemberId> {
+    match &envelope.command.action {
+        Action::Allocation(command) if !envelope.row_subjects.is_empty() => {
             let nobody = MemberId(Uuid::nil());
             let rows = command.rows().iter();
             rows.map(|row| row.holder.member_id().unwrap_or(nobody))
@@ -157,11 +157,11 @@ pub(super) fn row_members(request: &Request) -> Vec<MemberId> {
 }
 
 /// Tells an enrolment which of its external ids belong to somebody else.
-pub(super) fn resolve_claims(owners: &Owners, school_id: SchoolId, request: &mut Request) {
-    let Beside::Member(entry) = &request.beside else {
+pub(super) fn resolve_claims(owners: &Owners, school_id: SchoolId, envelope: &mut Envelope) {
+    let SideWrites::Member(entry) = &envelope.side_writes else {
         return;
     };
-    let Action::School(SchoolCommand::EnrolMember(enrol)) = &mut request.command.action else {
+    let Action::School(SchoolCommand::EnrolMember(enrol)) = &mut envelope.command.action else {
         return;
     };
     enrol.claimed = entry
@@ -180,12 +180,12 @@ pub(super) fn resolve_claims(owners: &Owners, school_id: SchoolId, request: &mut
 
 /// Takes down whose external ids are now, for later commands of the batch: an enrolment gives some,
 /// and whoever goes leaves his.
-pub(super) fn note_claims(owners: &mut Owners, school_id: SchoolId, request: &Request) {
-    let Action::School(command) = &request.command.action else {
+pub(super) fn note_claims(owners: &mut Owners, school_id: SchoolId, envelope: &Envelope) {
+    let Action::School(command) = &envelope.command.action else {
         return;
     };
-    match (command, &request.beside) {
-        (SchoolCommand::EnrolMember(enrol), Beside::Member(entry)) => {
+    match (command, &envelope.side_writes) {
+        (SchoolCommand::EnrolMember(enrol), SideWrites::Member(entry)) => {
             for id in &entry.external_ids {
                 owners.insert((school_id, id.as_str().to_owned()), enrol.member_id);
             }
@@ -207,9 +207,9 @@ pub(super) fn note_claims(owners: &mut Owners, school_id: SchoolId, request: &Re
     }
 }
 
-/// The hold that a request closes.
-fn closes(request: &Request) -> Option<&Key> {
-    match &request.command.action {
+/// The hold that an envelope closes.
+fn closes(envelope: &Envelope) -> Option<&Key> {
+    match &envelope.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => Some(&settle.hold_id),
         Action::Usage(UsageCommand::Release(release)) => Some(&release.hold_id),
         Action::Usage(
@@ -228,8 +228,8 @@ fn closes(request: &Request) -> Option<&Key> {
 }
 
 /// The usage that a request is about, by the id of its event.
-pub(super) const fn adjusts(request: &Request) -> Option<EventId> {
-    match &request.command.action {
+pub(super) const fn adjusts(envelope: &Envelope) -> Option<EventId> {
+    match &envelope.command.action {
         Action::Usage(UsageCommand::Attribute(attribute)) => Some(attribute.usage_id),
         Action::Usage(UsageCommand::Correct(correct)) => Some(correct.usage_id),
         Action::Usage(
@@ -275,10 +275,10 @@ pub(super) async fn find_newest(
         .collect()
 }
 
-/// Gives a request the usage that it is about as the log says that it stands.
-pub(super) fn recall_usage(usage: &Recorded, newest: Option<&Recorded>, request: &mut Request) {
+/// Gives an envelope the usage that it is about as the log says that it stands.
+pub(super) fn recall_usage(usage: &Recorded, newest: Option<&Recorded>, envelope: &mut Envelope) {
     let recalled = Recalled::of(usage, newest);
-    match &mut request.command.action {
+    match &mut envelope.command.action {
         Action::Usage(UsageCommand::Attribute(attribute)) => attribute.recalled = recalled,
         Action::Usage(UsageCommand::Correct(correct)) => correct.recalled = recalled,
         Action::Usage(
@@ -296,19 +296,19 @@ pub(super) fn recall_usage(usage: &Recorded, newest: Option<&Recorded>, request:
     }
 }
 
-/// The id of the event that placed the hold which a request closes.
-pub(super) fn placed_by(request: &Request) -> Option<EventId> {
-    closes(request).map(|hold_id| CommandKey::Hold(hold_id.clone()).first_event_id())
+/// The id of the event that placed the hold which an envelope closes.
+pub(super) fn placed_by(envelope: &Envelope) -> Option<EventId> {
+    closes(envelope).map(|hold_id| CommandKey::Hold(hold_id.clone()).first_event_id())
 }
 
-/// Gives a closing request the hold as the log says that it was placed.
-pub(super) fn recall(placed: &Recorded, request: &mut Request) {
+/// Gives a closing envelope the hold as the log says that it was placed.
+pub(super) fn recall(placed: &Recorded, envelope: &mut Envelope) {
     let placed_at = placed.recorded_at;
     let Event::Usage(UsageEvent::HoldPlaced(placed)) = &placed.event else {
         return;
     };
     let hold = Some(Hold::placed(placed, placed_at));
-    match &mut request.command.action {
+    match &mut envelope.command.action {
         Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
         Action::Usage(UsageCommand::Release(release)) => release.recalled = hold,
         Action::Usage(
@@ -362,8 +362,8 @@ pub(super) fn closes_request(recorded: &Recorded) -> Option<(RequestId, ClosedRe
 }
 
 /// What a command that closes a request names.
-pub(super) const fn request_closing(request: &Request) -> Option<&Closing> {
-    match &request.command.action {
+pub(super) const fn request_closing(envelope: &Envelope) -> Option<&Closing> {
+    match &envelope.command.action {
         Action::Request(command) => command.closing(),
         Action::School(_) | Action::Department(_) | Action::Allocation(_) | Action::Usage(_) => {
             None
@@ -372,8 +372,8 @@ pub(super) const fn request_closing(request: &Request) -> Option<&Closing> {
 }
 
 /// Tells a command that closes a request how that ended before.
-pub(super) const fn recall_request(request: &mut Request, closed: Option<ClosedRequest>) {
-    if let Action::Request(command) = &mut request.command.action
+pub(super) const fn recall_request(envelope: &mut Envelope, closed: Option<ClosedRequest>) {
+    if let Action::Request(command) = &mut envelope.command.action
         && let Some(closing) = command.closing_mut()
     {
         closing.recalled = closed;

@@ -13,15 +13,16 @@
 //! the batch touched are dropped and the batch is tried again for [`RETRY_LIMIT`]; every command's
 //! event ids are fixed, so one whose commit was not heard of is found in the log, not done twice.
 
+mod answer;
 mod batch;
-mod beside;
+mod envelope;
 mod erasure;
 mod load;
 mod lookup;
 mod refusals;
 mod replay;
-mod request;
 mod shard;
+mod side_writes;
 mod state_cache;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
@@ -32,11 +33,9 @@ use ledger_core::{Catalogue, SchoolId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+pub use answer::{Answer, Receipt, Refused, RefusedBy, StateView, WriteError};
+pub use envelope::{DirectoryEntry, Envelope, ExternalId, SideWrites};
 pub use load::load_as_of;
-pub use request::{
-    Answer, Beside, DirectoryEntry, ExternalId, Found, Receipt, Refused, RefusedBy, Request,
-    WriteError,
-};
 
 use crate::database::Database;
 use crate::wake::Wakes;
@@ -133,9 +132,9 @@ impl Writer {
     pub async fn submit(
         &self,
         school_id: SchoolId,
-        request: Request,
+        envelope: Envelope,
     ) -> Result<Answer, WriteError> {
-        let mut answers = self.submit_all(school_id, vec![request]).await?;
+        let mut answers = self.submit_all(school_id, vec![envelope]).await?;
         answers.pop().ok_or(WriteError::Stopped)
     }
 
@@ -148,12 +147,12 @@ impl Writer {
     pub async fn submit_all(
         &self,
         school_id: SchoolId,
-        requests: Vec<Request>,
+        envelopes: Vec<Envelope>,
     ) -> Result<Vec<Answer>, WriteError> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission {
             school_id,
-            requests,
+            envelopes,
             reply,
         };
         self.shards[self.shard_of(school_id)]

@@ -8,13 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger_core::usage::{RefusedFor, UsageCommand, UsageRefused};
-use ledger_core::{
-    Action, Actor, Command, CommandKey, Fingerprint, MemberId, SchoolId, ServiceId, Timestamp,
-};
+use ledger_core::{Action, MemberId, SchoolId, ServiceId, Timestamp};
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::request::Request;
+use super::envelope::Envelope;
 
 /// How long refusals are counted before they are written: the minute that they fall into is over
 /// then, by whatever clock, so that each minute is written once.
@@ -72,7 +69,7 @@ impl Refusals {
     }
 
     /// Returns when some are to be written; never, while there are none.
-    pub(super) async fn ripe(&self) {
+    pub(super) async fn due(&self) {
         match self.oldest {
             Some(_) if self.counted.len() >= COUNTED_MAX => {}
             Some(oldest) => tokio::time::sleep_until(oldest + COUNTED_FOR).await,
@@ -81,37 +78,32 @@ impl Refusals {
     }
 
     /// Takes out those that are to be written.
-    pub(super) fn take_ripe(&mut self) -> Vec<(SchoolId, Request)> {
+    pub(super) fn take_due(&mut self) -> Vec<(SchoolId, Envelope)> {
         if self.counted.len() >= COUNTED_MAX {
             return self.take_all();
         }
-        let ripe: BTreeMap<_, _> = self
+        let due: BTreeMap<_, _> = self
             .counted
             .extract_if(.., |_, counted| counted.since.elapsed() >= COUNTED_FOR)
             .collect();
         self.oldest = self.counted.values().map(|counted| counted.since).min();
-        requests(ripe)
+        envelopes(due)
     }
 
     /// Takes out all.
-    pub(super) fn take_all(&mut self) -> Vec<(SchoolId, Request)> {
+    pub(super) fn take_all(&mut self) -> Vec<(SchoolId, Envelope)> {
         self.oldest = None;
-        requests(std::mem::take(&mut self.counted))
+        envelopes(std::mem::take(&mut self.counted))
     }
 }
 
 /// What records them. The ids are drawn here: nobody sends such a command twice.
-fn requests(counted: BTreeMap<What, Counted>) -> Vec<(SchoolId, Request)> {
+fn envelopes(counted: BTreeMap<What, Counted>) -> Vec<(SchoolId, Envelope)> {
     counted
         .into_iter()
         .map(|((school_id, ..), counted)| {
-            let command = Command {
-                actor: Actor::SYSTEM,
-                now: counted.last,
-                action: Action::Usage(UsageCommand::NoteRefused(counted.refused)),
-            };
-            let key = CommandKey::Fresh(Uuid::now_v7());
-            (school_id, Request::new(key, Fingerprint::of(&[]), command))
+            let action = Action::Usage(UsageCommand::NoteRefused(counted.refused));
+            (school_id, Envelope::of_system(action, counted.last))
         })
         .collect()
 }
@@ -120,6 +112,7 @@ fn requests(counted: BTreeMap<What, Counted>) -> Vec<(SchoolId, Request)> {
 mod tests {
     use super::*;
     use ledger_core::Units;
+    use uuid::Uuid;
 
     fn refused(minute: &str) -> (UsageRefused, Timestamp) {
         let now = Timestamp::new(minute.parse().unwrap());
@@ -135,15 +128,15 @@ mod tests {
         (refused, now)
     }
 
-    fn written(requests: &[(SchoolId, Request)]) -> Vec<(String, i64, i64)> {
-        let each = |(_, request): &(SchoolId, Request)| {
-            let Action::Usage(UsageCommand::NoteRefused(refused)) = &request.command.action else {
-                panic!("{request:?}");
+    fn written(envelopes: &[(SchoolId, Envelope)]) -> Vec<(String, i64, i64)> {
+        let each = |(_, envelope): &(SchoolId, Envelope)| {
+            let Action::Usage(UsageCommand::NoteRefused(refused)) = &envelope.command.action else {
+                panic!("{envelope:?}");
             };
             let (times, units) = (refused.times.get(), refused.units.get());
             (refused.minute.to_string(), times, units)
         };
-        requests.iter().map(each).collect()
+        envelopes.iter().map(each).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -156,13 +149,13 @@ mod tests {
         };
         note(&mut refusals, "2026-11-24T08:00:30Z");
         note(&mut refusals, "2026-11-24T08:00:59Z");
-        assert!(refusals.take_ripe().is_empty());
+        assert!(refusals.take_due().is_empty());
         tokio::time::advance(Duration::from_secs(40)).await;
         note(&mut refusals, "2026-11-24T08:01:10Z");
         let started = Instant::now();
-        refusals.ripe().await;
+        refusals.due().await;
         assert_eq!(started.elapsed(), Duration::from_secs(20));
-        let first = refusals.take_ripe();
+        let first = refusals.take_due();
         assert_eq!(
             written(&first),
             [("2026-11-24T08:00:00Z".to_owned(), 2, 10)]

@@ -5,7 +5,8 @@ use ledger_core::usage::{UsageCommand, UsageEvent};
 use ledger_core::{Action, Fingerprint, Recorded, Refusal, SchoolId, Seq};
 use sqlx::PgConnection;
 
-use super::request::{RefusedBy, Request};
+use super::answer::RefusedBy;
+use super::envelope::Envelope;
 use crate::error::StoreError;
 use crate::feed;
 
@@ -14,14 +15,14 @@ const PAGE: i64 = 64;
 
 /// Whether the command under this key is the one that left `first`.
 pub(super) fn check(
-    request: &Request,
+    envelope: &Envelope,
     first: &Recorded,
     fingerprint: Option<Fingerprint>,
 ) -> Result<(), RefusedBy> {
-    if let Some(refusal) = closed_otherwise(&request.command.action, &first.event) {
+    if let Some(refusal) = closed_otherwise(&envelope.command.action, &first.event) {
         return Err(RefusedBy::Rule(Box::new(refusal)));
     }
-    if fingerprint == Some(request.fingerprint) || first_one_wins(&request.command.action) {
+    if fingerprint == Some(envelope.fingerprint) || first_one_wins(&envelope.command.action) {
         Ok(())
     } else {
         Err(RefusedBy::KeyReused)

@@ -9,10 +9,11 @@ use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::answer::{Answer, Refused, RefusedBy, WriteError};
 use super::batch::{Written, conditional, locked};
+use super::envelope::Envelope;
 use super::load::save_snapshot;
 use super::refusals::Refusals;
-use super::request::{Answer, Refused, RefusedBy, Request, WriteError};
 use super::state_cache::{Cached, StateCache};
 use super::{BATCH_COMMANDS_MAX, RETRY_LIMIT, WriterSettings};
 use crate::database::{Database, DatabaseRole};
@@ -27,7 +28,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Submission {
     pub school_id: SchoolId,
-    pub requests: Vec<Request>,
+    pub envelopes: Vec<Envelope>,
     pub reply: oneshot::Sender<Result<Vec<Answer>, WriteError>>,
 }
 
@@ -70,18 +71,18 @@ impl Shard {
         loop {
             let first = tokio::select! {
                 first = queue.recv() => first,
-                () = self.refusals.ripe() => {
-                    let refused = self.refusals.take_ripe();
+                () = self.refusals.due() => {
+                    let refused = self.refusals.take_due();
                     self.record(refused).await;
                     continue;
                 }
             };
             let Some(first) = first else { break };
-            let mut commands = first.requests.len();
+            let mut commands = first.envelopes.len();
             let mut submissions = vec![first];
             while commands < BATCH_COMMANDS_MAX {
                 let Ok(next) = queue.try_recv() else { break };
-                commands += next.requests.len();
+                commands += next.envelopes.len();
                 submissions.push(next);
             }
             self.write(submissions).await;
@@ -91,14 +92,14 @@ impl Shard {
     }
 
     /// Writes what nobody waits for.
-    async fn record(&mut self, requests: Vec<(SchoolId, Request)>) {
+    async fn record(&mut self, envelopes: Vec<(SchoolId, Envelope)>) {
         let mut submissions: Vec<Submission> = Vec::new();
-        for (school_id, request) in requests {
+        for (school_id, envelope) in envelopes {
             match submissions.last_mut() {
-                Some(last) if last.school_id == school_id => last.requests.push(request),
+                Some(last) if last.school_id == school_id => last.envelopes.push(envelope),
                 _ => submissions.push(Submission {
                     school_id,
-                    requests: vec![request],
+                    envelopes: vec![envelope],
                     reply: oneshot::channel().0,
                 }),
             }
@@ -215,7 +216,7 @@ impl Shard {
     fn note_refused(&mut self, submission: &Submission, answers: &Answers) {
         let Ok(answers) = answers else { return };
         let catalogue = self.catalogue();
-        for (request, answer) in submission.requests.iter().zip(answers) {
+        for (envelope, answer) in submission.envelopes.iter().zip(answers) {
             let Err(Refused {
                 reason: RefusedBy::Rule(refusal),
                 ..
@@ -223,10 +224,10 @@ impl Shard {
             else {
                 continue;
             };
-            if request.dry_run {
+            if envelope.dry_run {
                 continue;
             }
-            let command = &request.command;
+            let command = &envelope.command;
             if let Some(refused) = refused(&catalogue, command, refusal) {
                 self.refusals
                     .note(submission.school_id, refused, command.now);

@@ -7,7 +7,7 @@ use ledger_core::school::SchoolCommand;
 use ledger_core::{Action, Actor, ActorId, MemberId, Role};
 use ledger_store::writer::WriterSettings;
 use ledger_tests::postgres::{Postgres, number};
-use ledger_tests::school::{School, enrol, fresh, now, request, writer};
+use ledger_tests::school::{School, enrol, envelope, fresh, now, writer};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -250,14 +250,14 @@ async fn whose_an_external_id_is_is_decided_together_with_the_rows() {
         ask(),
         enrol(member_id, Role::Teacher, &["newcomer"]),
         ask(),
-        request(fresh(), Action::School(remove)),
+        envelope(fresh(), Action::School(remove)),
         ask(),
     ];
     let answers = writer.submit_all(school.id, commands).await.unwrap();
     let done: Vec<_> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(done, [false, true, true, true, false], "{answers:?}");
     let given = answers[2].as_ref().unwrap();
-    assert_eq!(given.found.row_members, [member_id]);
+    assert_eq!(given.view.row_members, [member_id]);
     drop(writer);
     tasks.finish().await;
 }

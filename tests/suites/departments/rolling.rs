@@ -5,11 +5,11 @@ use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, 
 use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{ChangeSettings, SchoolCommand};
 use ledger_core::{Action, DepartmentId, Quota, Role, Timestamp};
-use ledger_store::writer::{Beside, Request, WriterSettings};
+use ledger_store::writer::{Envelope, SideWrites, WriterSettings};
 use ledger_tests::books;
 use ledger_tests::postgres::Postgres;
 use ledger_tests::school::{
-    CLAUDE, School, debit_at, fresh, hold, reason, request_at, settle, units, writer,
+    CLAUDE, School, debit_at, envelope_at, fresh, hold, reason, settle, units, writer,
 };
 use ledger_tests::server::Server;
 use reqwest::Method;
@@ -26,21 +26,18 @@ fn january() -> Timestamp {
     at("2026-01-20T08:00:00Z")
 }
 
-fn open(department_id: DepartmentId, name: &str) -> Request {
+fn open(department_id: DepartmentId, name: &str) -> Envelope {
     let open = Action::Department(DepartmentCommand::Open { department_id });
     let name = name.to_owned();
-    Request {
-        beside: Beside::Department { name },
-        ..request_at(january(), fresh(), open)
-    }
+    envelope_at(january(), fresh(), open).with_side_writes(SideWrites::Department { name })
 }
 
-fn set(holder: impl Into<Holder>, n: i64, priority: Priority, auto_renew: bool) -> Request {
+fn set(holder: impl Into<Holder>, n: i64, priority: Priority, auto_renew: bool) -> Envelope {
     set_of(CLAUDE, holder, n, (priority, auto_renew))
 }
 
 /// Room for what newcomers are granted of the services that the test is not about.
-fn room(department_id: DepartmentId, members: i64) -> [Request; 2] {
+fn room(department_id: DepartmentId, members: i64) -> [Envelope; 2] {
     [("content_generation", 5), ("assessment_ai", 3)].map(|(service, grant)| {
         let terms = (Priority::Normal, false);
         set_of(service, department_id, members * grant, terms)
@@ -52,7 +49,7 @@ fn set_of(
     holder: impl Into<Holder>,
     n: i64,
     (priority, auto_renew): (Priority, bool),
-) -> Request {
+) -> Envelope {
     let row = AllocationRow {
         holder: holder.into(),
         service: service.to_owned(),
@@ -65,13 +62,13 @@ fn set_of(
         reason: reason(),
         as_batch: false,
     };
-    request_at(january(), fresh(), Action::Allocation(command))
+    envelope_at(january(), fresh(), Action::Allocation(command))
 }
 
-fn move_to(member_id: ledger_core::MemberId, to: DepartmentId) -> Request {
+fn move_to(member_id: ledger_core::MemberId, to: DepartmentId) -> Envelope {
     let to = Some(to);
     let command = DepartmentCommand::Move { member_id, to };
-    request_at(january(), fresh(), Action::Department(command))
+    envelope_at(january(), fresh(), Action::Department(command))
 }
 
 #[tokio::test]
@@ -89,7 +86,7 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
     });
     let end = at("2026-02-01T00:00:00Z");
     let mut requests = vec![
-        request_at(january(), fresh(), Action::School(draw)),
+        envelope_at(january(), fresh(), Action::School(draw)),
         open(languages, "Languages"),
         open(sciences, "Sciences"),
         set(languages, 300, Priority::Normal, true),

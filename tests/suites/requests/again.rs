@@ -4,9 +4,9 @@ use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency,
 };
 use ledger_core::{Action, Refusal, RequestId, Role, Timestamp};
-use ledger_store::writer::{RefusedBy, Request as Written, WriterSettings};
+use ledger_store::writer::{Envelope, RefusedBy, WriterSettings};
 use ledger_tests::postgres::Postgres;
-use ledger_tests::school::{CLAUDE, School, fresh, now, reason, request_at, units, writer};
+use ledger_tests::school::{CLAUDE, School, envelope_at, fresh, now, reason, units, writer};
 use ledger_tests::server::{Answer, Person, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ async fn two_principals_at_two_servers_grant_once() {
     there.stop().await;
 }
 
-fn asks(school: &School, request_id: RequestId, at: Timestamp) -> Written {
+fn asks(school: &School, request_id: RequestId, at: Timestamp) -> Envelope {
     let file = RequestCommand::File(FileRequest {
         request_id,
         member_id: school.members[0],
@@ -132,10 +132,10 @@ fn asks(school: &School, request_id: RequestId, at: Timestamp) -> Written {
         justification: reason(),
         urgency: Urgency::Normal,
     });
-    request_at(at, fresh(), Action::Request(file))
+    envelope_at(at, fresh(), Action::Request(file))
 }
 
-fn approves(request_id: RequestId, at: Timestamp) -> Written {
+fn approves(request_id: RequestId, at: Timestamp) -> Envelope {
     let approve = RequestCommand::Approve(ApproveRequest {
         closing: Closing {
             request_id,
@@ -145,7 +145,7 @@ fn approves(request_id: RequestId, at: Timestamp) -> Written {
         units: None,
         reason: None,
     });
-    request_at(at, fresh(), Action::Request(approve))
+    envelope_at(at, fresh(), Action::Request(approve))
 }
 
 fn refusal(answer: ledger_store::writer::Answer) -> Refusal {
@@ -187,18 +187,11 @@ async fn how_a_request_ended_is_known_in_its_batch_after_it_and_to_another_proce
     // Running out is recorded by whoever comes first, and the refusal says it.
     let filed = school.send(&here, asks(&school, other, at)).await.unwrap();
     let later = at.plus_seconds(TTL_SECONDS);
-    let before = approves(other, later.plus_seconds(-1));
-    let before = Written {
-        dry_run: true,
-        ..before
-    };
+    let before = approves(other, later.plus_seconds(-1)).with_dry_run(true);
     assert_eq!(school.send(&here, before).await.unwrap().events.len(), 2);
     let late = refusal(school.send(&there, approves(other, later)).await);
     assert_eq!(late, closed(other, RequestStatus::Expired));
-    let read = Written {
-        if_version: Some(filed.seq),
-        ..approves(other, later)
-    };
+    let read = approves(other, later).with_version(Some(filed.seq));
     let moved = school.send(&here, read).await.unwrap_err().reason;
     assert!(matches!(moved, RefusedBy::VersionMoved { .. }), "{moved:?}");
     let late = refusal(school.send(&here, approves(other, later)).await);

@@ -162,7 +162,7 @@ impl AllocationAnswer {
     /// Events of new terms do not name the amount, which stayed: it is the account's.
     pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
         let unlike = || Problem::unlike("an allocation", receipt);
-        let account = receipt.found.accounts.first().ok_or_else(unlike)?;
+        let account = receipt.view.accounts.first().ok_or_else(unlike)?;
         let unchanged = Self::found(account, receipt);
         let Some(first) = receipt.events.first() else {
             return Ok(unchanged);

@@ -5,7 +5,7 @@ mod results;
 
 use axum::extract::State;
 use ledger_core::{Actor, Refusal, Timestamp};
-use ledger_store::writer::{Answer, RefusedBy, Request};
+use ledger_store::writer::{Answer, Envelope, RefusedBy};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -76,11 +76,11 @@ fn requests(
     DebitItems(items): DebitItems,
     actor: Actor,
     now: Timestamp,
-) -> (Vec<Request>, Vec<(usize, Problem)>) {
+) -> (Vec<Envelope>, Vec<(usize, Problem)>) {
     let mut requests = Vec::with_capacity(items.len());
     let mut unread = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
-        match item.and_then(|debit| debit.into_request(actor, now)) {
+        match item.and_then(|debit| debit.into_envelope(actor, now)) {
             Ok(request) => requests.push(request),
             Err(problem) => unread.push((index, problem)),
         }

@@ -2,7 +2,7 @@
 
 use ledger_core::department::DepartmentCommand;
 use ledger_core::{Action, Actor, DepartmentId, SchoolId};
-use ledger_store::writer::Beside;
+use ledger_store::writer::SideWrites;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,7 +35,7 @@ impl OpenBody {
         let department_id = self.department_id.map_or_else(fallback, DepartmentId::from);
         let action = Action::Department(DepartmentCommand::Open { department_id });
         Ok(Issue {
-            beside: Beside::Department { name: self.name.0 },
+            side_writes: SideWrites::Department { name: self.name.0 },
             ..Issue::new(school_id, actor, stamp, fingerprint, action)
         })
     }

@@ -119,7 +119,7 @@ pub struct ReleaseAnswer {
 impl ReleaseAnswer {
     pub(super) fn of(hold_id: Key, receipt: &Receipt) -> Result<Self, Problem> {
         let period = &receipt.period;
-        let (event_id, balance) = match (usage(receipt), receipt.found.accounts.first()) {
+        let (event_id, balance) = match (usage(receipt), receipt.view.accounts.first()) {
             (Some(UsageEvent::HoldReleased(released)), _) => (
                 Some(receipt.event_id),
                 Account::after(&released.service, &released.balance, period),

@@ -4,7 +4,7 @@ use ledger_core::usage::{
     DEFAULT_TTL_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
 use ledger_core::{Action, Actor, Command, CommandKey, Key, MemberId, Timestamp};
-use ledger_store::writer::Request;
+use ledger_store::writer::Envelope;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::{RefOr, schema::Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -44,7 +44,11 @@ pub struct HoldBody {
 }
 
 impl HoldBody {
-    pub(super) fn into_request(mut self, actor: Actor, now: Timestamp) -> Result<Request, Problem> {
+    pub(super) fn into_envelope(
+        mut self,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("hold", &[], &self)?;
         let (member_id, subject) = whose(self.member_id, self.subject.take())?;
         let hold = PlaceHold {
@@ -56,10 +60,7 @@ impl HoldBody {
         };
         let action = Action::Usage(UsageCommand::PlaceHold(hold));
         let command = Command { actor, now, action };
-        Ok(Request {
-            subject,
-            ..Request::new(CommandKey::Hold(self.id), fingerprint, command)
-        })
+        Ok(Envelope::new(&CommandKey::Hold(self.id), fingerprint, command).with_subject(subject))
     }
 }
 
@@ -76,12 +77,12 @@ call_body! {
 }
 
 impl SettleBody {
-    pub(super) fn into_request(
+    pub(super) fn into_envelope(
         mut self,
         hold_id: Key,
         actor: Actor,
         now: Timestamp,
-    ) -> Result<Request, Problem> {
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("settle", &[], &self)?;
         let settle = SettleHold {
             hold_id: hold_id.clone(),
@@ -92,8 +93,8 @@ impl SettleBody {
         };
         let action = Action::Usage(UsageCommand::Settle(settle));
         let command = Command { actor, now, action };
-        Ok(Request::new(
-            CommandKey::HoldClosing(hold_id),
+        Ok(Envelope::new(
+            &CommandKey::HoldClosing(hold_id),
             fingerprint,
             command,
         ))
@@ -112,12 +113,12 @@ pub struct ReleaseBody {
 }
 
 impl ReleaseBody {
-    pub(super) fn into_request(
+    pub(super) fn into_envelope(
         self,
         hold_id: Key,
         actor: Actor,
         now: Timestamp,
-    ) -> Result<Request, Problem> {
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("release", &[], &self)?;
         let reason = self
             .reason
@@ -131,8 +132,8 @@ impl ReleaseBody {
         };
         let action = Action::Usage(UsageCommand::Release(release));
         let command = Command { actor, now, action };
-        Ok(Request::new(
-            CommandKey::HoldClosing(hold_id),
+        Ok(Envelope::new(
+            &CommandKey::HoldClosing(hold_id),
             fingerprint,
             command,
         ))

@@ -41,7 +41,7 @@ pub async fn place_hold(
     Now(now): Now,
     Json(body): Json<HoldBody>,
 ) -> Result<Written<HoldAnswer>, Problem> {
-    let request = body.into_request(allowed.credential.actor, now)?;
+    let request = body.into_envelope(allowed.credential.actor, now)?;
     let receipt = state.writer.submit(allowed.school, request).await??;
     Ok(Written::created(&receipt, HoldAnswer::of(&receipt)?))
 }
@@ -67,7 +67,7 @@ pub async fn settle_hold(
     Now(now): Now,
     Json(body): Json<SettleBody>,
 ) -> Result<Written<SettleAnswer>, Problem> {
-    let request = body.into_request(hold.id, allowed.credential.actor, now)?;
+    let request = body.into_envelope(hold.id, allowed.credential.actor, now)?;
     let receipt = state.writer.submit(allowed.school, request).await??;
     Ok(Written::ok(&receipt, SettleAnswer::of(&receipt)?))
 }
@@ -94,7 +94,7 @@ pub async fn release_hold(
     body: Option<Json<ReleaseBody>>,
 ) -> Result<Written<ReleaseAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let request = body.into_request(hold.id.clone(), allowed.credential.actor, now)?;
+    let request = body.into_envelope(hold.id.clone(), allowed.credential.actor, now)?;
     let receipt = state.writer.submit(allowed.school, request).await??;
     Ok(Written::ok(&receipt, ReleaseAnswer::of(hold.id, &receipt)?))
 }

@@ -3,7 +3,7 @@
 use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{EnrolMember, SchoolCommand};
 use ledger_core::{Action, Actor, DepartmentId, MemberId, SchoolId};
-use ledger_store::writer::{Beside, DirectoryEntry};
+use ledger_store::writer::{DirectoryEntry, SideWrites};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
@@ -79,7 +79,7 @@ impl EnrolBody {
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
         Ok(Issue {
-            beside: Beside::Member(entry),
+            side_writes: SideWrites::Member(entry),
             ..Issue::new(school_id, actor, stamp, fingerprint, action)
         })
     }

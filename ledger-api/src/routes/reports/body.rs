@@ -163,7 +163,7 @@ mod tests {
         let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
         let events = Events::from_request(request, &()).await?.into_parts();
         let requests: Result<Vec<_>, _> = events
-            .map(|(_, event)| event.into_request(Actor::SYSTEM, now))
+            .map(|(_, event)| event.into_envelope(Actor::SYSTEM, now))
             .collect();
         Ok(requests?.len())
     }

@@ -9,7 +9,7 @@ use ledger_core::usage::{CallFacts, Outcome, Report, UsageCommand};
 use ledger_core::{
     Action, Actor, Attribute, Command, CommandKey, Key, MemberId, MicroUsd, Timestamp,
 };
-use ledger_store::writer::{ExternalId, Request};
+use ledger_store::writer::{Envelope, ExternalId};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -77,7 +77,7 @@ impl UsageEvent {
     ///
     /// # Errors
     /// [`Code::InvalidEvent`] with the place at fault.
-    pub(super) fn into_request(self, actor: Actor, now: Timestamp) -> Result<Request, Problem> {
+    pub(super) fn into_envelope(self, actor: Actor, now: Timestamp) -> Result<Envelope, Problem> {
         let Self(event) = self;
         let fingerprint = fingerprint("report-usage", &[], &event)?;
         if text(&event, "specversion")? != Some("1.0") {
@@ -111,10 +111,10 @@ impl UsageEvent {
         };
         let action = Action::Usage(UsageCommand::Report(report));
         let command = Command { actor, now, action };
-        Ok(Request {
-            subject: named.and_then(ExternalId::new),
-            ..Request::new(CommandKey::Reported { source, id }, fingerprint, command)
-        })
+        Ok(
+            Envelope::new(&CommandKey::Reported { source, id }, fingerprint, command)
+                .with_subject(named.and_then(ExternalId::new)),
+        )
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
     fn reported(event: Value) -> Result<Report, Problem> {
         let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
         let bytes = serde_json::to_vec(&event).unwrap();
-        let request = UsageEvent::parse(&bytes)?.into_request(Actor::SYSTEM, now)?;
+        let request = UsageEvent::parse(&bytes)?.into_envelope(Actor::SYSTEM, now)?;
         match request.command.action {
             Action::Usage(UsageCommand::Report(report)) => Ok(report),
             Action::School(_)
@@ -330,7 +330,7 @@ mod tests {
             "data": {"units": 2, "more": {"deep": [-1e999, 1e-999]}}}"#;
         let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
         let event = UsageEvent::parse(text.as_bytes()).unwrap();
-        assert!(event.into_request(Actor::SYSTEM, now).is_ok());
+        assert!(event.into_envelope(Actor::SYSTEM, now).is_ok());
         let huge = text.replace("\"units\": 2", "\"units\": 1e999");
         let problem = UsageEvent::parse(huge.as_bytes()).unwrap_err();
         assert_eq!(problem.to_json()["at"], "data.units");

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ledger_core::{Seq, Timestamp};
-use ledger_store::writer::Request;
+use ledger_store::writer::Envelope;
 
 use crate::auth::AllowedAtHome;
 use crate::http::{LEDGER_SEQ, Now};
@@ -94,10 +94,10 @@ async fn record(
     events: Events,
 ) -> Result<Recorded, Problem> {
     let actor = allowed.credential.actor;
-    let mut requests: Vec<Request> = Vec::new();
+    let mut requests: Vec<Envelope> = Vec::new();
     let mut places = Vec::new();
     for (index, event) in events.into_parts() {
-        let request = event.into_request(actor, now);
+        let request = event.into_envelope(actor, now);
         requests.push(request.map_err(|problem| placed(problem, index))?);
         places.push(index);
     }

@@ -242,7 +242,7 @@ impl SubscriptionAnswer {
             .filter_map(|recorded| Some((recorded.event_id, school(&recorded.event)?)));
         let version = version(receipt);
         let (seq, replayed) = (receipt.seq, receipt.replayed);
-        match (events.next(), &receipt.found.school) {
+        match (events.next(), &receipt.view.school) {
             (Some((event_id, SchoolEvent::SubscriptionChanged(changed))), _) => Ok(Self {
                 seq,
                 event_id: (!dry_run).then_some(event_id),
@@ -304,7 +304,7 @@ impl ChangedSettingsAnswer {
     pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
         let first = receipt.events.first();
         let (event_id, before, after) =
-            match (first.and_then(|e| school(&e.event)), &receipt.found.school) {
+            match (first.and_then(|e| school(&e.event)), &receipt.view.school) {
                 (Some(SchoolEvent::SettingsChanged(changed)), _) => {
                     (Some(receipt.event_id), &changed.before, &changed.after)
                 }
@@ -324,7 +324,7 @@ impl ChangedSettingsAnswer {
 
 /// The version that a change left, or that it found and left alone.
 fn version(receipt: &Receipt) -> Seq {
-    let found = receipt.found.school.as_deref();
+    let found = receipt.view.school.as_deref();
     found.map_or(receipt.seq, |SchoolView { school, .. }| school.version)
 }
 

@@ -3,7 +3,7 @@
 use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{self, ChangeSettings, RegisterSchool, SchoolCommand, SetSubscription};
 use ledger_core::{Action, Actor, Catalogue, OrgType, SchoolId, Seq};
-use ledger_store::writer::Beside;
+use ledger_store::writer::SideWrites;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -68,7 +68,7 @@ impl RegisterBody {
         };
         let action = Action::School(SchoolCommand::Register(command));
         Ok(Issue {
-            beside: Beside::SchoolName(self.name.0),
+            side_writes: SideWrites::SchoolName(self.name.0),
             ..Issue::new(school_id, actor, stamp, fingerprint, action)
         })
     }

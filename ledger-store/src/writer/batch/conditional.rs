@@ -19,7 +19,7 @@ use super::outcome::{Outcome, Written};
 use super::{Batch, measure};
 use crate::error::StoreError;
 use crate::row::append;
-use crate::writer::request::Request;
+use crate::writer::envelope::Envelope;
 use crate::writer::shard::{Shard, Submission};
 use crate::writer::state_cache::StateCache;
 
@@ -32,17 +32,17 @@ pub(in crate::writer) fn applies(cache: &StateCache, submissions: &[Submission])
     submissions.iter().all(|submission| {
         cache.peek(submission.school_id).is_some_and(|cached| {
             cached.calm_batches >= CALM_BATCHES_MIN
-                && matches!(submission.requests.as_slice(),
+                && matches!(submission.envelopes.as_slice(),
                             [only] if needs_only_the_state(&cached.state, only))
         })
     })
 }
 
 /// Whether nothing but the state decides the command, and nothing is kept beside the log with it.
-fn needs_only_the_state(state: &SchoolState, request: &Request) -> bool {
-    !request.dry_run
-        && request.subject.is_none()
-        && match &request.command.action {
+fn needs_only_the_state(state: &SchoolState, envelope: &Envelope) -> bool {
+    !envelope.dry_run
+        && envelope.subject.is_none()
+        && match &envelope.command.action {
             Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_)) => true,
             Action::Usage(UsageCommand::Settle(settle)) => state.is_held(&settle.hold_id),
             Action::Usage(UsageCommand::Release(release)) => {
@@ -122,11 +122,12 @@ impl Batch {
                 if let Some(cached) = cache.take(school_id) {
                     self.enter(school_id, cached);
                 }
-                let [request] = submission.requests.as_mut_slice() else {
+                let [envelope] = submission.envelopes.as_mut_slice() else {
                     return None;
                 };
-                let repeats = (school_id, request.key.first_event_id());
-                (!self.appended.contains_key(&repeats)).then(|| self.decide_new(school_id, request))
+                let repeats = (school_id, envelope.event_id);
+                (!self.appended.contains_key(&repeats))
+                    .then(|| self.decide_new(school_id, envelope))
             })
             .collect()
     }

@@ -12,22 +12,23 @@ use ledger_core::{
 use super::Batch;
 use super::outcome::Outcome;
 use crate::row::NewEvent;
-use crate::writer::request::{Found, Receipt, Refused, RefusedBy, Request};
+use crate::writer::answer::{Receipt, Refused, RefusedBy, StateView};
+use crate::writer::envelope::Envelope;
 use crate::writer::{lookup, replay};
 
 impl Batch {
     /// Decides a command that was not done before.
-    pub(super) fn decide_new(&mut self, school_id: SchoolId, request: &mut Request) -> Outcome {
-        self.catch_up_with_time(school_id, request.command.now);
-        self.recall_request(school_id, request);
-        if let Some(moved) = self.version_moved(school_id, request) {
-            return self.refuse(school_id, request, moved);
+    pub(super) fn decide_new(&mut self, school_id: SchoolId, envelope: &mut Envelope) -> Outcome {
+        self.catch_up_with_time(school_id, envelope.command.now);
+        self.recall_request(school_id, envelope);
+        if let Some(moved) = self.version_moved(school_id, envelope) {
+            return self.refuse(school_id, envelope, moved);
         }
-        match self.resolve_and_decide(school_id, request) {
-            Ok(facts) if request.dry_run => self.foretell(school_id, request, facts),
-            Ok(facts) if facts.is_empty() => self.unchanged(school_id, request),
-            Ok(facts) => self.append(school_id, request, facts),
-            Err(refusal) => self.refuse(school_id, request, RefusedBy::Rule(Box::new(refusal))),
+        match self.resolve_and_decide(school_id, envelope) {
+            Ok(facts) if envelope.dry_run => self.dry_run(school_id, envelope, facts),
+            Ok(facts) if facts.is_empty() => self.unchanged(school_id, envelope),
+            Ok(facts) => self.append(school_id, envelope, facts),
+            Err(refusal) => self.refuse(school_id, envelope, RefusedBy::Rule(Box::new(refusal))),
         }
     }
 
@@ -35,12 +36,12 @@ impl Batch {
     pub(super) fn repeat(
         &self,
         school_id: SchoolId,
-        request: &Request,
+        envelope: &Envelope,
         range: Range<usize>,
     ) -> Outcome {
         let first = &self.events[range.start];
-        if let Err(refused) = replay::check(request, &first.recorded, first.fingerprint) {
-            return self.refuse(school_id, request, refused);
+        if let Err(refused) = replay::check(envelope, &first.recorded, first.fingerprint) {
+            return self.refuse(school_id, envelope, refused);
         }
         let event_id = first.recorded.event_id;
         let period = self.period_at(school_id, first.recorded.recorded_at);
@@ -48,7 +49,7 @@ impl Batch {
             range,
             event_id,
             period,
-            found: self.left(school_id, request),
+            view: self.view_after(school_id, envelope),
         }
     }
 
@@ -71,8 +72,8 @@ impl Batch {
 
     /// Tells a command that closes a request how that ended, when it is not pending any more:
     /// before this batch, or in it.
-    fn recall_request(&self, school_id: SchoolId, request: &mut Request) {
-        let Some(request_id) = lookup::request_closing(request).map(|c| c.request_id) else {
+    fn recall_request(&self, school_id: SchoolId, envelope: &mut Envelope) {
+        let Some(request_id) = lookup::request_closing(envelope).map(|c| c.request_id) else {
             return;
         };
         let in_batch = || {
@@ -85,7 +86,7 @@ impl Batch {
         let before = self.closed_requests.get(&(school_id, request_id)).copied();
         let is_pending = self.is_pending(school_id, request_id);
         let closed = (!is_pending).then(|| before.or_else(in_batch)).flatten();
-        lookup::recall_request(request, closed);
+        lookup::recall_request(envelope, closed);
     }
 
     pub(super) fn is_pending(&self, school_id: SchoolId, request_id: RequestId) -> bool {
@@ -94,37 +95,37 @@ impl Batch {
     }
 
     /// Whether what the command is about is not any more what the caller took it for.
-    fn version_moved(&self, school_id: SchoolId, request: &Request) -> Option<RefusedBy> {
-        let expected = request.if_version?;
-        let version = version(self.state(school_id)?, &request.command)?;
+    fn version_moved(&self, school_id: SchoolId, envelope: &Envelope) -> Option<RefusedBy> {
+        let expected = envelope.if_version?;
+        let version = version(self.state(school_id)?, &envelope.command)?;
         (version != expected).then_some(RefusedBy::VersionMoved { version })
     }
 
     fn resolve_and_decide(
         &self,
         school_id: SchoolId,
-        request: &mut Request,
+        envelope: &mut Envelope,
     ) -> Result<Vec<Fact>, Refusal> {
         let stream = self
             .streams
             .get(&school_id)
             .ok_or(Refusal::SchoolNotFound)?;
-        if request.subject.is_some() {
+        if envelope.subject.is_some() {
             stream.cached.state.school()?;
-            lookup::resolve_subject(&self.owners, school_id, request)?;
+            lookup::resolve_subject(&self.owners, school_id, envelope)?;
         }
-        lookup::resolve_claims(&self.owners, school_id, request);
-        if let Some(placed) = lookup::placed_by(request)
+        lookup::resolve_claims(&self.owners, school_id, envelope);
+        if let Some(placed) = lookup::placed_by(envelope)
             && let Some(placed) = self.first_event(school_id, placed)
         {
-            lookup::recall(placed, request);
+            lookup::recall(placed, envelope);
         }
-        if let Some(usage_id) = lookup::adjusts(request)
+        if let Some(usage_id) = lookup::adjusts(envelope)
             && let Some(usage) = self.first_event(school_id, usage_id)
         {
-            lookup::recall_usage(usage, self.newest_about(school_id, usage_id), request);
+            lookup::recall_usage(usage, self.newest_about(school_id, usage_id), envelope);
         }
-        decide(&self.catalogue, &stream.cached.state, &request.command)
+        decide(&self.catalogue, &stream.cached.state, &envelope.command)
     }
 
     /// The first event of a command, from the log or from this batch.
@@ -151,17 +152,17 @@ impl Batch {
             .or_else(|| self.newest.get(&(school_id, usage_id)))
     }
 
-    fn append(&mut self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {
-        let event_id = request.key.first_event_id();
+    fn append(&mut self, school_id: SchoolId, envelope: &Envelope, facts: Vec<Fact>) -> Outcome {
+        let event_id = envelope.event_id;
         let start = self.events.len();
-        let mut now = request.command.now;
+        let mut now = envelope.command.now;
         if let Some(stream) = self.streams.get_mut(&school_id) {
             let state = &mut stream.cached.state;
             now = state.not_before_last(now);
             for (index, fact) in facts.into_iter().enumerate() {
                 let id = event_id.at_index(index);
-                let recorded = record(state, school_id, id, request.command.actor, now, fact);
-                let fingerprint = (index == 0).then_some(request.fingerprint);
+                let recorded = record(state, school_id, id, envelope.command.actor, now, fact);
+                let fingerprint = (index == 0).then_some(envelope.fingerprint);
                 self.events.push(NewEvent {
                     recorded,
                     fingerprint,
@@ -170,27 +171,27 @@ impl Batch {
         }
         let range = start..self.events.len();
         self.appended.insert((school_id, event_id), range.clone());
-        lookup::note_claims(&mut self.owners, school_id, request);
+        lookup::note_claims(&mut self.owners, school_id, envelope);
         Outcome::Appended {
             range,
             event_id,
             // Of the state that the command leaves: before its registration a school has no period.
             period: self.period_at(school_id, now),
-            found: self.left(school_id, request),
+            view: self.view_after(school_id, envelope),
         }
     }
 
     /// What a dry run would bring about, recorded on a copy of the state.
-    fn foretell(&self, school_id: SchoolId, request: &Request, facts: Vec<Fact>) -> Outcome {
-        let event_id = request.key.first_event_id();
+    fn dry_run(&self, school_id: SchoolId, envelope: &Envelope, facts: Vec<Fact>) -> Outcome {
+        let event_id = envelope.event_id;
         let mut state = self.state(school_id).cloned().unwrap_or_default();
-        let now = state.not_before_last(request.command.now);
+        let now = state.not_before_last(envelope.command.now);
         let events: Vec<_> = facts
             .into_iter()
             .enumerate()
             .map(|(index, fact)| {
                 let id = event_id.at_index(index);
-                record(&mut state, school_id, id, request.command.actor, now, fact)
+                record(&mut state, school_id, id, envelope.command.actor, now, fact)
             })
             .collect();
         Outcome::Ready(Box::new(Ok(Receipt {
@@ -199,28 +200,28 @@ impl Batch {
             events,
             replayed: false,
             period: period_at(Some(&state), now),
-            found: self.found(school_id, request),
+            view: self.view_before(school_id, envelope),
         })))
     }
 
-    fn unchanged(&self, school_id: SchoolId, request: &Request) -> Outcome {
+    fn unchanged(&self, school_id: SchoolId, envelope: &Envelope) -> Outcome {
         Outcome::Ready(Box::new(Ok(Receipt {
             seq: self.head(school_id),
-            event_id: request.key.first_event_id(),
+            event_id: envelope.event_id,
             events: Vec::new(),
             replayed: false,
-            period: self.period_now(school_id, request),
-            found: self.found(school_id, request),
+            period: self.period_now(school_id, envelope),
+            view: self.view_before(school_id, envelope),
         })))
     }
 
     pub(super) fn refuse(
         &self,
         school_id: SchoolId,
-        request: &Request,
+        envelope: &Envelope,
         reason: RefusedBy,
     ) -> Outcome {
-        let member_id = request.command.action.member_id();
+        let member_id = envelope.command.action.member_id();
         Outcome::Ready(Box::new(Err(Refused {
             seq: self.head(school_id),
             member_id,
@@ -229,37 +230,37 @@ impl Batch {
     }
 
     /// What the command is about as it stands.
-    fn found(&self, school_id: SchoolId, request: &Request) -> Found {
-        let action = &request.command.action;
+    fn view_before(&self, school_id: SchoolId, envelope: &Envelope) -> StateView {
+        let action = &envelope.command.action;
         self.state(school_id)
-            .map_or_else(Found::default, |state| Found {
+            .map_or_else(StateView::default, |state| StateView {
                 accounts: accounts(&self.catalogue, state, action),
                 school: school_view(state, action).map(Box::new),
-                row_members: lookup::row_members(request),
+                row_members: lookup::row_members(envelope),
             })
     }
 
     /// What a command that brought something about leaves, as far as its events do not tell: new
     /// terms of an allocation do not name its amount.
-    pub(super) fn left(&self, school_id: SchoolId, request: &Request) -> Found {
-        match &request.command.action {
+    pub(super) fn view_after(&self, school_id: SchoolId, envelope: &Envelope) -> StateView {
+        match &envelope.command.action {
             Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
-                self.found(school_id, request)
+                self.view_before(school_id, envelope)
             }
             Action::School(_)
             | Action::Department(_)
             | Action::Allocation(_)
             | Action::Request(_)
-            | Action::Usage(_) => Found {
-                row_members: lookup::row_members(request),
-                ..Found::default()
+            | Action::Usage(_) => StateView {
+                row_members: lookup::row_members(envelope),
+                ..StateView::default()
             },
         }
     }
 
     /// The billing cycle that a command is decided in: the current one, however slow its clock.
-    fn period_now(&self, school_id: SchoolId, request: &Request) -> Period {
-        let now = request.command.now;
+    fn period_now(&self, school_id: SchoolId, envelope: &Envelope) -> Period {
+        let now = envelope.command.now;
         let now = self
             .state(school_id)
             .map_or(now, |state| state.not_before_last(now));

@@ -13,11 +13,12 @@ use super::{Batch, measure};
 use crate::database::DatabaseRole;
 use crate::error::StoreError;
 use crate::row::append;
-use crate::writer::beside::Kept;
+use crate::writer::answer::{Receipt, WriteError};
+use crate::writer::envelope::Envelope;
 use crate::writer::erasure::Gone;
 use crate::writer::load::{catch_up, load};
-use crate::writer::request::{Receipt, Request, WriteError};
 use crate::writer::shard::{Shard, Submission};
+use crate::writer::side_writes::SideWriteBatch;
 use crate::writer::{lookup, replay};
 
 /// Writes a batch. On an error nothing is known to be written, and the states are dropped.
@@ -51,8 +52,8 @@ pub(in crate::writer) async fn write(
         if append(&mut tx, &batch.events, &heads).await?.len() < heads.len() {
             return Err(StoreError::HeadMoved); // the lock was not held
         }
-        let kept = batch.kept(submissions, &outcomes);
-        kept.write_in_tx(&mut tx).await?;
+        let side_writes = batch.side_writes(submissions, &outcomes);
+        side_writes.write_in_tx(&mut tx).await?;
         tx.commit()
             .await
             .map_err(StoreError::at("committing a batch"))?;
@@ -66,25 +67,25 @@ pub(in crate::writer) async fn write(
 }
 
 impl Batch {
-    /// What the commands that brought something about keep beside the log.
-    fn kept(&self, submissions: &[Submission], outcomes: &[Outcomes]) -> Kept {
-        let mut kept = Kept::default();
+    /// Collects the side writes of the commands that appended events.
+    fn side_writes(&self, submissions: &[Submission], outcomes: &[Outcomes]) -> SideWriteBatch {
+        let mut side_writes = SideWriteBatch::default();
         for (submission, outcomes) in submissions.iter().zip(outcomes) {
             let Ok(outcomes) = outcomes else { continue };
             let school_id = submission.school_id;
             let school = self.state(school_id).and_then(|state| state.school().ok());
             let org_type = school.map(|school| school.org_type);
-            for (request, outcome) in submission.requests.iter().zip(outcomes) {
+            for (envelope, outcome) in submission.envelopes.iter().zip(outcomes) {
                 if let Outcome::Appended { range, .. } = outcome {
-                    if let Some(gone) = Gone::by(school_id, request, org_type) {
-                        kept.note_gone(gone);
+                    if let Some(gone) = Gone::by(school_id, envelope, org_type) {
+                        side_writes.note_gone(gone);
                     }
                     let left = self.events.get(range.clone()).unwrap_or_default();
-                    kept.note(school_id, request, left);
+                    side_writes.note(school_id, envelope, left);
                 }
             }
         }
-        kept
+        side_writes
     }
 
     /// A registration makes its stream, so that there is a row to lock.
@@ -95,7 +96,7 @@ impl Batch {
     ) -> Result<(), StoreError> {
         let mut schools: Vec<Uuid> = Vec::new();
         for submission in submissions {
-            if submission.requests.iter().any(opens_stream) {
+            if submission.envelopes.iter().any(opens_stream) {
                 schools.push(submission.school_id.0);
             }
         }
@@ -164,24 +165,24 @@ impl Batch {
         let mut requests: (Vec<Uuid>, Vec<String>) = Default::default();
         for submission in submissions {
             let school_id = submission.school_id.0;
-            for request in &submission.requests {
-                let own = (!request.dry_run).then(|| request.key.first_event_id());
-                let about = lookup::placed_by(request).or(lookup::adjusts(request));
+            for envelope in &submission.envelopes {
+                let own = (!envelope.dry_run).then_some(envelope.event_id);
+                let about = lookup::placed_by(envelope).or(lookup::adjusts(envelope));
                 for event_id in own.into_iter().chain(about) {
                     events.0.push(school_id);
                     events.1.push(event_id.0);
                 }
-                if let Some(request_id) = lookup::request_closing(request).map(|c| c.request_id)
+                if let Some(request_id) = lookup::request_closing(envelope).map(|c| c.request_id)
                     && !self.is_pending(submission.school_id, request_id)
                 {
                     requests.0.push(school_id);
                     requests.1.push(request_id.to_string());
                 }
-                if let Some(usage_id) = lookup::adjusts(request) {
+                if let Some(usage_id) = lookup::adjusts(envelope) {
                     adjusted.0.push(school_id);
                     adjusted.1.push(usage_id.0);
                 }
-                for external_id in lookup::external_ids(request) {
+                for external_id in lookup::external_ids(envelope) {
                     named.0.push(school_id);
                     named.1.push(external_id.as_str().to_owned());
                 }
@@ -208,9 +209,9 @@ impl Batch {
         if let Some(error) = self.broken.get(&school_id) {
             return Ok(Err(WriteError::Store(Arc::clone(error))));
         }
-        let mut outcomes = Vec::with_capacity(submission.requests.len());
-        for request in &mut submission.requests {
-            outcomes.push(self.decide_one(tx, school_id, request).await?);
+        let mut outcomes = Vec::with_capacity(submission.envelopes.len());
+        for envelope in &mut submission.envelopes {
+            outcomes.push(self.decide_one(tx, school_id, envelope).await?);
         }
         Ok(Ok(outcomes))
     }
@@ -219,22 +220,22 @@ impl Batch {
         &mut self,
         tx: &mut PgConnection,
         school_id: SchoolId,
-        request: &mut Request,
+        envelope: &mut Envelope,
     ) -> Result<Outcome, StoreError> {
-        let event_id = request.key.first_event_id();
-        lookup::resolve_rows(&self.owners, school_id, request);
-        if !request.dry_run {
+        let event_id = envelope.event_id;
+        lookup::resolve_rows(&self.owners, school_id, envelope);
+        if !envelope.dry_run {
             if let Some((first, fingerprint)) = self.known.get(&(school_id, event_id)) {
                 let (first, fingerprint) = (first.clone(), *fingerprint);
                 return self
-                    .replay(tx, school_id, request, first, fingerprint)
+                    .replay(tx, school_id, envelope, first, fingerprint)
                     .await;
             }
             if let Some(range) = self.appended.get(&(school_id, event_id)) {
-                return Ok(self.repeat(school_id, request, range.clone()));
+                return Ok(self.repeat(school_id, envelope, range.clone()));
             }
         }
-        Ok(self.decide_new(school_id, request))
+        Ok(self.decide_new(school_id, envelope))
     }
 
     /// The first outcome of a command that the log holds.
@@ -242,12 +243,12 @@ impl Batch {
         &self,
         tx: &mut PgConnection,
         school_id: SchoolId,
-        request: &Request,
+        envelope: &Envelope,
         first: Recorded,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Outcome, StoreError> {
-        if let Err(refused) = replay::check(request, &first, fingerprint) {
-            return Ok(self.refuse(school_id, request, refused));
+        if let Err(refused) = replay::check(envelope, &first, fingerprint) {
+            return Ok(self.refuse(school_id, envelope, refused));
         }
         let (event_id, recorded_at) = (first.event_id, first.recorded_at);
         let events = replay::events_of_command(tx, school_id, first).await?;
@@ -257,15 +258,15 @@ impl Batch {
             events,
             replayed: true,
             period: self.period_at(school_id, recorded_at),
-            found: self.left(school_id, request),
+            view: self.view_after(school_id, envelope),
         }))))
     }
 }
 
-fn opens_stream(request: &Request) -> bool {
+fn opens_stream(envelope: &Envelope) -> bool {
     let registers = matches!(
-        request.command.action,
+        envelope.command.action,
         Action::School(SchoolCommand::Register(_))
     );
-    registers && !request.dry_run
+    registers && !envelope.dry_run
 }

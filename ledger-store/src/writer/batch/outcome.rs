@@ -6,7 +6,7 @@ use std::ops::Range;
 use ledger_core::{EventId, Period, Recorded, SchoolId, Seq};
 
 use super::Batch;
-use crate::writer::request::{Answer, Found, Receipt, WriteError};
+use crate::writer::answer::{Answer, Receipt, StateView, WriteError};
 use crate::writer::shard::Answers;
 use crate::writer::state_cache::Cached;
 
@@ -25,14 +25,14 @@ pub(super) enum Outcome {
         range: Range<usize>,
         event_id: EventId,
         period: Period,
-        found: Found,
+        view: StateView,
     },
     /// The events of an earlier command of this batch, which it repeats.
     Repeated {
         range: Range<usize>,
         event_id: EventId,
         period: Period,
-        found: Found,
+        view: StateView,
     },
     /// An answer that needs no commit.
     Ready(Box<Answer>),
@@ -67,27 +67,27 @@ impl Batch {
             })
             .collect();
         let mut answer = |outcome| {
-            let (events, event_id, period, found, replayed) = match outcome {
+            let (events, event_id, period, view, replayed) = match outcome {
                 Outcome::Appended {
                     range,
                     event_id,
                     period,
-                    found,
+                    view,
                 } => (
                     events[range].iter_mut().filter_map(Option::take).collect(),
                     event_id,
                     period,
-                    found,
+                    view,
                     false,
                 ),
                 Outcome::Repeated {
                     range,
                     event_id,
                     period,
-                    found,
+                    view,
                 } => {
                     let events = repeated.get(&range.start).cloned().unwrap_or_default();
-                    (events, event_id, period, found, true)
+                    (events, event_id, period, view, true)
                 }
                 Outcome::Ready(answer) => {
                     if answer.is_err() {
@@ -105,7 +105,7 @@ impl Batch {
                 events,
                 replayed,
                 period,
-                found,
+                view,
             })
         };
         let answers = outcomes

@@ -1,4 +1,4 @@
-//! What is kept beside the log, written in the transaction of the events that it belongs to.
+//! Personal data beside the log, written in the transaction of its events.
 
 use ledger_core::allocation::AllocationCommand;
 use ledger_core::department::DepartmentCommand;
@@ -8,20 +8,20 @@ use ledger_core::{Action, DepartmentId, FreeText, MemberId, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::envelope::{DirectoryEntry, Envelope, SideWrites};
 use super::erasure::Gone;
-use super::request::{Beside, DirectoryEntry, Request};
 use crate::error::StoreError;
 use crate::row::NewEvent;
 
-/// Everything that a batch keeps beside the log or takes away from there. What is taken away ends a
-/// part: what came before it goes with it, what comes after stays.
+/// The side writes and erasures of a batch, in order. An erasure ends a part: it affects the side
+/// writes before it, not those after it.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct SideWriteBatch {
     done: Vec<Part>,
     last: Part,
 }
 
-/// What is kept, and then somebody of whom something goes.
+/// Side writes, followed by at most one erasure.
 #[derive(Default)]
 struct Part {
     texts: Texts,
@@ -42,19 +42,19 @@ struct Texts {
     author_id: Vec<Uuid>,
 }
 
-impl Kept {
-    /// Takes down what a command that brought something about keeps beside the log.
-    pub(super) fn note(&mut self, school_id: SchoolId, request: &Request, events: &[NewEvent]) {
-        self.last.note(school_id, request, events);
+impl SideWriteBatch {
+    /// Adds the side writes of a command that appended events.
+    pub(super) fn note(&mut self, school_id: SchoolId, envelope: &Envelope, events: &[NewEvent]) {
+        self.last.note(school_id, envelope, events);
     }
 
-    /// Takes down of whom something goes.
+    /// Adds an erasure.
     pub(super) fn note_gone(&mut self, gone: Gone) {
         self.last.gone = Some(gone);
         self.done.push(std::mem::take(&mut self.last));
     }
 
-    /// Writes it, in the transaction of the events that it belongs to.
+    /// Executes them in the transaction of the events.
     pub(super) async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         for part in self.done.iter().chain([&self.last]) {
             part.write_in_tx(tx).await?;
@@ -64,30 +64,30 @@ impl Kept {
 }
 
 impl Part {
-    fn note(&mut self, school_id: SchoolId, request: &Request, events: &[NewEvent]) {
-        let action = &request.command.action;
+    fn note(&mut self, school_id: SchoolId, envelope: &Envelope, events: &[NewEvent]) {
+        let action = &envelope.command.action;
         if let Some((text, about)) = text(action, events) {
             self.texts.school_id.push(school_id.0);
             self.texts.commitment.push(text.commitment().0.to_vec());
             self.texts.salt.push(text.salt().to_vec());
             self.texts.body.push(text.text().to_owned());
             self.texts.member_id.push(about.map(|member| member.0));
-            self.texts.author_id.push(request.command.actor.id.0);
+            self.texts.author_id.push(envelope.command.actor.id.0);
         }
-        match (&request.beside, action) {
-            (Beside::SchoolName(name), _) => self.schools.push((school_id, name.clone())),
-            (Beside::Member(entry), Action::School(SchoolCommand::EnrolMember(enrol))) => {
+        match (&envelope.side_writes, action) {
+            (SideWrites::SchoolName(name), _) => self.schools.push((school_id, name.clone())),
+            (SideWrites::Member(entry), Action::School(SchoolCommand::EnrolMember(enrol))) => {
                 self.members
                     .push((school_id, enrol.member_id, entry.clone()));
             }
             (
-                Beside::Department { name },
+                SideWrites::Department { name },
                 Action::Department(DepartmentCommand::Open { department_id }),
             ) => {
                 self.departments
                     .push((school_id, *department_id, name.clone()));
             }
-            (Beside::Nothing | Beside::Member(_) | Beside::Department { .. }, _) => {}
+            (SideWrites::Nothing | SideWrites::Member(_) | SideWrites::Department { .. }, _) => {}
         }
     }
 
