@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::credential::Tenancy;
+use crate::tenancy::Tenancy;
 
 /// What every API key begins with. No JWT does: those begin with the base64url of `{`.
 const PREFIX: &str = "lk_";

@@ -18,10 +18,11 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::api_key::{ApiKey, ApiKeyId, same_hash};
-use super::cache::ExpiringCache;
-use super::credential::{Credential, Tenancy};
-use super::error::{AuthError, OUTAGE_RETRY_SECONDS};
+use crate::api_key::{ApiKey, ApiKeyId, same_hash};
+use crate::cache::ExpiringCache;
+use crate::credential::Credential;
+use crate::error::{AuthError, OUTAGE_RETRY_SECONDS};
+use crate::tenancy::Tenancy;
 
 /// How long a good key is taken on trust, and so the longest that a revoked one lives on.
 pub const GOOD_KEY_SECONDS: i64 = 10;

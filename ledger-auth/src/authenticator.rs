@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use ledger_core::Timestamp;
 
-use super::api_key::ApiKey;
-use super::api_key_store::ApiKeyStore;
-use super::credential::Credential;
-use super::error::AuthError;
-use super::jwt::JwtVerifier;
-use super::member::MemberDirectory;
-use super::rate_limit::RateLimiter;
+use crate::api_key::ApiKey;
+use crate::api_key_store::ApiKeyStore;
+use crate::credential::Credential;
+use crate::error::AuthError;
+use crate::jwt::JwtVerifier;
+use crate::member::MemberDirectory;
+use crate::rate_limit::RateLimiter;
 
 /// Everything that says who a caller is. Cheap to clone.
 #[derive(Clone)]

@@ -7,9 +7,8 @@ use ledger_core::{SchoolId, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::credential::Credential;
-use super::error::AuthError;
-use super::settings::AuthConfigError;
+use crate::credential::Credential;
+use crate::error::{AuthConfigError, AuthError};
 
 /// The object that Supabase lets every user write for himself, at sign-up and later.
 const USER_METADATA: &str = "user_metadata";

@@ -5,55 +5,15 @@ use std::fmt;
 use ledger_core::{Actor, ActorId, Role, SchoolId};
 use uuid::Uuid;
 
-use super::api_key::ApiKeyId;
-use super::error::AuthError;
+use crate::api_key::ApiKeyId;
+use crate::error::AuthError;
+use crate::tenancy::Tenancy;
 
 /// The namespace of credential ids (a random UUID). These live as long as the process.
 const CREDENTIALS: Uuid = Uuid::from_u128(0xc7e2_51d8_0a96_4f1b_b3d4_92fe_6870_1c5d);
 
 /// The longest subject in characters: as long as an external id of the directory may be.
 pub const SUBJECT_CHARS_MAX: usize = 256;
-
-/// Which schools a credential is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tenancy {
-    /// One.
-    School(SchoolId),
-    /// Every school of the installation.
-    AllSchools,
-}
-
-impl Tenancy {
-    /// Whether `school` is one of them. The nil id is nobody's school: in the table of API keys it
-    /// stands for all schools, so that it must never name one.
-    #[must_use]
-    pub fn includes(self, school: SchoolId) -> bool {
-        !school.0.is_nil()
-            && match self {
-                Self::School(own) => own == school,
-                Self::AllSchools => true,
-            }
-    }
-
-    /// The id in the `school_id` column of a credential's row: nil for all schools.
-    #[must_use]
-    pub fn column(self) -> Uuid {
-        match self {
-            Self::School(school) => school.0,
-            Self::AllSchools => Uuid::nil(),
-        }
-    }
-
-    /// The tenancy that [`column`](Self::column) wrote.
-    #[must_use]
-    pub fn from_column(school_id: Uuid) -> Self {
-        if school_id.is_nil() {
-            Self::AllSchools
-        } else {
-            Self::School(SchoolId(school_id))
-        }
-    }
-}
 
 /// What a rate limit counts by: one for each subject of a school, or API key. Not one for each
 /// token, or a fresh token would be a fresh limit.
@@ -207,17 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn the_nil_school_is_nobodys() {
+    fn a_token_with_the_nil_school_is_refused() {
         let nil = SchoolId(Uuid::nil());
-        assert!(!Tenancy::AllSchools.includes(nil));
-        assert!(!Tenancy::School(nil).includes(nil));
         for role in [Role::Proxy, Role::Teacher, Role::PlatformAdmin] {
             let refused = credential(role, Some(nil));
             assert!(matches!(refused, Err(AuthError::UnknownSchool)), "{role}");
         }
-        assert!(Tenancy::School(SCHOOL).includes(SCHOOL));
-        assert!(!Tenancy::School(SCHOOL).includes(OTHER));
-        assert!(Tenancy::AllSchools.includes(OTHER));
     }
 
     #[test]

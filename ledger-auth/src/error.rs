@@ -1,4 +1,4 @@
-//! Why a caller is rejected, as a value. It knows no HTTP: `ledger-api` maps it to a problem.
+//! Errors as values: rejected callers and unusable settings. `ledger-api` maps them to problems.
 
 use ledger_core::Role;
 
@@ -89,3 +89,53 @@ pub enum AuthError {
 
 /// Seconds after which a failed look-up (of keys or credentials) is tried again.
 pub const OUTAGE_RETRY_SECONDS: u64 = 1;
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthConfigError {
+    /// No key is configured, so that every token would be rejected.
+    #[error("no key to verify tokens with: set jwt.hs256_secret, jwt.jwks_url or jwt.jwks_file")]
+    NoKey,
+    /// The secret is short enough to be guessed.
+    #[error("jwt.hs256_secret has {bytes} bytes and needs at least {bytes_min}")]
+    ShortSecret {
+        /// Its length.
+        bytes: usize,
+        /// The required length.
+        bytes_min: usize,
+    },
+    /// The path of a claim has an empty name.
+    #[error("jwt.{setting} is not a claim path: separate names by dots, as in app_metadata.role")]
+    ClaimPath {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// The path leads to data that users write themselves.
+    #[error("jwt.{setting} is in user_metadata, which every user can change")]
+    UserMetadata {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// A number is out of range.
+    #[error("jwt.{setting} must be from {min} to {max}")]
+    OutOfRange {
+        /// The setting.
+        setting: &'static str,
+        /// The smallest value.
+        min: u32,
+        /// The largest value.
+        max: u32,
+    },
+    /// The address of the keys cannot be used.
+    #[error(
+        "jwt.jwks_url must be an https URL without user and password \
+         (jwt.jwks_allow_http permits http)"
+    )]
+    JwksUrl,
+    /// The HTTP client could not be created.
+    #[error("could not create the HTTP client for jwt.jwks_url")]
+    HttpClient(#[source] reqwest::Error),
+    /// Tokens cannot be issued without the secret.
+    #[error("jwt.hs256_secret is not set: tokens are signed with it")]
+    NoSecret,
+}

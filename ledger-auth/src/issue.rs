@@ -7,10 +7,10 @@ use ledger_core::{Role, SchoolId, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::claims::ClaimPath;
-use super::credential::Credential;
-use super::error::AuthError;
-use super::settings::{AuthConfigError, JwtSettings};
+use crate::claims::ClaimPath;
+use crate::credential::Credential;
+use crate::error::{AuthConfigError, AuthError};
+use crate::settings::JwtSettings;
 
 /// The longest that a token may hold, in seconds: a leap year. Who needs longer needs an API key,
 /// which can be revoked.

@@ -13,10 +13,10 @@ use jsonwebtoken::Algorithm;
 use ledger_core::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::error::AuthError;
-use super::jwk::VerificationKey;
-use super::jwks_source::{FETCH_LIMIT, KeySource};
-use super::settings::{AuthConfigError, JwksSource, JwtSettings};
+use crate::error::{AuthConfigError, AuthError};
+use crate::jwk::VerificationKey;
+use crate::jwks_source::{FETCH_LIMIT, KeySource};
+use crate::settings::{JwksSource, JwtSettings};
 
 /// The issuer's keys.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 use reqwest::redirect;
 use tokio::io::AsyncReadExt as _;
 
-use super::jwk::{VerificationKey, read_set};
-use super::settings::{AuthConfigError, JwksSource, JwtSettings};
+use crate::error::AuthConfigError;
+use crate::jwk::{VerificationKey, read_set};
+use crate::settings::{JwksSource, JwtSettings};
 
 /// The most that is read of a set. A key with a certificate chain is some 4 kB; an issuer has a
 /// handful of keys.
@@ -173,7 +174,9 @@ mod tests {
         let server = KeyServer::start(Answer::Status(500)).await;
         let source = source(&server.url, false).unwrap();
         assert!(matches!(source.fetch().await, Err(JwksError::Status(_))));
-        server.answer(Answer::Huge);
+        server.answer(Answer::Blank {
+            bytes: SET_BYTES_MAX * 2,
+        });
         assert!(matches!(source.fetch().await, Err(JwksError::TooLarge)));
         server.answer(Answer::Redirect);
         assert!(matches!(source.fetch().await, Err(JwksError::Status(_))));

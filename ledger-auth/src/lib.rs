@@ -40,14 +40,15 @@ pub mod member;
 pub mod permission;
 pub mod rate_limit;
 pub mod settings;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 
 pub use api_key::{ApiKey, ApiKeyId};
 pub use api_key_store::{ApiKeyError, ApiKeyRecord, ApiKeyStore};
 pub use authenticator::Authenticator;
-pub use credential::{Credential, CredentialId, Tenancy};
-pub use error::{AuthError, OUTAGE_RETRY_SECONDS};
+pub use credential::{Credential, CredentialId};
+pub use error::{AuthConfigError, AuthError, OUTAGE_RETRY_SECONDS};
 pub use issue::{IssueError, TokenGrant, TokenIssuer};
 pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;
@@ -57,4 +58,5 @@ pub use permission::{
     ReadMember, ReadMemberBalance, ReadSchool, RegisterSchool, Spend, Subscribe,
 };
 pub use rate_limit::RateLimiter;
-pub use settings::{AuthConfigError, JwksSource, JwtSettings, RateLimit, RateLimits};
+pub use settings::{JwksSource, JwtSettings, RateLimit, RateLimits};
+pub use tenancy::Tenancy;

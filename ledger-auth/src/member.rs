@@ -9,9 +9,10 @@ use ledger_core::{MemberId, SchoolId, Timestamp};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::cache::ExpiringCache;
-use super::credential::{Credential, CredentialId, Tenancy};
-use super::error::AuthError;
+use crate::cache::ExpiringCache;
+use crate::credential::{Credential, CredentialId};
+use crate::error::AuthError;
+use crate::tenancy::Tenancy;
 
 /// How long an answer is kept: an external id that is taken away works this long.
 pub const MEMBER_SECONDS: i64 = 10;

@@ -14,9 +14,9 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter as Governor};
 use ledger_core::Role;
 
-use super::credential::{Credential, CredentialId};
-use super::error::AuthError;
-use super::settings::{RateLimit, RateLimits};
+use crate::credential::{Credential, CredentialId};
+use crate::error::AuthError;
+use crate::settings::{RateLimit, RateLimits};
 
 /// After so many requests, buckets that are full again are dropped: between two sweeps at most so
 /// many can be made, and what is left is what was used within the time that a bucket takes to fill.

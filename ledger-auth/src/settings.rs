@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::claims::ClaimPath;
+use crate::claims::ClaimPath;
+use crate::error::AuthConfigError;
 
 /// The fewest bytes of an HS256 secret: as many as its hash puts out (RFC 7518 §3.2). A shorter
 /// one can be guessed offline from a single token.
@@ -123,51 +124,6 @@ impl Default for RateLimits {
     }
 }
 
-/// The configuration cannot be used as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthConfigError {
-    /// No key at all: nobody could sign in.
-    #[error("neither hs256_secret nor jwks is set, so that no token could be verified")]
-    NoKey,
-    /// The secret can be guessed.
-    #[error("hs256_secret has {bytes} bytes and needs {HS256_SECRET_BYTES_MIN}")]
-    ShortSecret {
-        /// How long it is.
-        bytes: usize,
-    },
-    /// The path of a claim is no path.
-    #[error("{setting} is no claim path: give names with dots between, such as app_metadata.role")]
-    ClaimPath {
-        /// Which setting.
-        setting: &'static str,
-    },
-    /// The path leads to what users write themselves.
-    #[error("{setting} leads into user_metadata, which every user can change for himself")]
-    UserMetadata {
-        /// Which setting.
-        setting: &'static str,
-    },
-    /// A number that is out of range.
-    #[error("{setting} is {least} to {most}")]
-    OutOfRange {
-        /// Which setting.
-        setting: &'static str,
-        /// The least it can be.
-        least: u32,
-        /// The most it can be.
-        most: u32,
-    },
-    /// The address of the keys cannot be used.
-    #[error("the jwks url is no https url without a password (jwks_allow_http lets http pass)")]
-    JwksUrl,
-    /// The HTTP client could not be made.
-    #[error("the http client for the jwks could not be made")]
-    HttpClient(#[source] reqwest::Error),
-    /// Tokens cannot be issued without the secret.
-    #[error("hs256_secret is not set, so that no token can be issued")]
-    NoSecret,
-}
-
 impl JwtSettings {
     /// The secret's bytes, when there is one and it is long enough.
     pub(super) fn secret(&self) -> Result<Option<&[u8]>, AuthConfigError> {
@@ -178,6 +134,7 @@ impl JwtSettings {
         if secret.len() < HS256_SECRET_BYTES_MIN {
             return Err(AuthConfigError::ShortSecret {
                 bytes: secret.len(),
+                bytes_min: HS256_SECRET_BYTES_MIN,
             });
         }
         Ok(Some(secret))
@@ -210,8 +167,8 @@ impl JwtSettings {
             if !range.contains(&value) {
                 return Err(AuthConfigError::OutOfRange {
                     setting,
-                    least: *range.start(),
-                    most: *range.end(),
+                    min: *range.start(),
+                    max: *range.end(),
                 });
             }
         }
@@ -242,7 +199,7 @@ mod tests {
         };
         assert!(matches!(
             of(&"x".repeat(31)).secret(),
-            Err(AuthConfigError::ShortSecret { bytes: 31 })
+            Err(AuthConfigError::ShortSecret { bytes: 31, .. })
         ));
         assert!(of(&"x".repeat(32)).secret().is_ok());
     }

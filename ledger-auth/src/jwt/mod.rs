@@ -20,13 +20,13 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::cache::ExpiringCache;
-use super::claims::ClaimReader;
-use super::credential::Credential;
-use super::error::AuthError;
-use super::jwk::{VerificationKey, known_algorithm};
-use super::jwks::Jwks;
-use super::settings::{AuthConfigError, JwtSettings};
+use crate::cache::ExpiringCache;
+use crate::claims::ClaimReader;
+use crate::credential::Credential;
+use crate::error::{AuthConfigError, AuthError};
+use crate::jwk::{VerificationKey, known_algorithm};
+use crate::jwks::Jwks;
+use crate::settings::JwtSettings;
 
 /// The longest token: some 20 times an ordinary one, and less than a request's headers may be.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;

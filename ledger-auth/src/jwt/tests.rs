@@ -7,12 +7,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::credential::Tenancy;
 use crate::fixtures::{
     OTHER_SCHOOL, RS256_PUBLIC_PEM, SCHOOL, SECRET, SigningKey, at, claims, es256, es256_next,
     hs256, key_set, rs256, sign,
 };
 use crate::settings::JwksSource;
+use crate::tenancy::Tenancy;
 
 fn settings() -> JwtSettings {
     JwtSettings {
