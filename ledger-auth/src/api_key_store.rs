@@ -99,21 +99,9 @@ pub enum ApiKeyError {
     /// There is no such key in this school.
     #[error("there is no such api key")]
     NotFound,
-    /// Postgres refused or could not be reached.
-    #[error("the database failed at {doing}")]
-    Database {
-        /// What was being done.
-        doing: &'static str,
-        /// Postgres's or the driver's word.
-        #[source]
-        source: sqlx::Error,
-    },
-}
-
-impl ApiKeyError {
-    fn at(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { doing, source }
-    }
+    /// The table of API keys could not be read or written.
+    #[error("api keys cannot be read or written")]
+    Database(#[from] sqlx::Error),
 }
 
 impl ApiKeyStore {
@@ -162,8 +150,7 @@ impl ApiKeyStore {
             ACTIVE_KEYS_MAX,
         )
         .execute(&self.inner.pool)
-        .await
-        .map_err(ApiKeyError::at("storing an api key"))?;
+        .await?;
         if inserted.rows_affected() == 0 {
             return Err(ApiKeyError::TooMany);
         }
@@ -194,8 +181,7 @@ impl ApiKeyStore {
             LISTED_KEYS_MAX,
         )
         .fetch_all(&self.inner.pool)
-        .await
-        .map_err(ApiKeyError::at("listing api keys"))?;
+        .await?;
         Ok(rows.into_iter().filter_map(Row::into_record).collect())
     }
 
@@ -220,8 +206,7 @@ impl ApiKeyStore {
             now.get(),
         )
         .fetch_optional(&self.inner.pool)
-        .await
-        .map_err(ApiKeyError::at("revoking an api key"))?;
+        .await?;
         let credential = Credential::from_api_key(tenancy, id).id;
         self.inner.good.forget(|good| good.id == credential);
         row.and_then(Row::into_record).ok_or(ApiKeyError::NotFound)

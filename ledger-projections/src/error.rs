@@ -1,20 +1,14 @@
 //! What can go wrong: with taking events in, and with reading what they amount to.
 
 use ledger_core::Seq;
-use ledger_store::StoreError;
+use ledger_store::{DatabaseError, StoreError};
 
 /// A page of events could not be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// Postgres refused or could not be reached.
-    #[error("the database failed at {doing}")]
-    Database {
-        /// What was being done.
-        doing: &'static str,
-        /// Postgres's or the driver's word.
-        #[source]
-        source: sqlx::Error,
-    },
+    /// A database operation failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The log could not be read.
     #[error("the log could not be read")]
     Log(#[from] StoreError),
@@ -44,20 +38,18 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// For `map_err`: what was being done when Postgres failed.
-    pub fn at(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { doing, source }
+    /// Adds the operation to an error of the driver, for `map_err`.
+    pub fn at(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database(DatabaseError { operation, source })
     }
 
-    /// Whether the surroundings failed and not the event: the same page may succeed later.
+    /// Returns whether the cause is not the event, so that the same page may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database { source, .. } | Self::Log(StoreError::Database { source, .. }) => {
-                is_surroundings(source)
-            }
-            Self::Log(_)
-            | Self::UnknownKind { .. }
+            Self::Database(error) => error.is_transient(),
+            Self::Log(error) => error.is_transient(),
+            Self::UnknownKind { .. }
             | Self::Gap { .. }
             | Self::NoCalendar
             | Self::UnknownWord(_)
@@ -71,7 +63,7 @@ impl ApplyError {
         match self {
             Self::Log(StoreError::Unreadable { seq, .. }) => Some(Seq(*seq)),
             Self::UnknownKind { seq, .. } | Self::Gap { seq } => Some(*seq),
-            Self::Database { .. }
+            Self::Database(_)
             | Self::Log(_)
             | Self::NoCalendar
             | Self::UnknownWord(_)
@@ -93,40 +85,12 @@ impl ApplyError {
     }
 }
 
-/// Whether an error of Postgres or the driver says nothing about the rows that were written.
-fn is_surroundings(error: &sqlx::Error) -> bool {
-    // Classes of the Postgres manual, appendix A: connection, read-only transaction,
-    // serialization, schema and privileges, resources, lock timeout, shutdown, system.
-    const CLASSES: [&str; 8] = ["08", "25", "40", "42", "53", "55", "57", "58"];
-    if let sqlx::Error::Database(error) = error {
-        return error
-            .code()
-            .is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)));
-    }
-    matches!(
-        error,
-        sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed
-    )
-}
-
 /// A read model could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Postgres refused or could not be reached.
-    #[error("the database failed at {doing}")]
-    Database {
-        /// What was being done.
-        doing: &'static str,
-        /// Postgres's or the driver's word.
-        #[source]
-        source: sqlx::Error,
-    },
+    /// A database operation failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The log could not be read.
     #[error("the log could not be read")]
     Log(#[from] StoreError),
@@ -136,8 +100,8 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// For `map_err`: what was being done when Postgres failed.
-    pub fn at(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { doing, source }
+    /// Adds the operation to an error of the driver, for `map_err`.
+    pub fn at(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database(DatabaseError { operation, source })
     }
 }

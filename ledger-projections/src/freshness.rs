@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ledger_core::{SchoolId, Seq};
-use ledger_store::{Database, DatabaseRole};
+use ledger_store::{Database, DatabaseError, DatabaseRole};
 use tokio::time::{Instant, timeout};
 
 use crate::progress::Progress;
@@ -30,9 +30,9 @@ pub enum FreshnessError {
         /// The event that the read asked for.
         asked: Seq,
     },
-    /// The database could not be asked.
-    #[error("the checkpoint could not be read")]
-    Database(#[source] sqlx::Error),
+    /// A database operation failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// Waits until the live build of `name` has taken in the school's event `min_seq`, at most `limit`
@@ -89,7 +89,7 @@ async fn standing(
     )
     .fetch_optional(database.pool(DatabaseRole::Projector))
     .await
-    .map_err(FreshnessError::Database)?;
+    .map_err(DatabaseError::at("reading a checkpoint"))?;
     Ok(row.map_or((Seq::ZERO, false), |row| {
         (Seq(row.seq), row.failed_seq.is_some())
     }))

@@ -1,19 +1,63 @@
-//! What can go wrong with the log itself, as against a refusal, which is an answer.
+//! Errors of the log and of the database. A refusal is an answer, not an error.
 
+use ledger_core::SchoolId;
 use ledger_core::catalog::UnreadableEvent;
+
+/// A database operation failed.
+#[derive(Debug, thiserror::Error)]
+#[error("database error while {operation}")]
+pub struct DatabaseError {
+    /// The operation, as a gerund: "reading the log".
+    pub operation: &'static str,
+    /// The error of Postgres or of the driver.
+    #[source]
+    pub source: sqlx::Error,
+}
+
+impl DatabaseError {
+    /// Adds the operation to an error of the driver, for `map_err`.
+    pub fn at(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self { operation, source }
+    }
+
+    /// Returns whether the operation may succeed when it is repeated: see [`is_transient`].
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        is_transient(&self.source)
+    }
+}
+
+/// Returns whether an error is independent of the data, so that the same operation may succeed
+/// later: a lost connection, a deadlock, a server that is starting, stopping or out of resources.
+#[must_use]
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    // Classes of the Postgres manual, appendix A: connection, read-only transaction,
+    // serialization, schema and privileges, resources, lock timeout, shutdown, system.
+    const CLASSES: [&str; 8] = ["08", "25", "40", "42", "53", "55", "57", "58"];
+    if let sqlx::Error::Database(error) = error {
+        return error
+            .code()
+            .is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)));
+    }
+    // A protocol error is a connection that ended within a message.
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    )
+}
 
 /// The log could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Postgres refused or could not be reached.
-    #[error("the database failed at {doing}")]
-    Database {
-        /// What was being done.
-        doing: &'static str,
-        /// Postgres's or the driver's word.
-        #[source]
-        source: sqlx::Error,
-    },
+    /// A database operation failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The migrations could not be run.
     #[error("the migrations could not be run")]
     Migrate(#[source] Box<sqlx::migrate::MigrateError>),
@@ -22,71 +66,64 @@ pub enum StoreError {
         "the database was created by another pre-release and is not upgraded; use an empty one"
     )]
     OtherPreRelease,
-    /// The database is older than this program.
-    #[error("{missing} migrations are not in force; run `ledger migrate`")]
+    /// The database has not all migrations of this program.
+    #[error("{missing} migrations are missing in the database; run `ledger migrate`")]
     NotMigrated {
-        /// How many.
+        /// The number of missing migrations.
         missing: i64,
     },
-    /// An event of the log cannot be read by this program.
+    /// An event of the log cannot be decoded by this program.
     #[error("event {seq} of school {school_id} cannot be read")]
     Unreadable {
-        /// Whose stream.
-        school_id: ledger_core::SchoolId,
-        /// Which event.
+        /// The school of the stream.
+        school_id: SchoolId,
+        /// The position of the event.
         seq: i64,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<UnreadableRow>,
     },
-    /// A state or event could not be turned into JSON.
+    /// A state or event could not be encoded as JSON.
     #[error("a value could not be written as JSON")]
     Json(#[source] serde_json::Error),
-    /// Another process appended although the head was locked: the database is not the one that
-    /// the migrations made.
-    #[error("a stream's head moved under its lock")]
+    /// A head moved while it was locked: the schema is not the one of the migrations.
+    #[error("the head of a stream moved under its lock")]
     HeadMoved,
 }
 
-/// Why a row of the event table is no event.
+/// A row of the event table could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableRow {
-    /// A column that its kind needs is missing or out of range.
-    #[error("column {0} does not hold what its kind needs")]
+    /// A column that the kind requires is missing or out of range.
+    #[error("column {0} has no valid value for the kind")]
     Column(&'static str),
-    /// Kind, version or payload.
+    /// The kind, version or payload is invalid.
     #[error(transparent)]
     Event(#[from] UnreadableEvent),
 }
 
 impl StoreError {
-    /// For `map_err`: what was being done when Postgres failed.
-    pub fn at(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { doing, source }
+    /// Adds the operation to an error of the driver, for `map_err`.
+    pub fn at(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database(DatabaseError { operation, source })
     }
 
-    /// Whether the same thing may succeed when done again: a lost connection, a deadlock, a
-    /// serialization failure or a server that is starting or stopping.
+    /// Returns whether the operation may succeed when it is repeated: see [`is_transient`].
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let Self::Database { source, .. } = self else {
-            return false;
-        };
-        if let sqlx::Error::Database(error) = source {
-            return error.code().is_some_and(|code| {
-                // Class 08 connection, 57P0x shutdown and start-up (Postgres manual, appendix A).
-                code.starts_with("08")
-                    || matches!(&*code, "40001" | "40P01" | "57P01" | "57P02" | "57P03")
-            });
-        }
-        // A protocol error is a connection that died in mid-message.
-        matches!(
-            source,
-            sqlx::Error::Io(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::WorkerCrashed
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::BeginFailed
-        )
+        matches!(self, Self::Database(error) if error.is_transient())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_independent_of_the_data_are_transient() {
+        assert!(StoreError::at("reading")(sqlx::Error::PoolTimedOut).is_transient());
+        assert!(StoreError::at("reading")(sqlx::Error::PoolClosed).is_transient());
+        assert!(!StoreError::at("reading")(sqlx::Error::RowNotFound).is_transient());
+        assert!(!StoreError::HeadMoved.is_transient());
     }
 }

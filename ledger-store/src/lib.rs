@@ -8,5 +8,5 @@ pub mod wake;
 pub mod writer;
 
 pub use database::{Database, DatabaseRole};
-pub use error::StoreError;
+pub use error::{DatabaseError, StoreError};
 pub use wake::Wakes;

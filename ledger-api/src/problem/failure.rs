@@ -98,7 +98,9 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::Label => Self::invalid(error.to_string()).with("at", "label"),
             ApiKeyError::TooMany => Self::new(Code::ApiKeyLimit, error.to_string()),
             ApiKeyError::NotFound => Self::new(Code::ApiKeyNotFound, error.to_string()),
-            ApiKeyError::Database { doing, source } => Self::from(StoreError::at(doing)(source)),
+            ApiKeyError::Database(source) => {
+                Self::from(StoreError::at("managing api keys")(source))
+            }
         }
     }
 }
@@ -113,9 +115,7 @@ impl From<FreshnessError> for Problem {
                     .with("asked_seq", asked.0)
                     .retry_after(1)
             }
-            FreshnessError::Database(source) => {
-                Self::from(StoreError::at("asking how far a read model is")(source))
-            }
+            FreshnessError::Database(error) => Self::from(StoreError::from(error)),
         }
     }
 }
@@ -123,7 +123,7 @@ impl From<FreshnessError> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Database { doing, source } => Self::from(StoreError::at(doing)(source)),
+            ReadError::Database(error) => Self::from(StoreError::from(error)),
             ReadError::Log(error) => Self::from(error),
             ReadError::Unreadable(_) => {
                 tracing::error!(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ledger_store::{Database, StoreError};
+use ledger_store::{Database, DatabaseError, StoreError};
 use secrecy::ExposeSecret as _;
 use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
@@ -80,17 +80,17 @@ async fn look(url: &str) -> Result<(), sqlx::Error> {
 fn is_older(error: &StoreError) -> bool {
     match error {
         StoreError::NotMigrated { .. } => true,
-        StoreError::Database {
+        StoreError::Database(DatabaseError {
             source: sqlx::Error::Database(error),
             ..
-        } => {
+        }) => {
             error.code().is_some_and(|code| {
                 // Postgres manual, appendix A: invalid_parameter_value (no such role),
                 // insufficient_privilege, undefined_table.
                 matches!(&*code, "22023" | "42501" | "42P01")
             })
         }
-        StoreError::Database { .. }
+        StoreError::Database(_)
         | StoreError::Migrate(_)
         | StoreError::OtherPreRelease
         | StoreError::Unreadable { .. }
