@@ -1,16 +1,16 @@
-//! From a parsed request to the writer and back.
+//! From a parsed request to the writer: request metadata, envelopes, submission.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use ledger_core::{Action, Actor, Command, Fingerprint, FreeText, SchoolId, Seq};
-use ledger_store::writer::{Envelope, Receipt, SideWrites};
+use ledger_core::{Action, Actor, Command, Fingerprint, FreeText, SchoolId};
+use ledger_store::writer::{Envelope, Receipt};
 use rand::Rng as _;
 
 use crate::http::{IdempotencyKey, Now};
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// A reason with the random salt of its commitment.
+/// Adds the random salt of its commitment to a text.
 ///
 /// # Errors
 /// [`crate::problem::Code::InvalidRequest`] when the text is blank or too long.
@@ -21,16 +21,16 @@ pub fn free_text(name: &str, text: &str) -> Result<FreeText, Problem> {
         .map_err(|error| Problem::invalid(format!("{name}: {error}")).with("at", name))
 }
 
-/// When a request came in, and what makes it unique.
+/// The metadata of a request that becomes a command.
 #[derive(Clone, Debug)]
-pub struct Stamp {
-    /// When.
+pub struct RequestMeta {
+    /// The arrival of the request.
     pub now: Now,
-    /// Its key.
+    /// The idempotency key.
     pub key: IdempotencyKey,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Stamp {
+impl<S: Send + Sync> FromRequestParts<S> for RequestMeta {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -40,71 +40,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Stamp {
     }
 }
 
-/// A command on its way to the writer.
-#[derive(Debug)]
-pub struct Issue {
-    /// Whose stream.
-    pub school_id: SchoolId,
-    /// Who asks.
-    pub actor: Actor,
-    /// When, and under which key.
-    pub stamp: Stamp,
-    /// Of its body.
-    pub fingerprint: Fingerprint,
-    /// What is asked.
-    pub action: Action,
-    /// What is kept beside the log.
-    pub side_writes: SideWrites,
-    /// Decide and answer, append nothing.
-    pub dry_run: bool,
-    /// The version, of the request or the school, that it was decided on.
-    pub if_version: Option<Seq>,
+impl RequestMeta {
+    /// Wraps an action of this request for the writer.
+    #[must_use]
+    pub fn envelope(&self, actor: Actor, fingerprint: Fingerprint, action: Action) -> Envelope {
+        let command = Command {
+            actor,
+            now: self.now.0,
+            action,
+        };
+        Envelope::new(&self.key.0, fingerprint, command)
+    }
 }
 
-impl Issue {
-    /// A command with nothing beside the log, whatever version the school has.
-    #[must_use]
-    pub const fn new(
-        school_id: SchoolId,
-        actor: Actor,
-        stamp: Stamp,
-        fingerprint: Fingerprint,
-        action: Action,
-    ) -> Self {
-        Self {
-            school_id,
-            actor,
-            stamp,
-            fingerprint,
-            action,
-            side_writes: SideWrites::Nothing,
-            dry_run: false,
-            if_version: None,
-        }
-    }
-
-    /// Has the command decided and written; its refusal is the caller's problem.
+impl AppState {
+    /// Submits a command to the writer and remembers where it left the stream, for the actor's
+    /// next read.
     ///
     /// # Errors
     /// The refusal, or that the log cannot be written.
-    pub async fn send(self, state: &AppState) -> Result<Receipt, Problem> {
-        let (school_id, actor, dry_run) = (self.school_id, self.actor, self.dry_run);
-        let Stamp { now, key } = self.stamp;
-        let command = Command {
-            actor,
-            now: now.0,
-            action: self.action,
-        };
-        let envelope = Envelope::new(&key.0, self.fingerprint, command)
-            .with_side_writes(self.side_writes)
-            .with_dry_run(dry_run)
-            .with_version(self.if_version);
-        let receipt = state.writer.submit(school_id, envelope).await??;
+    pub async fn submit(&self, school: SchoolId, envelope: Envelope) -> Result<Receipt, Problem> {
+        let (actor, dry_run) = (envelope.command.actor.id, envelope.dry_run);
+        let receipt = self.writer.submit(school, envelope).await??;
         if !dry_run {
-            state
-                .own_writes
-                .note(school_id, actor.id, receipt.seq)
-                .await;
+            self.own_writes.note(school, actor, receipt.seq).await;
         }
         Ok(receipt)
     }

@@ -14,7 +14,7 @@ use utoipa::openapi::{RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::auth::Allowed;
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::{IdempotencyKey, Json, Path, UsagePath, Written, fingerprint};
 use crate::openapi::{problems, schema};
 use crate::problem::{Code, Problem};
@@ -213,7 +213,7 @@ pub async fn correct_usage(
     allowed: Allowed<Correct>,
     State(state): State<AppState>,
     Path(path): Path<UsagePath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<CorrectionBody>,
 ) -> Result<Written<CorrectionAnswer>, Problem> {
     let usage_id = body.usage_id(&path.id)?;
@@ -225,8 +225,8 @@ pub async fn correct_usage(
         recalled: None,
     };
     let action = Action::Usage(UsageCommand::Correct(command));
-    let issue = Issue::new(allowed.school, allowed.actor(), stamp, fingerprint, action);
-    let receipt = issue.send(&state).await?;
+    let envelope = meta.envelope(allowed.actor(), fingerprint, action);
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = CorrectionAnswer::of(usage_id, &receipt)?;
     Ok(match answer.event_id {
         Some(_) => Written::created(&receipt, answer),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::Allowed;
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::{IdempotencyKey, Json, MemberPath, Path, Written, fingerprint};
 use crate::openapi::{problems, schema};
 use crate::problem::Problem;
@@ -66,7 +66,7 @@ pub async fn suspend_member(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
     Path(path): Path<MemberPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<StandingBody>,
 ) -> Result<Written<StandingAnswer>, Problem> {
     let change = Change {
@@ -74,7 +74,7 @@ pub async fn suspend_member(
         status: Standing::Suspended,
         body,
     };
-    change.make(&state, &allowed, stamp).await
+    change.make(&state, &allowed, meta).await
 }
 
 /// Lets a suspended member go on.
@@ -93,7 +93,7 @@ pub async fn reactivate_member(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
     Path(path): Path<MemberPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<StandingBody>,
 ) -> Result<Written<StandingAnswer>, Problem> {
     let change = Change {
@@ -101,7 +101,7 @@ pub async fn reactivate_member(
         status: Standing::Active,
         body,
     };
-    change.make(&state, &allowed, stamp).await
+    change.make(&state, &allowed, meta).await
 }
 
 /// The standing that a member is to have.
@@ -116,7 +116,7 @@ impl Change {
         self,
         state: &AppState,
         allowed: &Allowed<Allocate>,
-        stamp: Stamp,
+        meta: RequestMeta,
     ) -> Result<Written<StandingAnswer>, Problem> {
         let Self {
             member_id,
@@ -125,8 +125,8 @@ impl Change {
         } = self;
         let fingerprint = fingerprint(status.as_str(), &[&member_id], &body)?;
         let action = action(member_id, status, free_text("reason", &body.reason)?);
-        let issue = Issue::new(allowed.school, allowed.actor(), stamp, fingerprint, action);
-        let receipt = issue.send(state).await?;
+        let envelope = meta.envelope(allowed.actor(), fingerprint, action);
+        let receipt = state.submit(allowed.school, envelope).await?;
         let changed = !receipt.events.is_empty();
         let answer = StandingAnswer {
             seq: receipt.seq,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::Allowed;
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::{
     IdempotencyKey, Json, Page, PageLimit, Path, Query, SchoolPath, SeqCursor, UnattributedPath,
     Written, fingerprint, query,
@@ -268,7 +268,7 @@ pub async fn assign_usage(
     allowed: Allowed<Correct>,
     State(state): State<AppState>,
     Path(path): Path<UnattributedPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<AssignBody>,
 ) -> Result<Written<AssignedAnswer>, Problem> {
     let (usage_id, member_id) = (EventId(path.event_id), body.member_id);
@@ -281,8 +281,8 @@ pub async fn assign_usage(
         recalled: None,
     };
     let action = Action::Usage(UsageCommand::Attribute(command));
-    let issue = Issue::new(allowed.school, allowed.actor(), stamp, fingerprint, action);
-    let receipt = issue.send(&state).await?;
+    let envelope = meta.envelope(allowed.actor(), fingerprint, action);
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = AssignedAnswer::of(usage_id, member_id, &receipt)?;
     Ok(Written::ok(&receipt, answer))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::batch_answer::BatchAnswer;
 use super::batch_body::BatchBody;
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, Json, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -32,12 +32,12 @@ problems!(BatchProblems: PlanRequired, BatchRefused);
 pub async fn allocate_batch(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<BatchBody>,
 ) -> Result<Written<BatchAnswer>, Problem> {
     let (dry_run, places) = (body.dry_run, body.places(&state.catalogue()));
-    let issue = body.into_issue(allowed.school, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(
         &receipt,
         BatchAnswer::of(&receipt, dry_run, places),

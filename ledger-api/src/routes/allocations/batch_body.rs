@@ -1,13 +1,14 @@
 //! What is asked of many allocations.
 
 use ledger_core::allocation::{AllocationCommand, Change, ROWS_MAX};
-use ledger_core::{Action, Actor, Catalogue, SchoolId};
+use ledger_core::{Action, Actor, Catalogue};
+use ledger_store::writer::Envelope;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
 use super::batch_answer::Places;
 use super::batch_item::Item;
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
 use crate::openapi::schema;
 use crate::problem::Problem;
@@ -64,28 +65,21 @@ impl BatchBody {
         places
     }
 
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
-        school_id: SchoolId,
         actor: Actor,
-        stamp: Stamp,
-    ) -> Result<Issue, Problem> {
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("allocate-batch", &[], &self)?;
         let command = AllocationCommand::Apply {
             rows: self.items.into_iter().map(|item| item.row).collect(),
             reason: free_text("reason", &self.reason)?,
             as_batch: true,
         };
-        Ok(Issue {
-            dry_run: self.dry_run,
-            ..Issue::new(
-                school_id,
-                actor,
-                stamp,
-                fingerprint,
-                Action::Allocation(command),
-            )
-        })
+        let action = Action::Allocation(command);
+        Ok(meta
+            .envelope(actor, fingerprint, action)
+            .with_dry_run(self.dry_run))
     }
 }
 

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::csv_body::{AllocationTable, CSV, TableBody};
 use crate::allocation_csv::{AllocationPages, Import, ImportAnswer, Table};
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, LEDGER_SEQ, Now, Query, SchoolPath, Written, query};
 use crate::openapi::{problems, schema};
 use crate::problem::Problem;
@@ -104,7 +104,7 @@ problems!(ImportProblems: PlanRequired, UnreadableTable, BatchRefused);
 pub async fn import_allocations(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
-    Stamp { now, key }: Stamp,
+    RequestMeta { now, key }: RequestMeta,
     Query(query): Query<ImportQuery>,
     TableBody(bytes): TableBody,
 ) -> Result<Written<ImportAnswer>, Problem> {

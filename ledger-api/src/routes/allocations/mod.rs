@@ -13,7 +13,7 @@ use axum::extract::State;
 use ledger_core::{DepartmentId, MemberId};
 
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{AllocationPath, DepartmentAllocationPath, IdempotencyKey, Json, Path, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -46,12 +46,12 @@ pub async fn set_allocation(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
     Path(path): Path<AllocationPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<AllocationBody>,
 ) -> Result<Written<AllocationAnswer>, Problem> {
     let holder = (MemberId(path.member).into(), path.service);
-    let issue = body.into_issue(allowed.school, holder, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(holder, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(&receipt, AllocationAnswer::of(&receipt)?))
 }
 
@@ -72,11 +72,11 @@ pub async fn set_department_allocation(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
     Path(path): Path<DepartmentAllocationPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<AllocationBody>,
 ) -> Result<Written<AllocationAnswer>, Problem> {
     let holder = (DepartmentId(path.department).into(), path.service);
-    let issue = body.into_issue(allowed.school, holder, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(holder, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(&receipt, AllocationAnswer::of(&receipt)?))
 }

@@ -7,16 +7,14 @@ use ledger_core::allocation::{
     AllocationCommand, AllocationEvent, AllocationRow, Change, Holder, Priority,
 };
 use ledger_core::decider::AccountView;
-use ledger_core::{
-    Action, Actor, DepartmentId, Event, EventId, MemberId, Quota, SchoolId, Seq, ServiceId,
-};
-use ledger_store::writer::Receipt;
+use ledger_core::{Action, Actor, DepartmentId, Event, EventId, MemberId, Quota, Seq, ServiceId};
+use ledger_store::writer::{Envelope, Receipt};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOf, AnyOf, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
 use crate::openapi::schema;
 use crate::problem::Problem;
@@ -44,13 +42,12 @@ pub struct AllocationBody {
 }
 
 impl AllocationBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
-        school_id: SchoolId,
         (holder, service): (Holder, ServiceName),
         actor: Actor,
-        stamp: Stamp,
-    ) -> Result<Issue, Problem> {
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = match holder {
             Holder::Member(id) => fingerprint("set-allocation", &[&id, &service.0], &self),
             Holder::Department(id) => {
@@ -76,7 +73,7 @@ impl AllocationBody {
             as_batch: false,
         };
         let action = Action::Allocation(command);
-        Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+        Ok(meta.envelope(actor, fingerprint, action))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use ledger_core::department::DepartmentCommand;
 use ledger_core::{Action, Actor, DepartmentId, SchoolId};
-use ledger_store::writer::SideWrites;
+use ledger_store::writer::{Envelope, SideWrites};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::command::{Issue, Stamp};
+use crate::command::RequestMeta;
 use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::values::{Name, NewId};
@@ -24,31 +24,30 @@ pub struct OpenBody {
 }
 
 impl OpenBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
         school_id: SchoolId,
         actor: Actor,
-        stamp: Stamp,
-    ) -> Result<Issue, Problem> {
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("open-department", &[], &self)?;
-        let fallback = || DepartmentId(stamp.key.id_for("department", school_id.0));
+        let fallback = || DepartmentId(meta.key.id_for("department", school_id.0));
         let department_id = self.department_id.map_or_else(fallback, DepartmentId::from);
         let action = Action::Department(DepartmentCommand::Open { department_id });
-        Ok(Issue {
-            side_writes: SideWrites::Department { name: self.name.0 },
-            ..Issue::new(school_id, actor, stamp, fingerprint, action)
-        })
+        let side_writes = SideWrites::Department { name: self.name.0 };
+        Ok(meta
+            .envelope(actor, fingerprint, action)
+            .with_side_writes(side_writes))
     }
 }
 
 /// A department's end.
 pub(super) fn close(
-    school_id: SchoolId,
     department_id: DepartmentId,
     actor: Actor,
-    stamp: Stamp,
-) -> Result<Issue, Problem> {
+    meta: &RequestMeta,
+) -> Result<Envelope, Problem> {
     let fingerprint = fingerprint("close-department", &[&department_id], &())?;
     let action = Action::Department(DepartmentCommand::Close { department_id });
-    Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+    Ok(meta.envelope(actor, fingerprint, action))
 }

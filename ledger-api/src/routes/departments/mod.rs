@@ -8,7 +8,7 @@ use axum::extract::State;
 use ledger_core::DepartmentId;
 
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{DepartmentPath, IdempotencyKey, Json, Path, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -41,12 +41,12 @@ problems!(CloseProblems: DepartmentNotFound, DepartmentNotEmpty);
 pub async fn open_department(
     allowed: Allowed<Administer>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<OpenBody>,
 ) -> Result<Written<OpenedAnswer>, Problem> {
     let name = body.name.0.clone();
-    let issue = body.into_issue(allowed.school, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(allowed.school, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = OpenedAnswer::of(name, &receipt)?;
     let path = format!(
         "/v1/schools/{}/departments/{}",
@@ -71,11 +71,11 @@ pub async fn close_department(
     allowed: Allowed<Administer>,
     State(state): State<AppState>,
     Path(path): Path<DepartmentPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
 ) -> Result<Written<ClosedAnswer>, Problem> {
     let department_id = DepartmentId(path.department);
-    let issue = close(allowed.school, department_id, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = close(department_id, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(
         &receipt,
         ClosedAnswer::of(department_id, &receipt),

@@ -3,13 +3,13 @@
 use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{EnrolMember, SchoolCommand};
 use ledger_core::{Action, Actor, DepartmentId, MemberId, SchoolId};
-use ledger_store::writer::{DirectoryEntry, SideWrites};
+use ledger_store::writer::{DirectoryEntry, Envelope, SideWrites};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::command::{Issue, Stamp};
+use crate::command::RequestMeta;
 use crate::http::fingerprint;
 use crate::limits::EXTERNAL_IDS_MAX;
 use crate::problem::Problem;
@@ -58,14 +58,14 @@ fn external_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Subjec
 }
 
 impl EnrolBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
         school_id: SchoolId,
         actor: Actor,
-        stamp: Stamp,
-    ) -> Result<Issue, Problem> {
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("enrol-member", &[], &self)?;
-        let fallback = || MemberId(stamp.key.id_for("member", school_id.0));
+        let fallback = || MemberId(meta.key.id_for("member", school_id.0));
         let enrol = EnrolMember {
             member_id: self.member_id.map_or_else(fallback, MemberId::from),
             role: self.role.into(),
@@ -78,10 +78,9 @@ impl EnrolBody {
             external_ids: self.external_ids.into_iter().map(|id| id.0).collect(),
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
-        Ok(Issue {
-            side_writes: SideWrites::Member(entry),
-            ..Issue::new(school_id, actor, stamp, fingerprint, action)
-        })
+        Ok(meta
+            .envelope(actor, fingerprint, action)
+            .with_side_writes(SideWrites::Member(entry)))
     }
 }
 
@@ -139,13 +138,12 @@ impl ChangeBody {
         }
     }
 
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
-        school_id: SchoolId,
         member_id: MemberId,
         actor: Actor,
-        stamp: Stamp,
-    ) -> Result<Issue, Problem> {
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("change-member", &[&member_id], &self)?;
         let action = match self.change()? {
             MemberChange::Role(role) => {
@@ -156,7 +154,7 @@ impl ChangeBody {
                 Action::Department(DepartmentCommand::Move { member_id, to })
             }
         };
-        Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+        Ok(meta.envelope(actor, fingerprint, action))
     }
 }
 
@@ -196,14 +194,13 @@ impl ToSchema for ChangeDocument {
 
 /// A member's leaving.
 pub(super) fn remove(
-    school_id: SchoolId,
     member_id: MemberId,
     actor: Actor,
-    stamp: Stamp,
-) -> Result<Issue, Problem> {
+    meta: &RequestMeta,
+) -> Result<Envelope, Problem> {
     let fingerprint = fingerprint("remove-member", &[&member_id], &())?;
     let action = Action::School(SchoolCommand::RemoveMember { member_id });
-    Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+    Ok(meta.envelope(actor, fingerprint, action))
 }
 
 #[cfg(test)]

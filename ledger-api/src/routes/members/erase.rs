@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::MemberProblems;
 use crate::auth::Allowed;
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::{IdempotencyKey, Json, MemberPath, Path, Written, fingerprint};
 use crate::openapi::schema;
 use crate::problem::Problem;
@@ -63,7 +63,7 @@ pub async fn erase_member(
     allowed: Allowed<Erase>,
     State(state): State<AppState>,
     Path(path): Path<MemberPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     body: Option<Json<EraseBody>>,
 ) -> Result<Written<ErasedAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
@@ -72,8 +72,8 @@ pub async fn erase_member(
     let reason = body.reason.as_deref();
     let reason = reason.map(|text| free_text("reason", text)).transpose()?;
     let action = Action::School(SchoolCommand::EraseMember { member_id, reason });
-    let issue = Issue::new(allowed.school, allowed.actor(), stamp, fingerprint, action);
-    let receipt = issue.send(&state).await?;
+    let envelope = meta.envelope(allowed.actor(), fingerprint, action);
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = ErasedAnswer {
         member_id,
         seq: receipt.seq,

@@ -10,7 +10,7 @@ use axum::extract::State;
 use ledger_core::MemberId;
 
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, Json, MemberPath, Path, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -50,12 +50,12 @@ problems!(
 pub async fn enrol_member(
     allowed: Allowed<Administer>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<EnrolBody>,
 ) -> Result<Written<EnrolledAnswer>, Problem> {
     let department_id = body.department_id;
-    let issue = body.into_issue(allowed.school, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(allowed.school, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = EnrolledAnswer::of(department_id, &receipt)?;
     let path = format!(
         "/v1/schools/{}/members/{}",
@@ -83,12 +83,12 @@ pub async fn change_member(
     allowed: Allowed<Administer>,
     State(state): State<AppState>,
     Path(path): Path<MemberPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<ChangeBody>,
 ) -> Result<Written<ChangedAnswer>, Problem> {
     let (member_id, change) = (MemberId(path.member), body.change()?);
-    let issue = body.into_issue(allowed.school, member_id, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(member_id, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(
         &receipt,
         ChangedAnswer::of(member_id, change, &receipt),
@@ -112,11 +112,11 @@ pub async fn remove_member(
     allowed: Allowed<Administer>,
     State(state): State<AppState>,
     Path(path): Path<MemberPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
 ) -> Result<Written<RemovedAnswer>, Problem> {
     let member_id = MemberId(path.member);
-    let issue = remove(allowed.school, member_id, allowed.actor(), stamp)?;
-    let receipt = issue.send(&state).await?;
+    let envelope = remove(member_id, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(
         &receipt,
         RemovedAnswer::of(member_id, &receipt),

@@ -4,10 +4,11 @@ use ledger_core::request::{
     ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
 };
 use ledger_core::{Action, Actor, Catalogue, Fingerprint, MemberId, RequestId, SchoolId, Seq};
+use ledger_store::writer::Envelope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::command::{Issue, Stamp, free_text};
+use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
 use crate::openapi::schema;
 use crate::problem::Problem;
@@ -42,21 +43,21 @@ impl RequestBody {
     }
 
     /// `filing` says who is to have the units, and which member the caller is.
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
         school_id: SchoolId,
         (member_id, actor_member_id): (Option<MemberId>, Option<MemberId>),
         actor: Actor,
-        stamp: Stamp,
+        meta: &RequestMeta,
         catalogue: &Catalogue,
-    ) -> Result<Issue, Problem> {
+    ) -> Result<Envelope, Problem> {
         let member_id = member_id.ok_or_else(|| {
             Problem::invalid("who is no member says for whom he asks").with("at", "member_id")
         })?;
         // Without a member in the body two callers send the same one, and mean different members.
         let fingerprint = fingerprint("file-request", &[&member_id], &self)?;
         let file = FileRequest {
-            request_id: RequestId(stamp.key.id_for("request", school_id.0)),
+            request_id: RequestId(meta.key.id_for("request", school_id.0)),
             member_id,
             actor_member_id,
             units: self.units.into_named(catalogue)?,
@@ -64,18 +65,17 @@ impl RequestBody {
             urgency: self.urgency.unwrap_or_default(),
         };
         let action = Action::Request(RequestCommand::File(file));
-        Ok(Issue::new(school_id, actor, stamp, fingerprint, action))
+        Ok(meta.envelope(actor, fingerprint, action))
     }
 }
 
 /// Who decides on which request, and on which version of it.
 #[derive(Debug)]
 pub(super) struct Deciding {
-    pub school_id: SchoolId,
     pub request_id: RequestId,
     pub actor: Actor,
     pub actor_member_id: Option<MemberId>,
-    pub stamp: Stamp,
+    pub meta: RequestMeta,
     pub if_version: Option<Seq>,
 }
 
@@ -88,12 +88,11 @@ impl Deciding {
         }
     }
 
-    fn issue(self, fingerprint: Fingerprint, command: RequestCommand) -> Issue {
-        let action = Action::Request(command);
-        Issue {
-            if_version: self.if_version,
-            ..Issue::new(self.school_id, self.actor, self.stamp, fingerprint, action)
-        }
+    fn envelope(&self, fingerprint: Fingerprint, command: RequestCommand) -> Envelope {
+        let envelope = self
+            .meta
+            .envelope(self.actor, fingerprint, Action::Request(command));
+        envelope.with_version(self.if_version)
     }
 }
 
@@ -114,11 +113,11 @@ pub struct ApproveBody {
 }
 
 impl ApproveBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
-        deciding: Deciding,
+        deciding: &Deciding,
         catalogue: &Catalogue,
-    ) -> Result<Issue, Problem> {
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("approve-request", &[&deciding.request_id], &self)?;
         let units = self.units.map(|units| units.into_named(catalogue));
         let reason = self.reason.map(|reason| free_text("reason", &reason));
@@ -127,7 +126,7 @@ impl ApproveBody {
             units: units.transpose()?,
             reason: reason.transpose()?,
         });
-        Ok(deciding.issue(fingerprint, command))
+        Ok(deciding.envelope(fingerprint, command))
     }
 }
 
@@ -142,19 +141,19 @@ pub struct RejectBody {
 }
 
 impl RejectBody {
-    pub(super) fn into_issue(self, deciding: Deciding) -> Result<Issue, Problem> {
+    pub(super) fn into_envelope(self, deciding: &Deciding) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("reject-request", &[&deciding.request_id], &self)?;
         let command = RequestCommand::Reject(RejectRequest {
             closing: deciding.closing(),
             reason: free_text("reason", &self.reason)?,
         });
-        Ok(deciding.issue(fingerprint, command))
+        Ok(deciding.envelope(fingerprint, command))
     }
 }
 
 /// A request's being taken back.
-pub(super) fn withdraw(deciding: Deciding) -> Result<Issue, Problem> {
+pub(super) fn withdraw(deciding: &Deciding) -> Result<Envelope, Problem> {
     let fingerprint = fingerprint("withdraw-request", &[&deciding.request_id], &())?;
     let command = RequestCommand::Withdraw(deciding.closing());
-    Ok(deciding.issue(fingerprint, command))
+    Ok(deciding.envelope(fingerprint, command))
 }

@@ -9,7 +9,7 @@ use ledger_core::{MemberId, RequestId, SchoolId};
 
 use super::viewed::member_seen;
 use crate::auth::{Allowed, AllowedViewer};
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, IfMatch, Json, Path, RequestPath, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -17,6 +17,7 @@ use crate::state::AppState;
 use answers::{DecidedAnswer, FiledAnswer};
 use bodies::{ApproveBody, Deciding, RejectBody, RequestBody};
 use ledger_auth::{Allocate, AskForUnits, Credential};
+use ledger_store::writer::Envelope;
 
 problems!(
     FileProblems: MemberNotFound, PlanRequired, SelfServiceOff, UnknownService, RequestPending,
@@ -59,16 +60,16 @@ problems!(
 pub async fn file_request(
     allowed: AllowedViewer<AskForUnits>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<RequestBody>,
 ) -> Result<Written<FiledAnswer>, Problem> {
     let school = allowed.school;
-    let who_files = acting_member(&state, &allowed.credential, school, &stamp).await?;
+    let who_files = acting_member(&state, &allowed.credential, school, &meta).await?;
     let asked_for = member_seen(allowed.viewer, body.member_id())?;
     let filing = (asked_for.or(who_files), who_files);
     let actor = allowed.credential.actor;
-    let issue = body.into_issue(school, filing, actor, stamp, &state.catalogue())?;
-    let receipt = issue.send(&state).await?;
+    let envelope = body.into_envelope(school, filing, actor, &meta, &state.catalogue())?;
+    let receipt = state.submit(school, envelope).await?;
     let answer = FiledAnswer::of(&receipt)?;
     let path = format!("/v1/schools/{school}/requests/{}", answer.request_id);
     let version = answer.version;
@@ -97,13 +98,14 @@ pub async fn approve_request(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
     Path(path): Path<RequestPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     if_match: IfMatch,
     body: Option<Json<ApproveBody>>,
 ) -> Result<Written<DecidedAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let deciding = deciding(&state, &allowed.credential, path, stamp, if_match).await?;
-    decided(&state, body.into_issue(deciding, &state.catalogue())?).await
+    let deciding = deciding(&state, &allowed.credential, path, meta, if_match).await?;
+    let envelope = body.into_envelope(&deciding, &state.catalogue())?;
+    decided(&state, allowed.school, envelope).await
 }
 
 /// Grants nothing, and says why. Nobody decides on his own request.
@@ -123,12 +125,12 @@ pub async fn reject_request(
     allowed: Allowed<Allocate>,
     State(state): State<AppState>,
     Path(path): Path<RequestPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     if_match: IfMatch,
     Json(body): Json<RejectBody>,
 ) -> Result<Written<DecidedAnswer>, Problem> {
-    let deciding = deciding(&state, &allowed.credential, path, stamp, if_match).await?;
-    decided(&state, body.into_issue(deciding)?).await
+    let deciding = deciding(&state, &allowed.credential, path, meta, if_match).await?;
+    decided(&state, allowed.school, body.into_envelope(&deciding)?).await
 }
 
 /// Takes a request back: a teacher his own, a principal a member's.
@@ -147,11 +149,11 @@ pub async fn withdraw_request(
     allowed: AllowedViewer<AskForUnits>,
     State(state): State<AppState>,
     Path(path): Path<RequestPath>,
-    stamp: Stamp,
+    meta: RequestMeta,
     if_match: IfMatch,
 ) -> Result<Written<DecidedAnswer>, Problem> {
-    let deciding = deciding(&state, &allowed.credential, path, stamp, if_match).await?;
-    decided(&state, bodies::withdraw(deciding)?).await
+    let deciding = deciding(&state, &allowed.credential, path, meta, if_match).await?;
+    decided(&state, allowed.school, bodies::withdraw(&deciding)?).await
 }
 
 /// The member that the caller is, if he is one: nobody decides on his own request, whatever name
@@ -160,10 +162,10 @@ async fn acting_member(
     state: &AppState,
     credential: &Credential,
     school: SchoolId,
-    stamp: &Stamp,
+    meta: &RequestMeta,
 ) -> Result<Option<MemberId>, Problem> {
     let members = state.authenticator.members();
-    let member = members.member_if_any(credential, school, stamp.now.0);
+    let member = members.member_if_any(credential, school, meta.now.0);
     Ok(member.await?)
 }
 
@@ -171,25 +173,25 @@ async fn deciding(
     state: &AppState,
     credential: &Credential,
     path: RequestPath,
-    stamp: Stamp,
+    meta: RequestMeta,
     IfMatch(if_version): IfMatch,
 ) -> Result<Deciding, Problem> {
-    let school_id = SchoolId(path.school);
+    let school = SchoolId(path.school);
     Ok(Deciding {
-        school_id,
         request_id: RequestId(path.request),
         actor: credential.actor,
-        actor_member_id: acting_member(state, credential, school_id, &stamp).await?,
-        stamp,
+        actor_member_id: acting_member(state, credential, school, &meta).await?,
+        meta,
         if_version,
     })
 }
 
 async fn decided(
     state: &AppState,
-    issue: crate::command::Issue,
+    school: SchoolId,
+    envelope: Envelope,
 ) -> Result<Written<DecidedAnswer>, Problem> {
-    let receipt = issue.send(state).await?;
+    let receipt = state.submit(school, envelope).await?;
     let answer = DecidedAnswer::of(&receipt)?;
     let version = answer.version;
     Ok(Written::ok(&receipt, answer).versioned(version))

@@ -3,13 +3,13 @@
 use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{self, ChangeSettings, RegisterSchool, SchoolCommand, SetSubscription};
 use ledger_core::{Action, Actor, Catalogue, OrgType, SchoolId, Seq};
-use ledger_store::writer::SideWrites;
+use ledger_store::writer::{Envelope, SideWrites};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::overage::OverageByService;
-use crate::command::{Issue, Stamp};
+use crate::command::RequestMeta;
 use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::values::{AnchorDayNumber, Name, NewId, QuotasByService, TierName, TimeZoneName, words};
@@ -47,14 +47,14 @@ pub struct RegisterBody {
 }
 
 impl RegisterBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
         actor: Actor,
-        stamp: Stamp,
+        meta: &RequestMeta,
         catalogue: &Catalogue,
-    ) -> Result<Issue, Problem> {
+    ) -> Result<(SchoolId, Envelope), Problem> {
         let fingerprint = fingerprint("register-school", &[], &self)?;
-        let fallback = || SchoolId(stamp.key.id_for("school", SCHOOLS));
+        let fallback = || SchoolId(meta.key.id_for("school", SCHOOLS));
         let school_id = self.school_id.map_or_else(fallback, SchoolId::from);
         let anchor_day = self.period_anchor_day.map_or(AnchorDay::FIRST, |day| day.0);
         let command = RegisterSchool {
@@ -67,10 +67,10 @@ impl RegisterBody {
             totals: self.totals.unwrap_or_default().into_named(catalogue)?,
         };
         let action = Action::School(SchoolCommand::Register(command));
-        Ok(Issue {
-            side_writes: SideWrites::SchoolName(self.name.0),
-            ..Issue::new(school_id, actor, stamp, fingerprint, action)
-        })
+        let envelope = meta
+            .envelope(actor, fingerprint, action)
+            .with_side_writes(SideWrites::SchoolName(self.name.0));
+        Ok((school_id, envelope))
     }
 }
 
@@ -123,14 +123,13 @@ pub struct SubscriptionBody {
 }
 
 impl SubscriptionBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
-        school_id: SchoolId,
         actor: Actor,
-        stamp: Stamp,
+        meta: &RequestMeta,
         if_version: Option<Seq>,
         catalogue: &Catalogue,
-    ) -> Result<Issue, Problem> {
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("set-subscription", &[], &self)?;
         let tier = self.tier.map(|tier| tier.resolve(catalogue)).transpose()?;
         let totals = self.totals.unwrap_or_default().into_named(catalogue)?;
@@ -141,11 +140,10 @@ impl SubscriptionBody {
             reclaim: self.reclaim.into(),
         };
         let action = Action::School(SchoolCommand::SetSubscription(command));
-        Ok(Issue {
-            dry_run: self.dry_run,
-            if_version,
-            ..Issue::new(school_id, actor, stamp, fingerprint, action)
-        })
+        Ok(meta
+            .envelope(actor, fingerprint, action)
+            .with_dry_run(self.dry_run)
+            .with_version(if_version))
     }
 }
 
@@ -175,14 +173,13 @@ pub struct SettingsBody {
 }
 
 impl SettingsBody {
-    pub(super) fn into_issue(
+    pub(super) fn into_envelope(
         self,
-        school_id: SchoolId,
         actor: Actor,
-        stamp: Stamp,
+        meta: &RequestMeta,
         if_version: Option<Seq>,
         catalogue: &Catalogue,
-    ) -> Result<Issue, Problem> {
+    ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("change-settings", &[], &self)?;
         let named =
             |quotas: Option<QuotasByService>| quotas.unwrap_or_default().into_named(catalogue);
@@ -194,9 +191,8 @@ impl SettingsBody {
             draw_on_department: self.draw_on_department,
         };
         let action = Action::School(SchoolCommand::ChangeSettings(command));
-        Ok(Issue {
-            if_version,
-            ..Issue::new(school_id, actor, stamp, fingerprint, action)
-        })
+        Ok(meta
+            .envelope(actor, fingerprint, action)
+            .with_version(if_version))
     }
 }

@@ -14,7 +14,7 @@ use ledger_core::Refusal;
 use ledger_projections::{ProjectionName, roster};
 
 use crate::auth::{Allowed, AllowedOnPlatform};
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, Json, Now, Query, SchoolPath, Written, etag, query};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -46,12 +46,13 @@ problems!(RegisterProblems: SchoolExists, UnknownService);
 pub async fn register_school(
     allowed: AllowedOnPlatform<RegisterSchool>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     Json(body): Json<RegisterBody>,
 ) -> Result<Written<RegisteredAnswer>, Problem> {
     let name = body.name.0.clone();
-    let issue = body.into_issue(allowed.credential.actor, stamp, &state.catalogue())?;
-    let receipt = issue.send(&state).await?;
+    let actor = allowed.credential.actor;
+    let (school, envelope) = body.into_envelope(actor, &meta, &state.catalogue())?;
+    let receipt = state.submit(school, envelope).await?;
     let answer = RegisteredAnswer::of(name, &receipt)?;
     let path = format!("/v1/schools/{}", answer.school_id);
     Ok(Written::created(&receipt, answer).located(path))

@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::answers::ChangedSettingsAnswer;
 use super::bodies::SettingsBody;
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, IfMatch, Json, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -31,13 +31,13 @@ problems!(SettingsProblems: PreconditionFailed, PlanRequired, UnknownService);
 pub async fn change_settings(
     allowed: Allowed<Administer>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     IfMatch(version): IfMatch,
     Json(body): Json<SettingsBody>,
 ) -> Result<Written<ChangedSettingsAnswer>, Problem> {
-    let (school, actor) = (allowed.school, allowed.actor());
-    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue())?;
-    let receipt = issue.send(&state).await?;
+    let actor = allowed.actor();
+    let envelope = body.into_envelope(actor, &meta, version, &state.catalogue())?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = ChangedSettingsAnswer::of(&receipt)?;
     let version = answer.version;
     Ok(Written::ok(&receipt, answer).versioned(version))

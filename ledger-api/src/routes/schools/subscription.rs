@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::answers::SubscriptionAnswer;
 use super::bodies::SubscriptionBody;
 use crate::auth::Allowed;
-use crate::command::Stamp;
+use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, IfMatch, Json, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -37,14 +37,14 @@ problems!(
 pub async fn set_subscription(
     allowed: Allowed<Subscribe>,
     State(state): State<AppState>,
-    stamp: Stamp,
+    meta: RequestMeta,
     IfMatch(version): IfMatch,
     Json(body): Json<SubscriptionBody>,
 ) -> Result<Written<SubscriptionAnswer>, Problem> {
     let dry_run = body.dry_run;
-    let (school, actor) = (allowed.school, allowed.actor());
-    let issue = body.into_issue(school, actor, stamp, version, &state.catalogue())?;
-    let receipt = issue.send(&state).await?;
+    let actor = allowed.actor();
+    let envelope = body.into_envelope(actor, &meta, version, &state.catalogue())?;
+    let receipt = state.submit(allowed.school, envelope).await?;
     let answer = SubscriptionAnswer::of(dry_run, &receipt)?;
     let version = answer.version;
     Ok(Written::ok(&receipt, answer).versioned(version))
