@@ -56,8 +56,8 @@ impl<C: Clock + Clone> RateLimiter<C> {
     pub fn with_clock(limits: RateLimits, clock: &C) -> Self {
         let buckets = |limit| Arc::new(Buckets::new(limit, clock.clone()));
         Self {
-            people: limits.people.map(buckets),
-            proxies: limits.proxies.map(buckets),
+            people: limits.people().map(buckets),
+            proxies: limits.proxies().map(buckets),
         }
     }
 
@@ -116,7 +116,6 @@ impl<C: Clock + Clone> Buckets<C> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use governor::clock::FakeRelativeClock;
@@ -124,24 +123,18 @@ mod tests {
     use super::*;
     use crate::fixtures::SCHOOL;
 
-    fn limit(per_second: u32, burst: u32) -> Option<RateLimit> {
-        Some(RateLimit {
-            per_second: NonZeroU32::new(per_second).unwrap(),
-            burst: NonZeroU32::new(burst).unwrap(),
-        })
-    }
-
     fn caller(role: Role, subject: &str) -> Credential {
         Credential::from_claims(role, Some(SCHOOL), subject).unwrap()
     }
 
     fn limiter(
-        people: Option<RateLimit>,
+        (people_per_second, people_burst): (u32, u32),
         clock: &FakeRelativeClock,
     ) -> RateLimiter<FakeRelativeClock> {
         let limits = RateLimits {
-            people,
-            proxies: None,
+            people_per_second,
+            people_burst,
+            ..RateLimits::NONE
         };
         RateLimiter::with_clock(limits, clock)
     }
@@ -149,7 +142,7 @@ mod tests {
     #[test]
     fn a_burst_is_let_in_and_then_one_at_a_time() {
         let clock = FakeRelativeClock::default();
-        let limiter = limiter(limit(1, 3), &clock);
+        let limiter = limiter((1, 3), &clock);
         let teacher = caller(Role::Teacher, "a");
         for _ in 0..3 {
             assert!(limiter.check(&teacher).is_ok());
@@ -171,7 +164,7 @@ mod tests {
 
     #[test]
     fn one_callers_limit_is_not_anothers() {
-        let limiter = limiter(limit(1, 1), &FakeRelativeClock::default());
+        let limiter = limiter((1, 1), &FakeRelativeClock::default());
         assert!(limiter.check(&caller(Role::Teacher, "a")).is_ok());
         assert!(limiter.check(&caller(Role::Teacher, "a")).is_err());
         assert!(limiter.check(&caller(Role::Teacher, "b")).is_ok());
@@ -194,7 +187,7 @@ mod tests {
     #[test]
     fn buckets_that_are_full_again_are_dropped() {
         let clock = FakeRelativeClock::default();
-        let limiter = limiter(limit(1, 1), &clock);
+        let limiter = limiter((1, 1), &clock);
         let buckets = Arc::clone(limiter.people.as_ref().unwrap());
         for subject in 0..SWEEP_REQUESTS {
             let _ = limiter.check(&caller(Role::Teacher, &subject.to_string()));

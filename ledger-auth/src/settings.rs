@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::claims::ClaimPath;
 use crate::error::AuthConfigError;
@@ -28,45 +28,63 @@ pub const JWKS_REFRESH_SECONDS: RangeInclusive<u32> = 6..=3_600;
 /// How old a JWKS may grow.
 pub const JWKS_MAX_AGE_SECONDS: RangeInclusive<u32> = 60..=86_400;
 
-/// Which tokens are believed, and where they say what the caller may do.
+/// The text that stands for a secret when settings are printed.
+pub const SECRET_MARK: &str = "(set, not shown)";
+
+/// Serialises [`SECRET_MARK`] in place of a secret.
+///
+/// # Errors
+/// Those of the serialiser.
+pub fn serialize_secret<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_some(&secret.as_ref().map(|_| SECRET_MARK))
+}
+
+/// Trusted token issuers, and the claims of role and school. To verify tokens, `hs256_secret` or
+/// one of `jwks_url` and `jwks_file` must be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JwtSettings {
-    /// The secret of HS256 tokens, as bytes of UTF-8 (as Supabase's `JWT_SECRET` is).
-    #[serde(skip_serializing)]
+    /// The secret of HS256 tokens, at least 32 bytes of UTF-8 (for example Supabase's
+    /// `JWT_SECRET`). No default.
+    #[serde(serialize_with = "serialize_secret")]
     pub hs256_secret: Option<SecretString>,
-    /// Where the public keys of ES256 and RS256 tokens are.
-    pub jwks: Option<JwksSource>,
-    /// Whether a JWKS may be fetched over plain HTTP from another machine. Only where the network
-    /// between is the operator's own: who can answer there can sign as anybody.
+    /// The URL (https) of the public keys of ES256 and RS256 tokens, a JWKS. No default.
+    pub jwks_url: Option<String>,
+    /// A file with a JWKS, instead of `jwks_url`. No default.
+    pub jwks_file: Option<PathBuf>,
+    /// Whether `jwks_url` may be plain http to another machine. Only for a network of the operator:
+    /// a machine that can answer there can sign any token. Default false.
     pub jwks_allow_http: bool,
-    /// At most one look at the JWKS in so many seconds, however many tokens name unknown keys.
+    /// The minimum interval of JWKS fetches, seconds, also when tokens name unknown keys; 6 to
+    /// 3600. Default 10.
     pub jwks_refresh_seconds: u32,
-    /// A set older than this is fetched again beside the requests, so that a key that was
-    /// withdrawn is not believed for ever.
+    /// The age at which a JWKS is fetched again in the background, seconds, so that withdrawn keys
+    /// are removed; 60 to 86400. Default 600.
     pub jwks_max_age_seconds: u32,
-    /// The only `iss` that is believed; not looked at when unset.
+    /// The required `iss` of a token. No default: not checked.
     pub issuer: Option<String>,
-    /// The `aud` that must be among the token's; not looked at when unset.
+    /// The required `aud` of a token. No default: not checked.
     pub audience: Option<String>,
-    /// Where the role is, as names of objects inside one another with dots between.
+    /// The path of the role in a token, names separated by dots. Default `app_metadata.role`.
     pub role_claim: String,
-    /// Where the school's id is.
+    /// The path of the school's id in a token. Default `app_metadata.school_id`.
     pub school_claim: String,
-    /// How far the issuer's clock may be from ours, in both directions.
+    /// The tolerated difference of the issuer's clock, seconds, in both directions; 0 to 300.
+    /// Default 30.
     pub leeway_seconds: u32,
-    /// How long a verified token is taken on trust, within [`CACHE_SECONDS`] and never past
-    /// its `exp`; 0 verifies every time.
+    /// How long a verified token is cached, seconds, never past its `exp`; 0 to 60. Default 60.
     pub cache_seconds: u32,
 }
 
-/// Where a JSON Web Key Set (RFC 7517 §5) is.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// The location of a JSON Web Key Set (RFC 7517 §5).
+#[derive(Clone, Debug)]
 pub enum JwksSource {
-    /// Fetched.
+    /// Fetched over HTTP.
     Url(String),
-    /// Read.
+    /// Read from a file.
     File(PathBuf),
 }
 
@@ -74,7 +92,8 @@ impl Default for JwtSettings {
     fn default() -> Self {
         Self {
             hs256_secret: None,
-            jwks: None,
+            jwks_url: None,
+            jwks_file: None,
             jwks_allow_http: false,
             jwks_refresh_seconds: 10,
             jwks_max_age_seconds: 600,
@@ -88,43 +107,82 @@ impl Default for JwtSettings {
     }
 }
 
-/// How many requests one credential may send.
+/// The rate limits of one credential; requests above them are answered 429 `rate-limited`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
-    /// A teacher's, a principal's, an auditor's, an admin's.
-    pub people: Option<RateLimit>,
-    /// A proxy's, which speaks for many people: none unless configured.
-    pub proxies: Option<RateLimit>,
+    /// Requests of a person per second in the long run; 0 is no limit. Default 50.
+    pub people_per_second: u32,
+    /// Requests of a person at once, after a pause. Default 500.
+    pub people_burst: u32,
+    /// Requests of a proxy, which acts for many people, per second in the long run; 0 is no limit.
+    /// Default 0.
+    pub proxies_per_second: u32,
+    /// Requests of a proxy at once, if it is limited. Default 10000.
+    pub proxies_burst: u32,
 }
 
-/// A bucket of `burst` requests that fills again by `per_second`.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+/// A bucket of `burst` requests that is refilled by `per_second`.
+#[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
-    /// Requests a second, for as long as anybody likes.
+    /// Requests per second in the long run.
     pub per_second: NonZeroU32,
     /// Requests at once, after a pause.
     pub burst: NonZeroU32,
 }
 
 impl Default for RateLimits {
-    /// A screen asks for some ten things, a script of a principal for one thing after another:
-    /// 50 a second for ever and 500 at once stop neither, and do stop a loop that ran away.
+    /// A screen sends about ten requests, a script one after another: 50 a second and 500 at once
+    /// stop neither, but stop a runaway loop.
     fn default() -> Self {
-        const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
-        const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
         Self {
-            people: Some(RateLimit {
-                per_second: PER_SECOND,
-                burst: BURST,
-            }),
-            proxies: None,
+            people_per_second: 50,
+            people_burst: 500,
+            proxies_per_second: 0,
+            proxies_burst: 10_000,
         }
     }
 }
 
+impl RateLimits {
+    /// No limits.
+    pub const NONE: Self = Self {
+        people_per_second: 0,
+        people_burst: 0,
+        proxies_per_second: 0,
+        proxies_burst: 0,
+    };
+
+    /// Returns the limit of a person.
+    #[must_use]
+    pub fn people(&self) -> Option<RateLimit> {
+        RateLimit::new(self.people_per_second, self.people_burst)
+    }
+
+    /// Returns the limit of a proxy.
+    #[must_use]
+    pub fn proxies(&self) -> Option<RateLimit> {
+        RateLimit::new(self.proxies_per_second, self.proxies_burst)
+    }
+}
+
+impl RateLimit {
+    /// Returns `None`, which is no limit, if one of the numbers is 0.
+    fn new(per_second: u32, burst: u32) -> Option<Self> {
+        Some(Self {
+            per_second: NonZeroU32::new(per_second)?,
+            burst: NonZeroU32::new(burst)?,
+        })
+    }
+}
+
 impl JwtSettings {
+    /// Returns the location of the public keys; the URL takes precedence over the file.
+    pub(super) fn jwks_source(&self) -> Option<JwksSource> {
+        let url = self.jwks_url.clone().map(JwksSource::Url);
+        url.or_else(|| self.jwks_file.clone().map(JwksSource::File))
+    }
+
     /// The secret's bytes, when there is one and it is long enough.
     pub(super) fn secret(&self) -> Result<Option<&[u8]>, AuthConfigError> {
         let Some(secret) = &self.hs256_secret else {
@@ -207,8 +265,8 @@ mod tests {
     #[test]
     fn the_sections_read_as_documented_and_unknown_keys_are_refused() {
         let read = |json| serde_json::from_value::<JwtSettings>(json);
-        let settings = read(serde_json::json!({ "jwks": { "file": "/etc/ledger/jwks.json" } }));
-        assert!(matches!(settings.unwrap().jwks, Some(JwksSource::File(_))));
+        let settings = read(serde_json::json!({ "jwks_file": "/etc/ledger/jwks.json" })).unwrap();
+        assert!(matches!(settings.jwks_source(), Some(JwksSource::File(_))));
         assert!(read(serde_json::json!({ "jwks_uri": "https://id.example" })).is_err());
     }
 }

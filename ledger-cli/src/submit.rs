@@ -20,12 +20,7 @@ pub async fn submit(
     envelope: Envelope,
 ) -> Result<Answer, Failure> {
     let (_, catalogue) = watch::channel(catalogue);
-    let (writer, shards) = Writer::start(
-        database,
-        &catalogue,
-        &Wakes::default(),
-        settings.writer.settings(),
-    );
+    let (writer, shards) = Writer::start(database, &catalogue, &Wakes::default(), settings.writer);
     let answer = writer.submit(school_id, envelope).await;
     drop(writer);
     shards.finish().await;

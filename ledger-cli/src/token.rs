@@ -60,7 +60,7 @@ impl Token {
             subject: &subject,
             ttl_seconds: self.ttl.seconds,
         };
-        let token = TokenIssuer::new(&jwt.settings())
+        let token = TokenIssuer::new(&jwt)
             .map_err(Failure::no)?
             .issue(grant, Timestamp::new(Utc::now()))
             .map_err(Failure::usage)?;

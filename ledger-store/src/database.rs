@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -44,19 +45,20 @@ impl DatabaseRole {
     }
 }
 
-/// The most connections of each pool. Their sum, times the processes, must stay below the
-/// server's `max_connections`.
-#[derive(Clone, Copy, Debug)]
+/// The maximum number of connections of each pool. Their sum over all processes must stay below
+/// `max_connections` of the server.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PoolSizes {
-    /// One per writer shard, and one for snapshots and look-ups.
+    /// For writing the log: one per writer shard, and at least one for snapshots. Default 8.
     pub writer: u32,
-    /// One per projection worker, and one for freshness polls.
+    /// For read models: one per worker, and at least one for freshness polls. Default 6.
     pub projector: u32,
-    /// Requests that read at the same time; more wait.
+    /// For requests that read; further ones wait. Default 16.
     pub reader: u32,
-    /// Credential look-ups at the same time; most are cached.
+    /// For credential look-ups, most of which are cached. Default 4.
     pub authenticator: u32,
-    /// Reads as of the past at the same time: each folds some thousand events, which takes a core.
+    /// For reads as of the past, each of which folds about a thousand events on one core. Default 2.
     pub replayer: u32,
 }
 

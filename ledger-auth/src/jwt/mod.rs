@@ -68,8 +68,10 @@ impl JwtVerifier {
     pub fn new(settings: &JwtSettings) -> Result<Self, AuthConfigError> {
         settings.check_limits()?;
         let secret = settings.secret()?.map(VerificationKey::from_secret);
-        let jwks = settings.jwks.as_ref();
-        let jwks = jwks.map(|source| Jwks::new(source, settings)).transpose()?;
+        let jwks = settings.jwks_source();
+        let jwks = jwks
+            .map(|source| Jwks::new(&source, settings))
+            .transpose()?;
         if secret.is_none() && jwks.is_none() {
             return Err(AuthConfigError::NoKey);
         }

@@ -11,7 +11,6 @@ use crate::fixtures::{
     OTHER_SCHOOL, RS256_PUBLIC_PEM, SCHOOL, SECRET, SigningKey, at, claims, es256, es256_next,
     hs256, key_set, rs256, sign,
 };
-use crate::settings::JwksSource;
 use crate::tenancy::Tenancy;
 
 fn settings() -> JwtSettings {
@@ -32,7 +31,7 @@ fn with_key_set(settings: JwtSettings) -> (JwtVerifier, tempfile::TempDir) {
     let set = key_set(&[(&es256(), "ec"), (&rs256(), "rsa")]);
     std::fs::write(&path, set.to_string()).unwrap();
     let settings = JwtSettings {
-        jwks: Some(JwksSource::File(path)),
+        jwks_file: Some(path),
         ..settings
     };
     (JwtVerifier::new(&settings).unwrap(), folder)
@@ -457,7 +456,7 @@ fn settings_that_would_weaken_the_checks_are_refused() {
         |settings| settings.cache_seconds = 61,
         |settings| settings.jwks_refresh_seconds = 0,
         |settings| settings.jwks_max_age_seconds = 86_401,
-        |settings| settings.jwks = Some(JwksSource::Url("http://id.example/".to_owned())),
+        |settings| settings.jwks_url = Some("http://id.example/".to_owned()),
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let mut settings = settings();

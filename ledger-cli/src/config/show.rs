@@ -2,22 +2,10 @@
 
 use std::fmt::Write as _;
 
-use secrecy::SecretString;
-use serde::Serializer;
+use ledger_auth::settings::SECRET_MARK;
 use serde_json::Value;
 
 use super::Settings;
-
-/// What stands for a secret that is set.
-const SECRET: &str = "(set, not shown)";
-
-/// Writes that there is a secret, never what it is.
-pub(super) fn secret<S: Serializer>(
-    secret: &Option<SecretString>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_some(&secret.as_ref().map(|_| SECRET))
-}
 
 impl Settings {
     /// The settings as a TOML file would set them, a line each; what is not set, or secret, is a
@@ -29,8 +17,8 @@ impl Settings {
             // Writing to a String cannot fail.
             let _ = if value.is_null() {
                 writeln!(text, "# {name} is not set")
-            } else if value == SECRET {
-                writeln!(text, "# {name} {SECRET}")
+            } else if value == SECRET_MARK {
+                writeln!(text, "# {name} {SECRET_MARK}")
             } else {
                 // Strings, numbers and booleans look alike in JSON and TOML.
                 writeln!(text, "{name} = {value}")

@@ -6,9 +6,10 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Jwt, Settings};
+use crate::config::Settings;
 use crate::server::{Server, ServerError, listen, stop_on_signal};
 use crate::telemetry;
+use ledger_auth::JwtSettings;
 use ledger_store::database::migrate;
 use metrics_exporter_prometheus::PrometheusHandle;
 use private_postgres::{ClusterOptions, PrivateCluster};
@@ -36,10 +37,10 @@ pub struct Demo {
 }
 
 /// The settings for the tokens of a demo.
-pub fn jwt(secret: SecretString) -> Jwt {
-    Jwt {
+pub fn jwt(secret: SecretString) -> JwtSettings {
+    JwtSettings {
         hs256_secret: Some(secret),
-        ..Jwt::default()
+        ..JwtSettings::default()
     }
 }
 

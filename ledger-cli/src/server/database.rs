@@ -34,7 +34,7 @@ pub async fn open_database(
         .as_ref()
         .ok_or(ServerError::NoDatabase)?
         .expose_secret();
-    let database = Database::connect(url, settings.pool.sizes()).map_err(ServerError::Database)?;
+    let database = Database::connect(url, settings.pool).map_err(ServerError::Database)?;
     let opened = tokio::select! {
         opened = check(url, &database, patience) => opened,
         () = stop.cancelled() => Err(ServerError::Stopped),

@@ -114,7 +114,7 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(ServerError::Address)?;
-        let tokens = JwtVerifier::new(&settings.jwt.settings()).map_err(ServerError::Tokens)?;
+        let tokens = JwtVerifier::new(&settings.jwt).map_err(ServerError::Tokens)?;
         let database = open_database(settings, STARTUP_PATIENCE, &stop).await?;
         let wakes = Wakes::default();
         let (writer, shards, catalogue) = start_writer(&database, &wakes, settings, &stop)?;
@@ -125,7 +125,7 @@ impl Server {
             tokens,
             ApiKeyStore::new(credentials.clone()),
             MemberDirectory::new(credentials.clone()),
-            RateLimiter::new(settings.rate_limit.limits()),
+            RateLimiter::new(settings.rate_limit),
         );
         let upkeep = tokio::spawn(telemetry::keep_current(metrics.clone()));
         let app = router(AppState::new(Parts {

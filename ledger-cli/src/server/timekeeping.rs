@@ -24,7 +24,7 @@ pub fn start_writer(
     stop: &CancellationToken,
 ) -> Result<(Writer, WriterTasks, watch::Receiver<Arc<Catalogue>>), ServerError> {
     let catalogue = catalogue::follow(settings.catalogue.as_deref(), stop)?;
-    let (writer, shards) = Writer::start(database, &catalogue, wakes, settings.writer.settings());
+    let (writer, shards) = Writer::start(database, &catalogue, wakes, settings.writer);
     Ok((writer, shards, catalogue))
 }
 

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_core::{Catalogue, SchoolId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -54,15 +55,18 @@ pub const QUEUE_MAX: usize = 16_384;
 /// seconds, a caller's patience ends at about thirty.
 pub const RETRY_LIMIT: Duration = Duration::from_secs(15);
 
-/// How a writer is set up.
-#[derive(Clone, Copy, Debug)]
+/// The settings of the writer.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct WriterSettings {
-    /// How many shards, each with a connection of its own.
+    /// The number of shards. Schools are distributed over them; each writes one batch at a time and
+    /// keeps a connection. Default 4.
     pub shards: usize,
-    /// Memory for the states of schools, in bytes, over all shards.
+    /// Memory for the states of schools, over all shards, bytes. Default 100663296 (96 MiB), which
+    /// is sufficient for about 100,000 members.
     pub state_cache_bytes: usize,
-    /// A snapshot is taken when a stream has grown by so many events since the last one. A balance
-    /// of the past is folded from the snapshot before it: at 1,000, some 5 ms of events.
+    /// The number of events between two snapshots of a school's state. A balance of the past is
+    /// folded from the snapshot before it: at 1,000, about 5 ms of events. Default 1000.
     pub snapshot_every: i64,
 }
 

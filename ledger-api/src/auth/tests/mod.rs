@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use ledger_auth::permission::{self, PERMISSIONS};
-use ledger_auth::settings::{JwtSettings, RateLimit, RateLimits};
+use ledger_auth::settings::{JwtSettings, RateLimits};
 use ledger_auth::{
     ApiKey, ApiKeyStore, Authenticator, JwtVerifier, MemberDirectory, RateLimiter, Tenancy,
     TokenGrant, TokenIssuer,
@@ -151,13 +151,7 @@ fn door(permission: &str, school: SchoolId, member: Uuid) -> String {
 #[tokio::test]
 async fn each_role_may_do_what_the_table_says_and_nothing_else() {
     let postgres = Postgres::start().await;
-    let house = House::new(
-        postgres.authenticator(),
-        RateLimits {
-            people: None,
-            proxies: None,
-        },
-    );
+    let house = House::new(postgres.authenticator(), RateLimits::NONE);
     for row in PERMISSIONS {
         for role in Role::CREDENTIAL {
             let token = house.token(role, Some(SCHOOL), &TEACHER.to_string());
@@ -270,14 +264,10 @@ async fn a_proxy_for_all_schools_spends_in_each_and_reads_balances_only() {
 
 #[tokio::test]
 async fn too_many_requests_are_told_when_to_come_back() {
-    const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
-    let people = Some(RateLimit {
-        per_second: ONE,
-        burst: ONE,
-    });
     let limits = RateLimits {
-        people,
-        proxies: None,
+        people_per_second: 1,
+        people_burst: 1,
+        ..RateLimits::NONE
     };
     let house = House::without_database(limits).await;
     let auditor = house.token(Role::Auditor, Some(SCHOOL), "someone");
