@@ -77,7 +77,7 @@ pub const SERVICES_MAX: usize = 100;
 /// is as long, so a longer one need not be echoed.
 pub const SERVICE_NAME_CHARS_MAX: usize = 128;
 
-/// The longest external id, in characters, as `ledger_store::writer::ExternalId` has it.
+/// The longest external id, in characters, as `ledger_core::ExternalId` has it.
 pub const SUBJECT_CHARS_MAX: usize = 256;
 
 /// How long readiness waits for the database before it says no.

@@ -3,8 +3,9 @@
 use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Holder, Line};
 use crate::catalog::Event;
+use crate::context::Context;
 use crate::department::{self, DepartmentCommand};
-use crate::ids::{CommandKey, EventId, MemberId, SchoolId, Seq};
+use crate::ids::{CommandKey, EventId, Owner, SchoolId, Seq};
 use crate::period;
 use crate::plan::{Catalogue, Quotas};
 use crate::refusal::Refusal;
@@ -92,15 +93,18 @@ pub fn decide(
     catalogue: &Catalogue,
     state: &SchoolState,
     command: &Command,
+    context: &Context,
 ) -> Result<Vec<Fact>, Refusal> {
     let now = state.not_before_last(command.now);
     let actor = command.actor;
     let events = match &command.action {
-        Action::School(command) => school::decide(catalogue, state, now, command)?,
+        Action::School(command) => school::decide(catalogue, state, now, command, context)?,
         Action::Department(command) => department::decide(catalogue, state, command)?,
-        Action::Allocation(command) => allocation::decide(catalogue, state, command)?,
-        Action::Request(command) => request::decide(catalogue, state, actor, now, command)?,
-        Action::Usage(command) => return usage::decide(catalogue, state, now, command),
+        Action::Allocation(command) => allocation::decide(catalogue, state, command, context)?,
+        Action::Request(command) => {
+            request::decide(catalogue, state, actor, now, command, context)?
+        }
+        Action::Usage(command) => return usage::decide(catalogue, state, now, command, context),
     };
     Ok(events
         .into_iter()
@@ -229,9 +233,9 @@ pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
 /// The event that last changed what a command is about: the request that it closes, or else what
 /// the school bought and its own rules. Nothing when there is none that the actor may know of.
 #[must_use]
-pub fn version(state: &SchoolState, command: &Command) -> Option<Seq> {
+pub fn version(state: &SchoolState, command: &Command, context: &Context) -> Option<Seq> {
     match &command.action {
-        Action::Request(closing) => request::version(state, command.actor, closing),
+        Action::Request(closing) => request::version(state, command.actor, closing, context),
         Action::School(_) | Action::Department(_) | Action::Allocation(_) | Action::Usage(_) => {
             state.school().ok().map(|school| school.version)
         }
@@ -240,7 +244,12 @@ pub fn version(state: &SchoolState, command: &Command) -> Option<Seq> {
 
 /// The accounts that an action is about.
 #[must_use]
-pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> Vec<AccountView> {
+pub fn accounts(
+    catalogue: &Catalogue,
+    state: &SchoolState,
+    action: &Action,
+    context: &Context,
+) -> Vec<AccountView> {
     let view = |holder, name: &str| {
         let service = catalogue.resolve(name)?.clone();
         let line = state.line(holder, &service);
@@ -254,7 +263,7 @@ pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> 
         Action::School(_) | Action::Department(_) | Action::Request(_) => Vec::new(),
         Action::Allocation(AllocationCommand::Apply { rows, .. }) => rows
             .iter()
-            .filter_map(|row| view(row.holder, &row.service))
+            .filter_map(|row| view(context.holder(&row.holder).ok()?, &row.service))
             .collect(),
         // The answer to an import is made of its events alone.
         Action::Allocation(
@@ -262,55 +271,24 @@ pub fn accounts(catalogue: &Catalogue, state: &SchoolState, action: &Action) -> 
             | AllocationCommand::Suspend { .. }
             | AllocationCommand::Reactivate { .. },
         ) => Vec::new(),
-        Action::Usage(command) => usage::account(state, command).into_iter().collect(),
+        Action::Usage(command) => usage::account(state, command, context)
+            .into_iter()
+            .collect(),
     }
 }
 
 impl Action {
-    /// The one member that the action is about, if it is about one that it names itself.
+    /// The member whose quota the action would use, if it is a debit or a hold.
     #[must_use]
-    pub fn member_id(&self) -> Option<MemberId> {
+    pub const fn spender(&self) -> Option<&Owner> {
         match self {
-            Self::School(command) => match command {
-                SchoolCommand::Register(_)
-                | SchoolCommand::SetSubscription(_)
-                | SchoolCommand::ChangeSettings(_)
-                | SchoolCommand::CatchUp => None,
-                SchoolCommand::EnrolMember(enrol) => Some(enrol.member_id),
-                SchoolCommand::SetRole { member_id, .. }
-                | SchoolCommand::RemoveMember { member_id }
-                | SchoolCommand::EraseMember { member_id, .. } => Some(*member_id),
-            },
-            Self::Department(command) => match command {
-                DepartmentCommand::Open { .. } | DepartmentCommand::Close { .. } => None,
-                DepartmentCommand::Move { member_id, .. } => Some(*member_id),
-            },
-            Self::Allocation(command) => match command {
-                AllocationCommand::Apply { rows, .. } | AllocationCommand::Import { rows, .. } => {
-                    match rows.as_slice() {
-                        [only] => only.holder.member_id(),
-                        _ => None,
-                    }
-                }
-                AllocationCommand::Suspend { member_id, .. }
-                | AllocationCommand::Reactivate { member_id, .. } => Some(*member_id),
-            },
-            Self::Request(command) => match command {
-                RequestCommand::File(file) => Some(file.member_id),
-                RequestCommand::Approve(_)
-                | RequestCommand::Reject(_)
-                | RequestCommand::Withdraw(_) => None,
-            },
-            Self::Usage(command) => match command {
-                UsageCommand::Debit(debit) => Some(debit.member_id),
-                UsageCommand::PlaceHold(hold) => Some(hold.member_id),
-                UsageCommand::NoteRefused(refused) => Some(refused.member_id),
-                UsageCommand::Report(report) => report.member_id,
-                UsageCommand::Attribute(attribute) => Some(attribute.member_id),
-                UsageCommand::Settle(_) | UsageCommand::Release(_) | UsageCommand::Correct(_) => {
-                    None
-                }
-            },
+            Self::Usage(UsageCommand::Debit(debit)) => Some(&debit.owner),
+            Self::Usage(UsageCommand::PlaceHold(hold)) => Some(&hold.owner),
+            Self::Usage(_)
+            | Self::School(_)
+            | Self::Department(_)
+            | Self::Allocation(_)
+            | Self::Request(_) => None,
         }
     }
 }

@@ -87,92 +87,121 @@ impl std::fmt::Display for Seq {
     }
 }
 
-/// The longest [`Key`] in characters: long enough for any provider's call id, short enough for an
-/// index.
+/// A text of 1 to `$max` characters, none of them a control character.
+macro_rules! text_newtype {
+    ($(#[$doc:meta])* $name:ident($max:ident), $error:ident: $message:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(CompactString);
+
+        #[doc = concat!("The text is no [`", stringify!($name), "`].")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+        #[error($message)]
+        pub struct $error;
+
+        impl $name {
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`] when `text` is empty or too long or has")]
+            /// control characters.
+            pub fn new(text: &str) -> Result<Self, $error> {
+                let fits = (1..=$max).contains(&text.chars().count());
+                if fits && !text.chars().any(char::is_control) {
+                    Ok(Self(CompactString::new(text)))
+                } else {
+                    Err($error)
+                }
+            }
+
+            /// The text as the caller sent it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                Self::new(&text).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+/// The length limit of a [`Key`], in characters: enough for any provider's call id, and small
+/// enough for an index.
 pub const KEY_CHARS_MAX: usize = 128;
 
-/// An id that a caller chose: a debit's or hold's `id`, or an `Idempotency-Key`.
-/// 1 to [`KEY_CHARS_MAX`] characters, none of them a control character.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Key(CompactString);
+/// The length limit of an [`ExternalId`], in characters.
+pub const EXTERNAL_ID_CHARS_MAX: usize = 256;
 
-/// The text cannot be a [`Key`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id has 1 to {KEY_CHARS_MAX} characters and no control characters")]
-pub struct NotAKey;
-
-impl Key {
-    /// # Errors
-    /// [`NotAKey`] when `text` is empty, too long or has control characters.
-    pub fn new(text: &str) -> Result<Self, NotAKey> {
-        let fits = (1..=KEY_CHARS_MAX).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) {
-            Ok(Self(CompactString::new(text)))
-        } else {
-            Err(NotAKey)
-        }
-    }
-
-    /// The key as it was given.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Self::new(&text).map_err(de::Error::custom)
-    }
-}
-
-/// The longest [`Attribute`] in characters: longer than any URI or id that a producer was seen to
-/// send, and short enough that a batch of them stays small.
+/// The length limit of an [`Attribute`], in characters: longer than the URIs and ids that
+/// producers send, and small enough that a batch of them stays small.
 pub const ATTRIBUTE_CHARS_MAX: usize = 1_024;
 
-/// A text that a CloudEvent identifies itself by: its `id`, its `source`, its `type`.
-/// 1 to [`ATTRIBUTE_CHARS_MAX`] characters, none of them a control character (which CloudEvents
-/// 1.0, "Type System", does not allow either).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Attribute(CompactString);
+text_newtype!(
+    /// An id chosen by the caller: the `id` of a debit or hold, or an `Idempotency-Key`.
+    Key(KEY_CHARS_MAX),
+    NotAKey: "an id has 1 to {KEY_CHARS_MAX} characters and no control characters"
+);
+text_newtype!(
+    /// A member's id in another system. The directory maps it to the member.
+    ExternalId(EXTERNAL_ID_CHARS_MAX),
+    NotAnExternalId:
+        "an external id has 1 to {EXTERNAL_ID_CHARS_MAX} characters and no control characters"
+);
+text_newtype!(
+    /// A context attribute of a CloudEvent: its `id`, `source` or `type`. CloudEvents 1.0 ("Type
+    /// System") forbids control characters.
+    Attribute(ATTRIBUTE_CHARS_MAX),
+    NotAnAttribute:
+        "an attribute has 1 to {ATTRIBUTE_CHARS_MAX} characters and no control characters"
+);
 
-/// The text cannot be an [`Attribute`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an attribute has 1 to {ATTRIBUTE_CHARS_MAX} characters and no control characters")]
-pub struct NotAnAttribute;
-
-impl Attribute {
-    /// # Errors
-    /// [`NotAnAttribute`] when `text` is empty, too long or has control characters.
-    pub fn new(text: &str) -> Result<Self, NotAnAttribute> {
-        let fits = (1..=ATTRIBUTE_CHARS_MAX).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) {
-            Ok(Self(CompactString::new(text)))
-        } else {
-            Err(NotAnAttribute)
-        }
-    }
-
-    /// The attribute as it was given.
+impl ExternalId {
+    /// The member id that the text is, if it is a UUID.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn as_member_id(&self) -> Option<MemberId> {
+        Uuid::try_parse(&self.0).ok().map(MemberId)
     }
 }
 
-impl<'de> Deserialize<'de> for Attribute {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Self::new(&text).map_err(de::Error::custom)
+/// A member as a command names them, before look-up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// By member id.
+    Member(MemberId),
+    /// By external id.
+    External(ExternalId),
+}
+
+impl Owner {
+    /// The external id, if the member is named by one.
+    #[must_use]
+    pub const fn external_id(&self) -> Option<&ExternalId> {
+        match self {
+            Self::Member(_) => None,
+            Self::External(external_id) => Some(external_id),
+        }
+    }
+}
+
+impl From<MemberId> for Owner {
+    fn from(member_id: MemberId) -> Self {
+        Self::Member(member_id)
+    }
+}
+
+impl From<ExternalId> for Owner {
+    fn from(external_id: ExternalId) -> Self {
+        Self::External(external_id)
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod actor;
 pub mod allocation;
 pub mod catalog;
+pub mod context;
 pub mod decider;
 pub mod department;
 pub mod ids;
@@ -27,10 +28,11 @@ pub mod time;
 pub mod usage;
 
 pub use actor::{Actor, Role};
+pub use context::{Context, Needs};
 pub use decider::{Action, Command, Due, Fact, Recorded, at_instant, decide, due, evolve, fold};
 pub use ids::{
-    ActorId, Attribute, CommandKey, DepartmentId, EventId, Fingerprint, Key, MemberId, RequestId,
-    SchoolId, Seq,
+    ActorId, Attribute, CommandKey, DepartmentId, EventId, ExternalId, Fingerprint, Key, MemberId,
+    Owner, RequestId, SchoolId, Seq,
 };
 pub use period::Period;
 pub use plan::{Catalogue, Management, OrgType, Quotas, Tier};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{DepartmentId, EventId, Key, MemberId, RequestId};
+use crate::ids::{DepartmentId, EventId, ExternalId, Key, MemberId, RequestId};
 use crate::plan::{Catalogue, Management, Tier};
 use crate::quantity::{Quota, Units};
 use crate::request::RequestStatus;
@@ -60,7 +60,7 @@ pub enum Refusal {
     #[error("another member of the school has this external id")]
     ExternalIdTaken {
         /// The id.
-        external_id: String,
+        external_id: ExternalId,
     },
     /// An individual is a school of one member.
     #[error("an individual school has one member and no more")]

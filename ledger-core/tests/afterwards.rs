@@ -5,20 +5,21 @@ mod support;
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::usage::{
-    Attribution, CallFacts, CorrectUsage, Counted, Debit, FUTURE_LIMIT_SECONDS, Recalled, Report,
-    UsageAttributed, UsageCommand, UsageCorrected, UsageEvent, UsageParked, UsageReported,
-    WhyParked,
+    Attribution, CallFacts, Counted, Debit, FUTURE_LIMIT_SECONDS, PriorUsage, Report,
+    UsageAttributed, UsageCorrected, UsageEvent, UsageParked, UsageReported, WhyParked,
 };
 use ledger_core::{
-    Action, Actor, Catalogue, Command, EventId, Level, MemberId, OrgType, Refusal, Tier, Timestamp,
-    Units, decide,
+    Actor, Catalogue, Command, Context, EventId, Level, MemberId, OrgType, Refusal, Tier,
+    Timestamp, Units, decide,
 };
 use support::commands::{
-    SOURCE, debit, debited, enrol, give, hold, reason, refund, refund_all, release, remove, report,
-    reported, settle, subject, suspend,
+    Ask as _, SOURCE, debit, debited, enrol, give, hold, reason, refund, refund_all, release,
+    remove, report, reported, settle, subject, suspend,
 };
 use support::events::balance;
-use support::{ADA, BEN, CLAUDE, NOBODY, School, at, attribute, key, service, start, units};
+use support::{
+    ADA, BEN, CLAUDE, NOBODY, School, at, attribute, external_id, key, service, start, units,
+};
 
 /// A school of 100 Claude messages, of which Ada and Ben hold 20 each.
 fn two_of_20() -> School {
@@ -266,7 +267,7 @@ mod reports {
             .when(report("r", NOBODY, 3))
             .then([kept(parked("r"))])
             .when(Report {
-                member_id: None,
+                owner: None,
                 subject: None,
                 ..report("s", NOBODY, 3)
             })
@@ -275,6 +276,16 @@ mod reports {
                 ..parked("s")
             })])
             .pools(100, 40, 0, 0);
+    }
+
+    #[test]
+    fn a_subject_is_an_external_id_or_else_the_text_of_a_member_id() {
+        let subject = ADA.to_string();
+        let school = two_of_20().when(report("r", external_id(&subject), 3));
+        let school = school.then_done().holds(ADA, 20, 3, 0);
+        let school = school.with_external_id(&subject, BEN);
+        let school = school.when(report("s", external_id(&subject), 2));
+        school.then_done().holds(ADA, 20, 3, 0).holds(BEN, 20, 2, 0);
     }
 
     #[test]
@@ -543,7 +554,7 @@ mod corrections {
     #[test]
     fn a_debit_of_a_period_that_has_closed_since_is_refunded_there() {
         let school = two_of_20().given(debit(ADA, 4));
-        let recalled = Recalled {
+        let prior = PriorUsage {
             usage_at: october(),
             units: Some(units(5)),
             refunded: Units::ZERO,
@@ -562,12 +573,14 @@ mod corrections {
         let command = Command {
             actor: Actor::SYSTEM,
             now: school.now(),
-            action: Action::Usage(UsageCommand::Correct(CorrectUsage {
-                recalled: Some(recalled),
-                ..refund(debited("october"), 2)
-            })),
+            action: refund(debited("october"), 2).action(),
         };
-        let facts = decide(&school.catalogue, &school.state, &command).expect("it is refunded");
+        let context = Context {
+            prior_usage: Some(prior),
+            ..Context::default()
+        };
+        let decided = decide(&school.catalogue, &school.state, &command, &context);
+        let facts = decided.expect("it is refunded");
         let expected = refunded(UsageCorrected {
             usage_at: october(),
             ..corrected(

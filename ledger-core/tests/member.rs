@@ -4,9 +4,7 @@ mod support;
 
 use ledger_core::allocation::Cause;
 use ledger_core::catalog::Event;
-use ledger_core::school::{
-    ClaimedExternalId, EnrolMember, MemberEnrolled, MemberRoleChanged, SchoolEvent,
-};
+use ledger_core::school::{EnrolMember, MemberEnrolled, MemberRoleChanged, SchoolEvent};
 use ledger_core::{MemberId, OrgType, Quota, Refusal, Role, Tier};
 use rstest::rstest;
 use uuid::Uuid;
@@ -18,7 +16,9 @@ use support::events::{
     balance, changed_by, enrolled, expired, hold_settled, less, member_not_found, more,
     reactivated, released, removed, settled, suspended,
 };
-use support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, service, start};
+use support::{
+    ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, external_id, service, start,
+};
 
 mod enrolment {
     use super::*;
@@ -103,18 +103,16 @@ mod enrolment {
 
     #[test]
     fn an_external_id_has_one_owner() {
-        let claimed = ClaimedExternalId {
-            external_id: "ada@example.org".to_owned(),
-            owner: ADA,
-        };
+        let shared = external_id("ada@example.org");
         School::k12()
             .with_member(ADA)
+            .with_external_id(shared.as_str(), ADA)
             .when(EnrolMember {
-                claimed: vec![claimed],
+                external_ids: vec![external_id("ben@example.org"), shared.clone()],
                 ..enrol(BEN)
             })
             .refused(Refusal::ExternalIdTaken {
-                external_id: "ada@example.org".to_owned(),
+                external_id: shared,
             });
     }
 

@@ -3,7 +3,7 @@
 
 mod support;
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, HolderName, Priority};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::request::RequestCommand;
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
@@ -70,16 +70,17 @@ commands! {
     Basic: Action::Request(RequestCommand::File(_)) => another_request();
     Basic: Action::Request(RequestCommand::Approve(_)) => approve(ASKED);
     Basic: Action::Request(RequestCommand::Reject(_)) => reject(ASKED);
-    Basic: Action::Request(RequestCommand::Withdraw(_)) => withdraw(ASKED);
+    Basic: Action::Request(RequestCommand::Withdraw { .. }) => withdraw(ASKED);
 }
 
 /// What a row of allocations needs by whose it is and what it changes.
 const fn needs_of(row: &AllocationRow) -> Management {
-    match (row.holder, row.change) {
-        (Holder::Department(_), _) | (_, Change::Transfer { .. }) => Management::Advanced,
-        (Holder::Member(_), Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep) => {
-            Management::Basic
-        }
+    match (&row.holder, row.change) {
+        (HolderName::Department(_), _) | (_, Change::Transfer { .. }) => Management::Advanced,
+        (
+            HolderName::Owner(_),
+            Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep,
+        ) => Management::Basic,
     }
 }
 

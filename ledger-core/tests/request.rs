@@ -3,9 +3,7 @@
 mod support;
 
 use ledger_core::allocation::{AllocationChanged, Cause};
-use ledger_core::request::{
-    ApproveRequest, Closing, FileRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency,
-};
+use ledger_core::request::{FileRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency};
 use ledger_core::school::ChangeSettings;
 use ledger_core::usage::PlaceHold;
 use ledger_core::{
@@ -20,9 +18,8 @@ use support::events::{
     unknown_service,
 };
 use support::requests::{
-    ASKED, OTHER, THIRD, approve, approve_part, approved, approved_because, ask, closing, file,
-    filed, named, principal, ran_out, reject, rejected, teacher, withdraw, withdrawn,
-    withdrawn_on_removal,
+    ASKED, OTHER, THIRD, approve, approve_part, approved, approved_because, ask, file, filed,
+    principal, ran_out, reject, rejected, teacher, withdraw, withdrawn, withdrawn_on_removal,
 };
 use support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, service, start};
 
@@ -125,15 +122,12 @@ mod asking {
     #[test]
     fn a_teacher_whose_token_names_him_otherwise_asks_as_the_member_that_he_is() {
         let elsewhere = MemberId(Uuid::from_u128(0x5b));
-        let his = FileRequest {
-            actor_member_id: Some(ADA),
-            ..ask(ADA, &[(CLAUDE, 20)])
-        };
         ada_of_10()
             .by(teacher(elsewhere))
             .when(file(ask(ADA, &[(CLAUDE, 20)])))
             .refused(member_not_found(ADA))
-            .when(file(his))
+            .known_as(ADA)
+            .when(file(ask(ADA, &[(CLAUDE, 20)])))
             .then([filed(ADA, &[(CLAUDE, 20)], start())]);
     }
 
@@ -363,16 +357,9 @@ mod deciding {
 
     #[test]
     fn nor_under_another_name() {
-        let by_ada = || Closing {
-            actor_member_id: Some(ADA),
-            ..closing(ASKED)
-        };
         ada_asks_for_20()
-            .when(RequestCommand::Approve(ApproveRequest {
-                closing: by_ada(),
-                units: Some(named(&[(CLAUDE, 1)])),
-                reason: None,
-            }))
+            .known_as(ADA)
+            .when(approve_part(ASKED, &[(CLAUDE, 1)]))
             .refused(Refusal::OwnRequest { request_id: ASKED });
     }
 

@@ -8,17 +8,19 @@ use ledger_core::ids::KEY_CHARS_MAX;
 use ledger_core::text::TEXT_CHARS_MAX;
 use ledger_core::usage::{PlaceHold, UsageEvent};
 use ledger_core::{
-    Action, CommandKey, Commitment, Event, EventId, Fingerprint, FreeText, Key, Level, Quota,
-    Recorded, Refusal, Rule, SchoolState, Seq, Tier, Timestamp, Units, due, evolve, fold,
+    Action, CommandKey, Commitment, Event, EventId, Fingerprint, FreeText, Key, Level, Needs,
+    Quota, Recorded, Refusal, Rule, SchoolState, Seq, Tier, Timestamp, Units, due, evolve, fold,
 };
 use rstest::rstest;
 use uuid::Uuid;
 
-use support::commands::{Ask, add, debit, go_to, hold, release, remove, settle};
+use support::commands::{
+    Ask, add, debit, go_to, hold, refund_all, release, remove, reported, set, settle,
+};
 use support::events::short;
 use support::laws::a_snapshot_is_the_state;
-use support::requests::{ASKED, approve, ask, file};
-use support::{ADA, Amount, BEN, CLAUDE, School, at, key, start, units};
+use support::requests::{ASKED, approve};
+use support::{ADA, Amount, School, at, external_id, key, start, units};
 
 mod instants {
     use super::*;
@@ -246,15 +248,45 @@ mod identities {
     }
 
     #[test]
-    fn a_command_names_the_one_member_that_it_is_about() {
-        let named = |action: Action| action.member_id();
-        assert_eq!(named(debit(ADA, 1).action()), Some(ADA));
-        assert_eq!(named(add(ADA, 1).action()), Some(ADA));
-        assert_eq!(named([add(ADA, 1), add(BEN, 1)].action()), None);
-        assert_eq!(named(file(ask(ADA, &[(CLAUDE, 1)])).action()), Some(ADA));
-        assert_eq!(named(approve(ASKED).action()), None);
-        assert_eq!(named(settle("h", 1).action()), None);
-        assert_eq!(named(go_to(Tier::Pro).action()), None);
+    fn only_what_a_debit_or_a_hold_would_use_has_a_spender() {
+        let spender = |ask: Action| ask.spender().cloned();
+        assert_eq!(spender(debit(ADA, 1).action()), Some(ADA.into()));
+        assert_eq!(spender(hold("h", ADA, 1).action()), Some(ADA.into()));
+        assert_eq!(spender(settle("h", 1).action()), None);
+        assert_eq!(spender(add(ADA, 1).action()), None);
+    }
+
+    #[test]
+    fn a_decision_needs_only_what_its_command_names() {
+        let ada = external_id("ada@example.org");
+        let none = Needs::default();
+        assert_eq!(debit(ADA, 1).action().needs(), none);
+        assert_eq!(add(ADA, 1).action().needs(), none);
+        assert_eq!(go_to(Tier::Pro).action().needs(), none);
+        let by_external_id = Needs {
+            external_ids: vec![&ada],
+            ..Needs::default()
+        };
+        assert_eq!(debit(ada.clone(), 1).action().needs(), by_external_id);
+        let rows = [set(ADA, 1), set(ada.clone(), 2)];
+        assert_eq!(rows.action().needs(), by_external_id);
+        let hold_id = key("h");
+        let closes_hold = Needs {
+            hold: Some(&hold_id),
+            ..Needs::default()
+        };
+        assert_eq!(settle("h", 1).action().needs(), closes_hold);
+        let closes_request = Needs {
+            request: Some(ASKED),
+            actor_member: true,
+            ..Needs::default()
+        };
+        assert_eq!(approve(ASKED).action().needs(), closes_request);
+        let usage = Needs {
+            usage: Some(reported("r")),
+            ..Needs::default()
+        };
+        assert_eq!(refund_all(reported("r")).action().needs(), usage);
     }
 }
 

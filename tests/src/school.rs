@@ -8,11 +8,11 @@ use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand};
 use ledger_core::usage::{CallFacts, Debit, PlaceHold, ReleaseHold, SettleHold, UsageCommand};
 use ledger_core::{
-    Action, Actor, ActorId, Catalogue, Command, CommandKey, Fingerprint, FreeText, Key, MemberId,
-    OrgType, Quota, Role, SchoolId, Tier, Timestamp, Units,
+    Action, Actor, ActorId, Catalogue, Command, CommandKey, ExternalId, Fingerprint, FreeText, Key,
+    MemberId, OrgType, Owner, Quota, Role, SchoolId, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{
-    Answer, DirectoryEntry, Envelope, ExternalId, SideWrites, Writer, WriterSettings, WriterTasks,
+    Answer, DirectoryEntry, Envelope, SideWrites, Writer, WriterSettings, WriterTasks,
 };
 use ledger_store::{Database, Wakes};
 use tokio::sync::watch;
@@ -90,17 +90,17 @@ pub fn reason() -> FreeText {
 
 /// A debit of one call.
 #[must_use]
-pub fn debit(id: &str, member_id: MemberId, n: i64) -> Envelope {
-    debit_at(now(), id, member_id, n)
+pub fn debit(id: &str, owner: impl Into<Owner>, n: i64) -> Envelope {
+    debit_at(now(), id, owner, n)
 }
 
 /// The same at a given instant.
 #[must_use]
-pub fn debit_at(at: Timestamp, id: &str, member_id: MemberId, n: i64) -> Envelope {
+pub fn debit_at(at: Timestamp, id: &str, owner: impl Into<Owner>, n: i64) -> Envelope {
     let id = key(id);
     let debit = Debit {
         id: id.clone(),
-        member_id,
+        owner: owner.into(),
         service: CLAUDE.to_owned(),
         units: Some(units(n)),
         occurred_at: None,
@@ -119,7 +119,7 @@ pub fn hold(at: Timestamp, id: &str, member_id: MemberId, n: i64, ttl_seconds: i
     let hold_id = key(id);
     let hold = PlaceHold {
         hold_id: hold_id.clone(),
-        member_id,
+        owner: member_id.into(),
         service: CLAUDE.to_owned(),
         units: units(n),
         ttl_seconds,
@@ -140,7 +140,6 @@ pub fn settle(at: Timestamp, id: &str, n: i64) -> Envelope {
         units: Some(units(n)),
         occurred_at: None,
         call: CallFacts::default(),
-        recalled: None,
     };
     envelope_at(
         at,
@@ -156,7 +155,6 @@ pub fn release(at: Timestamp, id: &str) -> Envelope {
     let release = ReleaseHold {
         hold_id: hold_id.clone(),
         reason: None,
-        recalled: None,
     };
     envelope_at(
         at,
@@ -219,16 +217,12 @@ pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Envelope
         member_id,
         role,
         department_id: None,
-        claimed: Vec::new(),
+        external_ids: external_ids
+            .iter()
+            .map(|id| ExternalId::new(id).expect("an external id"))
+            .collect(),
     };
-    let external_ids = external_ids
-        .iter()
-        .map(|id| ExternalId::new(id).expect("an external id"))
-        .collect();
-    let entry = SideWrites::Member(DirectoryEntry {
-        external_ids,
-        ..DirectoryEntry::default()
-    });
+    let entry = SideWrites::Member(DirectoryEntry::default());
     let action = Action::School(SchoolCommand::EnrolMember(command));
     envelope(fresh(), action).with_side_writes(entry)
 }

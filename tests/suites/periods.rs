@@ -11,7 +11,7 @@ use ledger_core::usage::{
     AttributeUsage, CallFacts, CorrectUsage, Report, UsageCommand, UsageEvent,
 };
 use ledger_core::{
-    Action, Attribute, CommandKey, EventId, MemberId, Recorded, Role, Seq, Timestamp, fold,
+    Action, Attribute, CommandKey, EventId, MemberId, Owner, Recorded, Role, Seq, Timestamp, fold,
 };
 use ledger_projections::timekeeper::{CLAIM, Timekeeper, TimekeeperSettings};
 use ledger_projections::{Registry, WorkerSettings, catch_up};
@@ -156,7 +156,7 @@ fn report(now: Timestamp, id: &str, who: Option<MemberId>, n: i64, at: Timestamp
     let command = Report {
         id: attribute(id),
         source: attribute("/gateway"),
-        member_id: who,
+        owner: who.map(Owner::Member),
         subject: None,
         service: attribute(CLAUDE),
         units: Some(units(n)),
@@ -180,7 +180,6 @@ fn refund(now: Timestamp, usage: &CommandKey, n: i64) -> Envelope {
         usage_id: usage.first_event_id(),
         units: Some(units(n)),
         reason: reason(),
-        recalled: None,
     };
     envelope_at(now, fresh(), Action::Usage(UsageCommand::Correct(command)))
 }
@@ -191,7 +190,6 @@ fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Envelope {
         member_id,
         service: None,
         reason: reason(),
-        recalled: None,
     };
     envelope_at(
         now,

@@ -5,10 +5,8 @@ use std::time::Duration;
 use ledger_core::catalog::Event;
 use ledger_core::school::SchoolEvent;
 use ledger_core::usage::UsageEvent;
-use ledger_core::{Refusal, Role, SchoolId, Seq, ServiceId, fold};
-use ledger_store::writer::{
-    Answer, ExternalId, Receipt, RefusedBy, Writer, WriterSettings, load_as_of,
-};
+use ledger_core::{ExternalId, Refusal, Role, SchoolId, Seq, ServiceId, fold};
+use ledger_store::writer::{Answer, Receipt, RefusedBy, Writer, WriterSettings, load_as_of};
 use ledger_store::{DatabaseRole, feed};
 use ledger_tests::postgres::{Postgres, number, role};
 use ledger_tests::school::{
@@ -185,10 +183,8 @@ async fn an_external_id_names_its_member_until_he_leaves() {
     let school = School::register(&writer, 100, 1, 10).await;
     let ada = ledger_core::MemberId(uuid::Uuid::now_v7());
     let bob = ledger_core::MemberId(uuid::Uuid::now_v7());
-    let by_subject = |id: &str| {
-        let nobody = ledger_core::MemberId(uuid::Uuid::nil());
-        debit(id, nobody, 1).with_subject(ExternalId::new("proxy|42"))
-    };
+    let external_id = ExternalId::new("proxy|42").unwrap();
+    let by_subject = |id: &str| debit(id, external_id.clone(), 1);
 
     assert!(matches!(
         refusal(school.send(&writer, by_subject("1")).await),

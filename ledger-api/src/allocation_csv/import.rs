@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use ledger_core::allocation::{
-    AllocationCommand, AllocationEvent, AllocationRow, Change, Holder, Priority,
+    AllocationCommand, AllocationEvent, AllocationRow, Change, Holder, HolderName, Priority,
 };
 use ledger_core::{
     Action, Actor, Catalogue, Command, CommandKey, DepartmentId, Event, EventId, MemberId, Quota,
     Refusal, Seq, ServiceId, Timestamp, Units,
 };
-use ledger_store::writer::{Envelope, ExternalId, Receipt, Refused, RefusedBy};
+use ledger_store::writer::{Envelope, Receipt, Refused, RefusedBy};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::column::Column;
 use super::read::{Holder as Named, Table, TableRow};
@@ -55,20 +54,7 @@ impl Import {
             action: Action::Allocation(command),
         };
         let fingerprint = fingerprint("import-allocations", &[], self)?;
-        Ok(Envelope::new(&key, fingerprint, command)
-            .with_dry_run(self.dry_run)
-            .with_row_subjects(self.subjects()))
-    }
-
-    /// The rows that name somebody by an external id: whose it is, the writer looks up under the
-    /// lock under which it decides.
-    fn subjects(&self) -> Vec<(usize, ExternalId)> {
-        let rows = self.table.rows.iter().enumerate();
-        rows.filter_map(|(index, row)| match &row.holder {
-            Named::External(id) => Some((index, id.clone())),
-            Named::Member(_) | Named::Department(_) => None,
-        })
-        .collect()
+        Ok(Envelope::new(&key, fingerprint, command).with_dry_run(self.dry_run))
     }
 
     /// Why nothing was done, with the lines of the rows that are refused.
@@ -122,7 +108,7 @@ impl Import {
             let holder = match &row.holder {
                 Named::Member(id) => (*id).into(),
                 Named::Department(id) => (*id).into(),
-                Named::External(_) => (*receipt.view.row_members.get(index)?).into(),
+                Named::External(_) => (*receipt.view.row_members.get(index)?)?.into(),
             };
             let service = catalogue.resolve(&row.service.0)?.clone();
             Some(((holder, service), index))
@@ -167,9 +153,9 @@ type Places = BTreeMap<(Holder, ServiceId), usize>;
 fn allocation_row(row: &TableRow) -> AllocationRow {
     AllocationRow {
         holder: match &row.holder {
-            Named::Member(id) => (*id).into(),
+            Named::Member(id) => HolderName::from(*id),
             Named::Department(id) => (*id).into(),
-            Named::External(_) => MemberId(Uuid::nil()).into(), // until it is looked up
+            Named::External(id) => id.clone().into(),
         },
         service: row.service.0.clone(),
         change: Change::Set(row.units.0),

@@ -4,8 +4,7 @@ use std::str::FromStr as _;
 
 use csv::{ReaderBuilder, StringRecord};
 use ledger_core::allocation::{Priority, ROWS_MAX};
-use ledger_core::{DepartmentId, MemberId, Quota, Units};
-use ledger_store::writer::ExternalId;
+use ledger_core::{DepartmentId, ExternalId, MemberId, Quota, Units};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 

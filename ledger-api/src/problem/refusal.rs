@@ -51,7 +51,7 @@ impl From<Refusal> for Problem {
             Refusal::NilDepartment => plain(Code::InvalidRequest).with("at", "department_id"),
             Refusal::TransferWithinDepartment => plain(Code::TransferWithinDepartment),
             Refusal::ExternalIdTaken { external_id } => {
-                plain(Code::ExternalIdTaken).with("external_id", external_id)
+                plain(Code::ExternalIdTaken).with("external_id", external_id.as_str())
             }
             Refusal::IndividualIsOneMember => plain(Code::IndividualIsOneMember),
             Refusal::MemberSuspended { .. } => plain(Code::MemberSuspended),

@@ -3,12 +3,10 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use ledger_core::MemberId;
-use ledger_store::writer::ExternalId;
+use ledger_core::{MemberId, Owner};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
-use uuid::Uuid;
 
 use crate::problem::Problem;
 use crate::values::{Subject, one_of};
@@ -80,14 +78,14 @@ macro_rules! call_body {
 }
 pub(super) use call_body;
 
-/// Whose usage it is: a member by his id, or by an external id that the writer looks up.
+/// The member whose usage it is, by member id or by external id.
 pub(super) fn whose(
     member_id: Option<MemberId>,
     subject: Option<Subject>,
-) -> Result<(MemberId, Option<ExternalId>), Problem> {
+) -> Result<Owner, Problem> {
     match (member_id, subject) {
-        (Some(member_id), None) => Ok((member_id, None)),
-        (None, Some(Subject(subject))) => Ok((MemberId(Uuid::nil()), Some(subject))),
+        (Some(member_id), None) => Ok(member_id.into()),
+        (None, Some(Subject(subject))) => Ok(subject.into()),
         (None, None) => {
             Err(Problem::invalid("one of member_id and subject is needed").with("at", "member_id"))
         }

@@ -222,7 +222,6 @@ pub async fn correct_usage(
         usage_id,
         units: body.units.map(|units| units.0),
         reason: free_text("reason", &body.reason)?,
-        recalled: None,
     };
     let action = Action::Usage(UsageCommand::Correct(command));
     let envelope = meta.envelope(allowed.actor(), fingerprint, action);

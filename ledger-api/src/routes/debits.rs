@@ -52,11 +52,11 @@ impl DebitBody {
         now: Timestamp,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("debit", &[], &self)?;
-        let (member_id, subject) = whose(self.member_id, self.subject.take())?;
+        let owner = whose(self.member_id, self.subject.take())?;
         let call = self.take_call();
         let debit = Debit {
             id: self.id.clone(),
-            member_id,
+            owner,
             service: self.service.0,
             units: self.units.map(|units| units.0),
             occurred_at: self.occurred_at.map(|instant| instant.0),
@@ -64,7 +64,8 @@ impl DebitBody {
         };
         let action = Action::Usage(UsageCommand::Debit(debit));
         let command = Command { actor, now, action };
-        Ok(Envelope::new(&CommandKey::Debit(self.id), fingerprint, command).with_subject(subject))
+        let key = CommandKey::Debit(self.id);
+        Ok(Envelope::new(&key, fingerprint, command))
     }
 }
 

@@ -278,7 +278,6 @@ pub async fn assign_usage(
         member_id,
         reason: free_text("reason", &body.reason)?,
         service: body.service.map(|service| service.0),
-        recalled: None,
     };
     let action = Action::Usage(UsageCommand::Attribute(command));
     let envelope = meta.envelope(allowed.actor(), fingerprint, action);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use ledger_core::ExternalId;
 use ledger_core::{Timestamp, Units};
-use ledger_store::writer::ExternalId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::{RefOr, schema::Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -54,7 +54,7 @@ impl std::str::FromStr for Subject {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         ExternalId::new(text)
             .map(Self)
-            .ok_or("an external id has 1 to 256 characters and no control characters")
+            .map_err(|_| "an external id has 1 to 256 characters and no control characters")
     }
 }
 

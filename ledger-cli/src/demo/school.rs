@@ -9,10 +9,10 @@ use ledger_core::request::{FileRequest, RequestCommand, Urgency};
 use ledger_core::school::{EnrolMember, RegisterSchool, SchoolCommand};
 use ledger_core::usage::UsageCommand;
 use ledger_core::{
-    Action, Actor, ActorId, Command, CommandKey, DepartmentId, Fingerprint, FreeText, MemberId,
-    OrgType, Quota, RequestId, Role, SchoolId, Tier, Timestamp, Units,
+    Action, Actor, ActorId, Command, CommandKey, DepartmentId, ExternalId, Fingerprint, FreeText,
+    MemberId, OrgType, Quota, RequestId, Role, SchoolId, Tier, Timestamp, Units,
 };
-use ledger_store::writer::{DirectoryEntry, Envelope, ExternalId, SideWrites, Writer};
+use ledger_store::writer::{DirectoryEntry, Envelope, SideWrites, Writer};
 use ledger_store::{Database, DatabaseRole};
 use uuid::Uuid;
 
@@ -216,12 +216,11 @@ impl Clerk {
             member_id: MemberId(id),
             role,
             department_id: None,
-            claimed: Vec::new(),
+            external_ids: ExternalId::new(email).into_iter().collect(),
         };
         let entry = DirectoryEntry {
             display_name: Some(name.to_owned()),
             email: Some(email.to_owned()),
-            external_ids: ExternalId::new(email).into_iter().collect(),
         };
         self.envelope(by, Action::School(SchoolCommand::EnrolMember(enrol)))
             .with_side_writes(SideWrites::Member(entry))
@@ -248,7 +247,7 @@ impl Clerk {
     /// department is given with it.
     fn allocate(&self) -> Envelope {
         let row = |holder: Holder, allocated: [i64; 3], service: usize| AllocationRow {
-            holder,
+            holder: holder.into(),
             service: SERVICES[service].to_owned(),
             change: Change::Set(Quota::Finite(units(allocated[service]))),
             priority: None,
@@ -295,7 +294,6 @@ impl Clerk {
         let file = FileRequest {
             request_id: RequestId(Uuid::now_v7()),
             member_id,
-            actor_member_id: Some(member_id),
             units: vec![(SERVICES[0].to_owned(), units(number))],
             justification: text(why),
             urgency,
@@ -354,7 +352,9 @@ fn text(reason: &str) -> FreeText {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use ledger_core::{Catalogue, EventId, Recorded, SchoolState, Seq, ServiceId, decide, evolve};
+    use ledger_core::{
+        Catalogue, Context, EventId, Recorded, SchoolState, Seq, ServiceId, decide, evolve,
+    };
 
     use super::*;
 
@@ -366,7 +366,8 @@ mod tests {
             let mut state = SchoolState::default();
             for envelope in commands(now) {
                 let command = envelope.command;
-                let facts = decide(&Catalogue::built_in(), &state, &command).unwrap();
+                let context = Context::default();
+                let facts = decide(&Catalogue::built_in(), &state, &command, &context).unwrap();
                 for fact in facts {
                     assert!(fact.occurred_at.get() <= now);
                     let recorded = Recorded {

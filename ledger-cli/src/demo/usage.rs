@@ -29,7 +29,7 @@ pub(super) fn debits(now: DateTime<Utc>) -> impl Iterator<Item = Debit> {
         .enumerate()
         .map(|(number, (at, member, service, call))| Debit {
             id: key(&format!("demo-{:04}", number + 1)),
-            member_id: MemberId(member),
+            owner: MemberId(member).into(),
             service: service.to_owned(),
             units: None,
             occurred_at: Some(Timestamp::new(at)),

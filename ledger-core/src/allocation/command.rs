@@ -1,7 +1,8 @@
 //! What can be asked of allocations.
 
-use super::holder::Holder;
+use super::holder::{Holder, HolderName};
 use super::state::Priority;
+use crate::context::Needs;
 use crate::ids::MemberId;
 use crate::plan::Management;
 use crate::quantity::{Quota, Units};
@@ -69,20 +70,16 @@ impl AllocationCommand {
         }
     }
 
-    /// The same, to be changed.
-    pub fn rows_mut(&mut self) -> &mut [AllocationRow] {
-        match self {
-            Self::Apply { rows, .. } | Self::Import { rows, .. } => rows,
-            Self::Suspend { .. } | Self::Reactivate { .. } => &mut [],
-        }
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        Needs::owners(self.rows().iter().filter_map(|row| row.holder.owner()))
     }
 }
 
 /// One change of one holder's allocation of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AllocationRow {
-    /// Whose allocation.
-    pub holder: Holder,
+    /// The holder of the allocation.
+    pub holder: HolderName,
     /// Of which service, by name or alias.
     pub service: String,
     /// What to do.

@@ -12,6 +12,7 @@ use super::holder::Holder;
 use super::reclaim::revoked;
 use super::state::Line;
 use crate::catalog::Event;
+use crate::context::Context;
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::{Catalogue, Management};
 use crate::quantity::{Quota, Units};
@@ -25,6 +26,7 @@ pub(crate) fn decide(
     catalogue: &Catalogue,
     state: &SchoolState,
     command: &AllocationCommand,
+    context: &Context,
 ) -> Result<Vec<Event>, Refusal> {
     let school = state.school()?;
     if !undoes(state, command) {
@@ -46,6 +48,7 @@ pub(crate) fn decide(
     };
     let batch = Batch {
         catalogue,
+        context,
         school,
         reason: reason.commitment(),
         cause,
@@ -65,7 +68,7 @@ fn needed(school: &School, command: &AllocationCommand) -> Management {
 
 /// Whether a row is a transfer or a department's.
 const fn is_advanced(row: &AllocationRow) -> bool {
-    matches!(row.change, Change::Transfer { .. }) || matches!(row.holder, Holder::Department(_))
+    matches!(row.change, Change::Transfer { .. }) || row.holder.department_id().is_some()
 }
 
 /// Whether a command only ends what a plan with allocation management began: a member who was
@@ -100,6 +103,7 @@ pub(crate) fn needs(
 
 struct Batch<'a> {
     catalogue: &'a Catalogue,
+    context: &'a Context,
     school: &'a School,
     reason: Commitment,
     cause: Option<Cause>,
@@ -109,6 +113,7 @@ struct Batch<'a> {
 struct Resolved<'a> {
     index: usize,
     row: &'a AllocationRow,
+    holder: Holder,
     service: ServiceId,
     rank: u8,
 }
@@ -122,9 +127,9 @@ struct Named {
 }
 
 impl Named {
-    fn take(&mut self, row: &AllocationRow, service: &ServiceId) -> Result<(), Refusal> {
-        let line = (row.holder, service.clone());
-        let repeated = match row.change {
+    fn take(&mut self, holder: Holder, service: &ServiceId, change: Change) -> Result<(), Refusal> {
+        let line = (holder, service.clone());
+        let repeated = match change {
             Change::Transfer { to, .. } => {
                 let other = (to, service.clone());
                 let changed = self.changed.contains(&line) || self.changed.contains(&other);
@@ -164,11 +169,12 @@ impl Batch<'_> {
         for Resolved {
             index,
             row,
+            holder,
             service,
             ..
         } in resolved
         {
-            match self.change(&mut draft, row, &service) {
+            match self.change(&mut draft, row, holder, &service) {
                 Ok(event) => events.extend(event.map(Event::Allocation)),
                 Err(refusal) => refused.push(RowRefusal { index, refusal }),
             }
@@ -194,9 +200,10 @@ impl Batch<'_> {
         if is_advanced(row) {
             needs(self.catalogue, self.school, Management::Advanced)?;
         }
-        let line = Draft::new(state, self.school).line(row.holder, &service)?;
-        named.take(row, &service)?;
-        let is_department = matches!(row.holder, Holder::Department(_));
+        let holder = self.context.holder(&row.holder)?;
+        let line = Draft::new(state, self.school).line(holder, &service)?;
+        named.take(holder, &service, row.change)?;
+        let is_department = matches!(holder, Holder::Department(_));
         let rank = match row.change {
             Change::Revoke(_) => u8::from(is_department),
             Change::Set(units) if units.fits_in(line.allocated) => u8::from(is_department),
@@ -206,6 +213,7 @@ impl Batch<'_> {
         Ok(Resolved {
             index,
             row,
+            holder,
             service,
             rank,
         })
@@ -215,9 +223,9 @@ impl Batch<'_> {
         &self,
         draft: &mut Draft<'_>,
         row: &AllocationRow,
+        holder: Holder,
         service: &ServiceId,
     ) -> Result<Option<AllocationEvent>, Refusal> {
-        let holder = row.holder;
         let before = draft.line(holder, service)?;
         let mut after = before;
         after.priority = row.priority.unwrap_or(before.priority);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DepartmentId, MemberId};
+use crate::ids::{DepartmentId, ExternalId, MemberId, Owner};
 
 /// Whoever holds an allocation: a member or a department. In JSON it is the one field that names it
 /// in whatever holds it.
@@ -45,6 +45,72 @@ impl From<MemberId> for Holder {
 impl From<DepartmentId> for Holder {
     fn from(department_id: DepartmentId) -> Self {
         Self::Department(department_id)
+    }
+}
+
+/// A holder as a command names it, before look-up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HolderName {
+    /// A member, by either kind of id.
+    Owner(Owner),
+    /// A department.
+    Department(DepartmentId),
+}
+
+impl HolderName {
+    /// The member, if the name is a member's.
+    #[must_use]
+    pub const fn owner(&self) -> Option<&Owner> {
+        match self {
+            Self::Owner(owner) => Some(owner),
+            Self::Department(_) => None,
+        }
+    }
+
+    /// The holder, unless it is named by external id.
+    #[must_use]
+    pub const fn by_id(&self) -> Option<Holder> {
+        match self {
+            Self::Owner(Owner::Member(member_id)) => Some(Holder::Member(*member_id)),
+            Self::Owner(Owner::External(_)) => None,
+            Self::Department(department_id) => Some(Holder::Department(*department_id)),
+        }
+    }
+
+    /// The department, if the name is a department's.
+    #[must_use]
+    pub const fn department_id(&self) -> Option<DepartmentId> {
+        match self {
+            Self::Owner(_) => None,
+            Self::Department(department_id) => Some(*department_id),
+        }
+    }
+}
+
+impl From<Holder> for HolderName {
+    fn from(holder: Holder) -> Self {
+        match holder {
+            Holder::Member(member_id) => member_id.into(),
+            Holder::Department(department_id) => department_id.into(),
+        }
+    }
+}
+
+impl From<MemberId> for HolderName {
+    fn from(member_id: MemberId) -> Self {
+        Self::Owner(Owner::Member(member_id))
+    }
+}
+
+impl From<DepartmentId> for HolderName {
+    fn from(department_id: DepartmentId) -> Self {
+        Self::Department(department_id)
+    }
+}
+
+impl From<ExternalId> for HolderName {
+    fn from(external_id: ExternalId) -> Self {
+        Self::Owner(Owner::External(external_id))
     }
 }
 

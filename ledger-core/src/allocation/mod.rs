@@ -14,7 +14,7 @@ pub use event::{
     AllocationChanged, AllocationEvent, Cause, MemberReactivated, MemberSuspended, TermsSet,
     UnitsTransferred,
 };
-pub use holder::Holder;
+pub use holder::{Holder, HolderName};
 pub use state::{Line, Pool, Priority};
 
 pub(crate) use decide::{decide, due, needs, returned};

@@ -1,6 +1,7 @@
 //! What can be asked of requests.
 
 use super::event::{RequestEvent, RequestStatus, Urgency};
+use crate::context::Needs;
 use crate::ids::{MemberId, RequestId, Seq};
 use crate::quantity::Units;
 use crate::text::FreeText;
@@ -18,7 +19,10 @@ pub enum RequestCommand {
     /// Grant nothing.
     Reject(RejectRequest),
     /// Take the request back.
-    Withdraw(Closing),
+    Withdraw {
+        /// The request.
+        request_id: RequestId,
+    },
 }
 
 /// Ask for units of one or more services.
@@ -28,8 +32,6 @@ pub struct FileRequest {
     pub request_id: RequestId,
     /// Who is to have them.
     pub member_id: MemberId,
-    /// The member that the actor is, as far as the edge knows: his own id may be another.
-    pub actor_member_id: Option<MemberId>,
     /// How many of each service, by name or alias.
     pub units: Vec<(String, Units)>,
     /// What for.
@@ -41,8 +43,8 @@ pub struct FileRequest {
 /// Grant what was asked for, or a part of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApproveRequest {
-    /// Which request, and who decides.
-    pub closing: Closing,
+    /// The request.
+    pub request_id: RequestId,
     /// How many of each service, by name or alias; a service that is not named gets nothing.
     /// Without it all that was asked for.
     pub units: Option<Vec<(String, Units)>>,
@@ -53,22 +55,10 @@ pub struct ApproveRequest {
 /// Grant nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RejectRequest {
-    /// Which request, and who decides.
-    pub closing: Closing,
+    /// The request.
+    pub request_id: RequestId,
     /// Why.
     pub reason: FreeText,
-}
-
-/// What every command that closes a request names.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Closing {
-    /// Which request.
-    pub request_id: RequestId,
-    /// The member that the actor is, as far as the edge knows: his own id may be another.
-    pub actor_member_id: Option<MemberId>,
-    /// How the request was closed, from the log, when the state does not keep it any more; looked
-    /// up by whoever carries the command to the writer.
-    pub recalled: Option<ClosedRequest>,
 }
 
 /// A request that is decided for ever.
@@ -83,24 +73,22 @@ pub struct ClosedRequest {
 }
 
 impl RequestCommand {
-    /// What a command that closes a request names.
+    /// The request that the command closes; `None` for a new request.
     #[must_use]
-    pub const fn closing(&self) -> Option<&Closing> {
+    pub const fn closes(&self) -> Option<RequestId> {
         match self {
             Self::File(_) => None,
-            Self::Approve(approve) => Some(&approve.closing),
-            Self::Reject(reject) => Some(&reject.closing),
-            Self::Withdraw(closing) => Some(closing),
+            Self::Approve(ApproveRequest { request_id, .. })
+            | Self::Reject(RejectRequest { request_id, .. })
+            | Self::Withdraw { request_id } => Some(*request_id),
         }
     }
 
-    /// The same, to set what the log tells.
-    pub const fn closing_mut(&mut self) -> Option<&mut Closing> {
-        match self {
-            Self::File(_) => None,
-            Self::Approve(approve) => Some(&mut approve.closing),
-            Self::Reject(reject) => Some(&mut reject.closing),
-            Self::Withdraw(closing) => Some(closing),
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        Needs {
+            request: self.closes(),
+            actor_member: true,
+            ..Needs::default()
         }
     }
 
@@ -111,7 +99,7 @@ impl RequestCommand {
             Self::File(file) => Some(&file.justification),
             Self::Approve(approve) => approve.reason.as_ref(),
             Self::Reject(reject) => Some(&reject.reason),
-            Self::Withdraw(_) => None,
+            Self::Withdraw { .. } => None,
         }
     }
 }

@@ -6,7 +6,7 @@ mod event;
 mod state;
 
 pub use command::{
-    ApproveRequest, ClosedRequest, Closing, FileRequest, RejectRequest, RequestCommand, TTL_SECONDS,
+    ApproveRequest, ClosedRequest, FileRequest, RejectRequest, RequestCommand, TTL_SECONDS,
 };
 pub use event::{
     RequestApproved, RequestEvent, RequestExpired, RequestFiled, RequestRejected, RequestStatus,

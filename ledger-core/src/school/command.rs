@@ -2,7 +2,8 @@
 
 use super::overage::OveragePolicy;
 use crate::actor::Role;
-use crate::ids::{DepartmentId, MemberId};
+use crate::context::Needs;
+use crate::ids::{DepartmentId, ExternalId, MemberId};
 use crate::period::{AnchorDay, Cycle};
 use crate::plan::{OrgType, Quotas, Tier};
 use crate::quantity::Quota;
@@ -41,6 +42,24 @@ pub enum SchoolCommand {
     },
     /// Take in what time has brought about by now, and nothing else.
     CatchUp,
+}
+
+impl SchoolCommand {
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        match self {
+            Self::EnrolMember(enrol) => Needs {
+                external_ids: enrol.external_ids.iter().collect(),
+                ..Needs::default()
+            },
+            Self::Register(_)
+            | Self::SetSubscription(_)
+            | Self::ChangeSettings(_)
+            | Self::SetRole { .. }
+            | Self::RemoveMember { .. }
+            | Self::EraseMember { .. }
+            | Self::CatchUp => Needs::default(),
+        }
+    }
 }
 
 /// Make a school exist. Its name is kept beside the log: of an individual it is a person's.
@@ -105,18 +124,8 @@ pub struct EnrolMember {
     pub role: Role,
     /// The department that he comes into; `None`: none.
     pub department_id: Option<DepartmentId>,
-    /// External ids that the command gives the member and the directory already gives somebody
-    /// else; looked up by whoever carries the command to the writer.
-    pub claimed: Vec<ClaimedExternalId>,
-}
-
-/// An external id that belongs to another member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedExternalId {
-    /// The external id.
-    pub external_id: String,
-    /// Whose it is.
-    pub owner: MemberId,
+    /// The member's external ids; each has one owner in the school.
+    pub external_ids: Vec<ExternalId>,
 }
 
 impl EnrolMember {

@@ -13,8 +13,9 @@ use super::subscribe::subscribe;
 use crate::actor::Role;
 use crate::allocation::{self, Cause, Holder};
 use crate::catalog::Event;
+use crate::context::Context;
 use crate::department;
-use crate::ids::MemberId;
+use crate::ids::{ExternalId, MemberId};
 use crate::plan::{Catalogue, Management, OrgType};
 use crate::refusal::Refusal;
 use crate::request;
@@ -28,6 +29,7 @@ pub(crate) fn decide(
     state: &SchoolState,
     now: Timestamp,
     command: &SchoolCommand,
+    context: &Context,
 ) -> Result<Vec<Event>, Refusal> {
     if let SchoolCommand::Register(command) = command {
         return register(catalogue, state, now, command);
@@ -37,7 +39,7 @@ pub(crate) fn decide(
         SchoolCommand::Register(_) => Err(Refusal::SchoolExists),
         SchoolCommand::SetSubscription(command) => subscribe(catalogue, state, school, command),
         SchoolCommand::ChangeSettings(command) => change_settings(catalogue, school, command),
-        SchoolCommand::EnrolMember(command) => enrol(catalogue, state, school, command),
+        SchoolCommand::EnrolMember(command) => enrol(catalogue, state, school, command, context),
         SchoolCommand::SetRole { member_id, role } => set_role(state, *member_id, *role),
         SchoolCommand::RemoveMember { member_id } => remove(state, *member_id),
         SchoolCommand::EraseMember { member_id, reason } => {
@@ -142,6 +144,7 @@ fn enrol(
     state: &SchoolState,
     school: &School,
     command: &EnrolMember,
+    context: &Context,
 ) -> Result<Vec<Event>, Refusal> {
     if command.department_id.is_some() {
         allocation::needs(catalogue, school, Management::Advanced)?;
@@ -155,9 +158,13 @@ fn enrol(
             member_id: command.member_id,
         });
     }
-    if let Some(claim) = command.claimed.first() {
+    let is_taken = |id: &&ExternalId| {
+        let owner = context.owners.get(*id);
+        owner.is_some_and(|owner| *owner != command.member_id)
+    };
+    if let Some(external_id) = command.external_ids.iter().find(is_taken) {
         return Err(Refusal::ExternalIdTaken {
-            external_id: claim.external_id.clone(),
+            external_id: external_id.clone(),
         });
     }
     let mut members = state.members.values();

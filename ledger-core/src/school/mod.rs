@@ -8,8 +8,7 @@ mod state;
 mod subscribe;
 
 pub use command::{
-    ChangeSettings, ClaimedExternalId, EnrolMember, Reclaim, RegisterSchool, SchoolCommand,
-    SetSubscription,
+    ChangeSettings, EnrolMember, Reclaim, RegisterSchool, SchoolCommand, SetSubscription,
 };
 pub use event::{
     CycleTurn, MemberEnrolled, MemberErased, MemberRemoved, MemberRoleChanged, SchoolEvent,

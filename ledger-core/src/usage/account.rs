@@ -1,7 +1,7 @@
-//! The account that usage is drawn on: what fits on it, and what it is afterwards.
+//! The account that usage is drawn on: what fits on it, and what it is reported.
 
-use super::afterwards::Attribution;
 use super::event::Balance;
+use super::reported::Attribution;
 use super::state::Hold;
 use crate::allocation::Line;
 use crate::ids::{DepartmentId, MemberId};

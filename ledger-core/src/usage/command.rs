@@ -1,100 +1,116 @@
-//! What can be asked of usage.
+//! Commands about usage.
 
-use super::afterwards::{AttributeUsage, CorrectUsage, Report};
 use super::event::{CallFacts, UsageRefused};
-use super::state::Hold;
-use crate::ids::{Key, MemberId};
+use super::reported::{AttributeUsage, CorrectUsage, Report};
+use crate::context::Needs;
+use crate::ids::{Key, Owner};
 use crate::quantity::Units;
 use crate::text::FreeText;
 use crate::time::Timestamp;
 
-/// How far ahead of the ledger's clock usage may say that it occurred: clocks differ by seconds,
-/// five minutes is a wrong clock.
+/// How far usage may lie ahead of the ledger's clock. Clocks differ by seconds; five minutes is a
+/// wrong clock.
 pub const FUTURE_LIMIT_SECONDS: i64 = 5 * 60;
 
-/// How long a hold lasts when the caller does not say.
+/// The default lifetime of a hold.
 pub const DEFAULT_TTL_SECONDS: i64 = 5 * 60;
 
-/// How long a hold may last.
+/// The longest lifetime of a hold.
 pub const TTL_SECONDS_MAX: i64 = 24 * 60 * 60;
 
 /// A command about usage.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UsageCommand {
-    /// Check and spend in one step.
+    /// Checks and spends in one step.
     Debit(Debit),
-    /// Reserve units for a call in flight.
+    /// Reserves units for a call in flight.
     PlaceHold(PlaceHold),
-    /// Record what the call used; frees the hold.
+    /// Records the usage of a held call and frees the hold.
     Settle(SettleHold),
-    /// Free the hold; the call used nothing.
+    /// Frees a hold without usage.
     Release(ReleaseHold),
-    /// Keep on record that usage was refused.
+    /// Records refused usage.
     NoteRefused(UsageRefused),
-    /// Record usage that happened.
+    /// Records usage after the fact.
     Report(Report),
-    /// Give parked usage to a member.
+    /// Attributes unattributed usage to a member.
     Attribute(AttributeUsage),
-    /// Refund usage.
+    /// Refunds usage.
     Correct(CorrectUsage),
 }
 
-/// Check and spend in one step.
+/// Checks and spends in one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Debit {
     /// The caller's id of the call, unique in the school for ever.
     pub id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service, by name or alias.
+    /// The member whose usage it is.
+    pub owner: Owner,
+    /// The service, by name or alias.
     pub service: String,
-    /// How many units; the service's meter decides when not given.
+    /// The units; by default the service's meter decides.
     pub units: Option<Units>,
-    /// When the call was made; the command's `now` when not given.
+    /// The time of the call; by default the command's `now`.
     pub occurred_at: Option<Timestamp>,
-    /// What is known of the call.
+    /// The facts of the call.
     pub call: CallFacts,
 }
 
-/// Reserve units for a call in flight.
+/// Reserves units for a call in flight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceHold {
     /// The caller's id of the hold, unique in the school for ever.
     pub hold_id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service, by name or alias.
+    /// The member whose usage it is.
+    pub owner: Owner,
+    /// The service, by name or alias.
     pub service: String,
-    /// How many units; at least one.
+    /// The units; at least one.
     pub units: Units,
-    /// How long, 1 to [`TTL_SECONDS_MAX`]: the edge refuses what lies outside, here it is the
-    /// nearest of the two.
+    /// The lifetime, clamped to 1 ..= [`TTL_SECONDS_MAX`]; the edge refuses other values.
     pub ttl_seconds: i64,
 }
 
-/// Record what a held call used.
+/// Records the usage of a held call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SettleHold {
-    /// Which hold.
+    /// The hold.
     pub hold_id: Key,
-    /// The units used; the service's meter decides when not given.
+    /// The units used; by default the service's meter decides.
     pub units: Option<Units>,
-    /// When the call was made; the command's `now` when not given.
+    /// The time of the call; by default the command's `now`.
     pub occurred_at: Option<Timestamp>,
-    /// What is known of the call.
+    /// The facts of the call.
     pub call: CallFacts,
-    /// The hold as it was placed, when the state does not keep it any more; looked up in the log
-    /// by whoever carries the command to the writer.
-    pub recalled: Option<Hold>,
 }
 
-/// Free a hold.
+/// Frees a hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReleaseHold {
-    /// Which hold.
+    /// The hold.
     pub hold_id: Key,
-    /// Why, if the caller says.
+    /// The reason, if given.
     pub reason: Option<FreeText>,
-    /// As in [`SettleHold::recalled`].
-    pub recalled: Option<Hold>,
+}
+
+impl UsageCommand {
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        match self {
+            Self::Debit(Debit { owner, .. }) | Self::PlaceHold(PlaceHold { owner, .. }) => {
+                Needs::owners([owner])
+            }
+            Self::Report(report) => Needs::owners(&report.owner),
+            Self::Settle(SettleHold { hold_id, .. })
+            | Self::Release(ReleaseHold { hold_id, .. }) => Needs {
+                hold: Some(hold_id),
+                ..Needs::default()
+            },
+            Self::Attribute(AttributeUsage { usage_id, .. })
+            | Self::Correct(CorrectUsage { usage_id, .. }) => Needs {
+                usage: Some(*usage_id),
+                ..Needs::default()
+            },
+            Self::NoteRefused(_) => Needs::default(),
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! The rules of spending: what fits is spent, what happened is recorded.
 
 use super::account::{Account, Drawn, drawn};
-use super::afterwards;
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
@@ -9,9 +8,11 @@ use super::event::{
     CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited, UsageEvent,
 };
 use super::refused;
+use super::reported;
 use super::state::Hold;
 use crate::allocation::Holder;
 use crate::catalog::Event;
+use crate::context::Context;
 use crate::decider::{AccountView, Fact};
 use crate::ids::{Key, MemberId};
 use crate::plan::Catalogue;
@@ -27,16 +28,21 @@ pub(crate) fn decide(
     state: &SchoolState,
     now: Timestamp,
     command: &UsageCommand,
+    context: &Context,
 ) -> Result<Vec<Fact>, Refusal> {
     let fact = match command {
-        UsageCommand::Debit(command) => Some(debit(catalogue, state, now, command)?),
-        UsageCommand::PlaceHold(command) => Some(place(catalogue, state, now, command)?),
-        UsageCommand::Settle(command) => Some(settle(catalogue, state, now, command)?),
-        UsageCommand::Release(command) => release(state, now, command)?,
+        UsageCommand::Debit(command) => Some(debit(catalogue, state, now, command, context)?),
+        UsageCommand::PlaceHold(command) => Some(place(catalogue, state, now, command, context)?),
+        UsageCommand::Settle(command) => Some(settle(catalogue, state, now, command, context)?),
+        UsageCommand::Release(command) => release(state, now, command, context)?,
         UsageCommand::NoteRefused(refused) => Some(refused::note(state, refused)?),
-        UsageCommand::Report(command) => Some(afterwards::report(catalogue, state, now, command)?),
-        UsageCommand::Attribute(command) => afterwards::attribute(catalogue, state, now, command)?,
-        UsageCommand::Correct(command) => afterwards::correct(state, now, command)?,
+        UsageCommand::Report(command) => {
+            Some(reported::report(catalogue, state, now, command, context)?)
+        }
+        UsageCommand::Attribute(command) => {
+            reported::attribute(catalogue, state, now, command, context)?
+        }
+        UsageCommand::Correct(command) => reported::correct(state, now, command, context)?,
     };
     Ok(fact.into_iter().collect())
 }
@@ -46,18 +52,20 @@ fn debit(
     state: &SchoolState,
     now: Timestamp,
     command: &Debit,
+    context: &Context,
 ) -> Result<Fact, Refusal> {
     let school = state.school()?;
+    let member_id = context.member_id(&command.owner)?;
     let service = known_service(catalogue, &command.service)?;
-    let drawn = may_spend(state, school, command.member_id, &service)?;
+    let drawn = may_spend(state, school, member_id, &service)?;
     let occurred_at = occurred(now, command.occurred_at)?;
     let units = metered(catalogue, &service, command.units, &command.call)?;
-    let account = Account::of(state, command.member_id, &service, drawn);
+    let account = Account::of(state, member_id, &service, drawn);
     let overage = account.check(school, &service, units)?;
     let balance = account.after(Units::ZERO, units, Units::ZERO)?;
     let event = UsageEvent::Debited(UsageDebited {
         id: command.id.clone(),
-        member_id: command.member_id,
+        member_id,
         service,
         units,
         overage,
@@ -77,19 +85,21 @@ fn place(
     state: &SchoolState,
     now: Timestamp,
     command: &PlaceHold,
+    context: &Context,
 ) -> Result<Fact, Refusal> {
     let school = state.school()?;
+    let member_id = context.member_id(&command.owner)?;
     let service = known_service(catalogue, &command.service)?;
-    let drawn = may_spend(state, school, command.member_id, &service)?;
+    let drawn = may_spend(state, school, member_id, &service)?;
     if command.units.is_zero() {
         return Err(Refusal::NothingAsked);
     }
-    let account = Account::of(state, command.member_id, &service, drawn);
+    let account = Account::of(state, member_id, &service, drawn);
     let overage = account.check(school, &service, command.units)?;
     let balance = account.after(Units::ZERO, Units::ZERO, command.units)?;
     let event = UsageEvent::HoldPlaced(HoldPlaced {
         hold_id: command.hold_id.clone(),
-        member_id: command.member_id,
+        member_id,
         service,
         units: command.units,
         expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
@@ -110,9 +120,10 @@ fn settle(
     state: &SchoolState,
     now: Timestamp,
     command: &SettleHold,
+    context: &Context,
 ) -> Result<Fact, Refusal> {
     state.school()?;
-    let (hold, late) = find(state, &command.hold_id, command.recalled.as_ref())?;
+    let (hold, late) = find(state, &command.hold_id, context)?;
     let occurred_at = occurred(now, command.occurred_at)?;
     let units = metered(catalogue, &hold.service, command.units, &command.call)?;
     let freed_units = if late { Units::ZERO } else { hold.units };
@@ -157,9 +168,10 @@ fn release(
     state: &SchoolState,
     now: Timestamp,
     command: &ReleaseHold,
+    context: &Context,
 ) -> Result<Option<Fact>, Refusal> {
     state.school()?;
-    let (hold, late) = find(state, &command.hold_id, command.recalled.as_ref())?;
+    let (hold, late) = find(state, &command.hold_id, context)?;
     if late {
         return Ok(None);
     }
@@ -218,9 +230,9 @@ pub(crate) fn due(state: &SchoolState, now: Timestamp) -> Option<(Key, Fact)> {
 fn find<'a>(
     state: &'a SchoolState,
     hold_id: &Key,
-    recalled: Option<&'a Hold>,
+    context: &'a Context,
 ) -> Result<(&'a Hold, bool), Refusal> {
-    match (state.holds.get(hold_id), recalled) {
+    match (state.holds.get(hold_id), &context.closed_hold) {
         (Some(open), _) => Ok((open, false)),
         (None, Some(expired)) => Ok((expired, true)),
         (None, None) => Err(Refusal::HoldNotFound {
@@ -282,19 +294,13 @@ pub(super) fn metered(
     said.or_else(measure).ok_or(Refusal::AmountOutOfRange)
 }
 
-/// The account of the hold that a command closes, for one that found it expired.
-pub(crate) fn account(state: &SchoolState, command: &UsageCommand) -> Option<AccountView> {
-    let (hold_id, recalled) = match command {
-        UsageCommand::Settle(settle) => (&settle.hold_id, settle.recalled.as_ref()),
-        UsageCommand::Release(release) => (&release.hold_id, release.recalled.as_ref()),
-        UsageCommand::Debit(_)
-        | UsageCommand::PlaceHold(_)
-        | UsageCommand::NoteRefused(_)
-        | UsageCommand::Report(_)
-        | UsageCommand::Attribute(_)
-        | UsageCommand::Correct(_) => return None,
-    };
-    let (hold, _) = find(state, hold_id, recalled).ok()?;
+/// The account of the hold that a command closes, also if the hold had expired.
+pub(crate) fn account(
+    state: &SchoolState,
+    command: &UsageCommand,
+    context: &Context,
+) -> Option<AccountView> {
+    let (hold, _) = find(state, command.needs().hold?, context).ok()?;
     Some(AccountView {
         holder: Holder::Member(hold.member_id),
         service: hold.service.clone(),

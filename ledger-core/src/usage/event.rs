@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::afterwards::{UsageAttributed, UsageCorrected, UsageParked, UsageReported};
+use super::reported::{UsageAttributed, UsageCorrected, UsageParked, UsageReported};
 use crate::ids::{DepartmentId, Key, MemberId};
 use crate::quantity::{MicroUsd, Quota, Units};
 use crate::refusal::Level;
@@ -142,7 +142,7 @@ pub struct UsageDebited {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account afterwards.
+    /// The account reported.
     pub balance: Balance,
     /// What is known of the call.
     #[serde(flatten)]
@@ -170,7 +170,7 @@ pub struct HoldPlaced {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account afterwards.
+    /// The account reported.
     pub balance: Balance,
 }
 
@@ -198,7 +198,7 @@ pub struct HoldSettled {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account afterwards.
+    /// The account reported.
     pub balance: Balance,
     /// The start of the closed period in which it counts: the one in which the hold was placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -224,7 +224,7 @@ pub struct HoldReleased {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account afterwards.
+    /// The account reported.
     pub balance: Balance,
     /// The start of the closed period in which it counts: the one in which the hold was placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -250,7 +250,7 @@ pub struct HoldExpired {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account afterwards.
+    /// The account reported.
     pub balance: Balance,
     /// The start of the closed period in which it counts: the one in which the hold was placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]

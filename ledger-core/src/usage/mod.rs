@@ -1,19 +1,15 @@
 //! Usage: debits, holds that reserve units for a call in flight until it is settled, and what is
-//! learnt of usage afterwards.
+//! learnt of usage reported.
 
 mod account;
-mod afterwards;
 mod command;
 mod decide;
 mod event;
 mod refused;
+mod reported;
 mod state;
 
 pub use account::spendable;
-pub use afterwards::{
-    AttributeUsage, Attribution, CorrectUsage, Counted, Recalled, Report, UsageAttributed,
-    UsageCorrected, UsageParked, UsageReported, WhyParked,
-};
 pub use command::{
     DEFAULT_TTL_SECONDS, Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold,
     TTL_SECONDS_MAX, UsageCommand,
@@ -23,6 +19,10 @@ pub use event::{
     UsageDebited, UsageEvent, UsageRefused,
 };
 pub use refused::refused;
+pub use reported::{
+    AttributeUsage, Attribution, CorrectUsage, Counted, PriorUsage, Report, UsageAttributed,
+    UsageCorrected, UsageParked, UsageReported, WhyParked,
+};
 pub use state::{Hold, Holds};
 
 pub(crate) use decide::{account, decide, due};

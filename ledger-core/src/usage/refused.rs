@@ -5,26 +5,28 @@ use super::decide::metered;
 use super::event::{RefusedFor, UsageEvent, UsageRefused};
 use crate::catalog::Event;
 use crate::decider::{Action, Command, Fact};
+use crate::ids::MemberId;
 use crate::plan::Catalogue;
 use crate::quantity::Units;
 use crate::refusal::{Refusal, Rule};
 use crate::state::SchoolState;
 
-/// What is to be kept of a refused command: a member's debit or hold of a known service. What
-/// nobody's is, or of nothing, is not kept: anybody could fill the log with names.
+/// The record of a refused command: a debit or hold of a known member and service. Others are not
+/// recorded, since anyone could fill the log with names. `member_id` is the resolved owner.
 #[must_use]
 pub fn refused(
     catalogue: &Catalogue,
     command: &Command,
+    member_id: Option<MemberId>,
     refusal: &Refusal,
 ) -> Option<UsageRefused> {
-    let (member_id, name, asked) = match &command.action {
+    let (name, asked) = match &command.action {
         Action::Usage(UsageCommand::Debit(debit)) => {
             let service = catalogue.resolve(&debit.service)?;
             let units = metered(catalogue, service, debit.units, &debit.call);
-            (debit.member_id, &debit.service, units.ok()?)
+            (&debit.service, units.ok()?)
         }
-        Action::Usage(UsageCommand::PlaceHold(hold)) => (hold.member_id, &hold.service, hold.units),
+        Action::Usage(UsageCommand::PlaceHold(hold)) => (&hold.service, hold.units),
         Action::Usage(
             UsageCommand::Settle(_)
             | UsageCommand::Release(_)
@@ -47,7 +49,7 @@ pub fn refused(
         return None;
     };
     Some(UsageRefused {
-        member_id,
+        member_id: member_id?,
         department_id: None, // the state says it, when it is recorded
         service: catalogue.resolve(name)?.clone(),
         reason,

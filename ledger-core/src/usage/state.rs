@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::afterwards::Attribution;
 use super::event::{HoldPlaced, UsageEvent};
+use super::reported::Attribution;
 use crate::allocation::{self, Tally};
 use crate::ids::{DepartmentId, Key, MemberId};
 use crate::quantity::Units;

@@ -1,6 +1,8 @@
 //! Commands in a word. Of Claude messages, unless [`of`] says otherwise.
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::allocation::{
+    AllocationCommand, AllocationRow, Change, Holder, HolderName, Priority,
+};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::request::RequestCommand;
 use ledger_core::school::{ChangeSettings, EnrolMember, SchoolCommand, SetSubscription};
@@ -8,7 +10,9 @@ use ledger_core::usage::{
     AttributeUsage, CallFacts, CorrectUsage, DEFAULT_TTL_SECONDS, Debit, PlaceHold, ReleaseHold,
     Report, SettleHold, UsageCommand,
 };
-use ledger_core::{Action, CommandKey, DepartmentId, EventId, FreeText, MemberId, Role, Tier};
+use ledger_core::{
+    Action, CommandKey, DepartmentId, EventId, FreeText, MemberId, Owner, Role, Tier,
+};
 
 use super::{Amount, CLAUDE, attribute, key, units};
 
@@ -76,7 +80,7 @@ pub fn import<const N: usize>(rows: [AllocationRow; N]) -> AllocationCommand {
     }
 }
 
-pub fn row(holder: impl Into<Holder>, change: Change) -> AllocationRow {
+pub fn row(holder: impl Into<HolderName>, change: Change) -> AllocationRow {
     AllocationRow {
         holder: holder.into(),
         service: CLAUDE.to_owned(),
@@ -108,27 +112,27 @@ pub fn with_auto_renew(auto_renew: bool, row: AllocationRow) -> AllocationRow {
     }
 }
 
-pub fn set(holder: impl Into<Holder>, quota: impl Amount) -> AllocationRow {
+pub fn set(holder: impl Into<HolderName>, quota: impl Amount) -> AllocationRow {
     row(holder, Change::Set(quota.quota()))
 }
 
-pub fn add(holder: impl Into<Holder>, n: i64) -> AllocationRow {
+pub fn add(holder: impl Into<HolderName>, n: i64) -> AllocationRow {
     row(holder, Change::Add(units(n)))
 }
 
-pub fn revoke(holder: impl Into<Holder>, n: i64) -> AllocationRow {
+pub fn revoke(holder: impl Into<HolderName>, n: i64) -> AllocationRow {
     row(holder, Change::Revoke(Some(units(n))))
 }
 
-pub fn revoke_all(holder: impl Into<Holder>) -> AllocationRow {
+pub fn revoke_all(holder: impl Into<HolderName>) -> AllocationRow {
     row(holder, Change::Revoke(None))
 }
 
-pub fn keep(holder: impl Into<Holder>) -> AllocationRow {
+pub fn keep(holder: impl Into<HolderName>) -> AllocationRow {
     row(holder, Change::Keep)
 }
 
-pub fn transfer(holder: impl Into<Holder>, to: impl Into<Holder>, n: i64) -> AllocationRow {
+pub fn transfer(holder: impl Into<HolderName>, to: impl Into<Holder>, n: i64) -> AllocationRow {
     let units = units(n);
     row(
         holder,
@@ -158,7 +162,7 @@ pub fn enrol(member_id: MemberId) -> EnrolMember {
         member_id,
         role: Role::Teacher,
         department_id: None,
-        claimed: Vec::new(),
+        external_ids: Vec::new(),
     }
 }
 
@@ -221,10 +225,10 @@ pub fn grant(name: &str, grant: impl Amount) -> ChangeSettings {
 /// The id of every debit: the core leaves it to the store that an id comes once.
 pub const CALL: &str = "call";
 
-pub fn debit(member_id: MemberId, n: i64) -> Debit {
+pub fn debit(owner: impl Into<Owner>, n: i64) -> Debit {
     Debit {
         id: key(CALL),
-        member_id,
+        owner: owner.into(),
         service: CLAUDE.to_owned(),
         units: Some(units(n)),
         occurred_at: None,
@@ -232,10 +236,10 @@ pub fn debit(member_id: MemberId, n: i64) -> Debit {
     }
 }
 
-pub fn hold(hold_id: &str, member_id: MemberId, n: i64) -> PlaceHold {
+pub fn hold(hold_id: &str, owner: impl Into<Owner>, n: i64) -> PlaceHold {
     PlaceHold {
         hold_id: key(hold_id),
-        member_id,
+        owner: owner.into(),
         service: CLAUDE.to_owned(),
         units: units(n),
         ttl_seconds: DEFAULT_TTL_SECONDS,
@@ -248,7 +252,6 @@ pub fn settle(hold_id: &str, n: i64) -> SettleHold {
         units: Some(units(n)),
         occurred_at: None,
         call: CallFacts::default(),
-        recalled: None,
     }
 }
 
@@ -256,18 +259,17 @@ pub fn release(hold_id: &str) -> ReleaseHold {
     ReleaseHold {
         hold_id: key(hold_id),
         reason: None,
-        recalled: None,
     }
 }
 
 /// Who reports usage in every test.
 pub const SOURCE: &str = "/gateway";
 
-pub fn report(id: &str, member_id: MemberId, n: i64) -> Report {
+pub fn report(id: &str, owner: impl Into<Owner>, n: i64) -> Report {
     Report {
         id: attribute(id),
         source: attribute(SOURCE),
-        member_id: Some(member_id),
+        owner: Some(owner.into()),
         subject: Some(subject()),
         service: attribute(CLAUDE),
         units: Some(units(n)),
@@ -301,7 +303,6 @@ pub fn give(usage_id: EventId, member_id: MemberId) -> AttributeUsage {
         member_id,
         service: None,
         reason: reason(),
-        recalled: None,
     }
 }
 
@@ -317,6 +318,5 @@ pub fn refund_all(usage_id: EventId) -> CorrectUsage {
         usage_id,
         units: None,
         reason: reason(),
-        recalled: None,
     }
 }

@@ -12,6 +12,7 @@ pub mod events;
 pub mod laws;
 pub mod requests;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::TimeDelta;
@@ -20,11 +21,11 @@ use ledger_core::catalog::Event;
 use ledger_core::period::{AnchorDay, Cycle, Tz};
 use ledger_core::request::ClosedRequest;
 use ledger_core::school::{RegisterSchool, SchoolCommand};
-use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
+use ledger_core::usage::{Hold, PriorUsage, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, Actor, Attribute, Catalogue, Command, CommandKey, DepartmentId, Due, EventId, Fact,
-    Key, MemberId, OrgType, Quota, Recorded, Refusal, RequestId, SchoolId, SchoolState, ServiceId,
-    Tier, Timestamp, Units, decide, due, evolve,
+    Action, Actor, Attribute, Catalogue, Command, CommandKey, Context, DepartmentId, Due, EventId,
+    ExternalId, Fact, Key, MemberId, OrgType, Quota, Recorded, Refusal, RequestId, SchoolId,
+    SchoolState, ServiceId, Tier, Timestamp, Units, decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -53,6 +54,10 @@ pub fn service(name: &str) -> ServiceId {
 
 pub fn key(text: &str) -> Key {
     Key::new(text).expect("a test's key is a key")
+}
+
+pub fn external_id(text: &str) -> ExternalId {
+    ExternalId::new(text).expect("a test's external id is one")
 }
 
 pub fn attribute(text: &str) -> Attribute {
@@ -96,6 +101,10 @@ pub struct School {
     now: Timestamp,
     actor: Actor,
     newest: MemberId,
+    /// The directory's external ids.
+    owners: BTreeMap<ExternalId, MemberId>,
+    /// The member that the actor is, by the directory.
+    actor_member: Option<MemberId>,
     laws: Option<Laws>,
 }
 
@@ -109,6 +118,8 @@ impl School {
             now: start(),
             actor: Actor::SYSTEM,
             newest: NOBODY,
+            owners: BTreeMap::new(),
+            actor_member: None,
             laws: Some(Laws::default()),
         }
     }
@@ -203,6 +214,18 @@ impl School {
         self
     }
 
+    /// The directory knows the actor as this member.
+    pub const fn known_as(mut self, member_id: MemberId) -> Self {
+        self.actor_member = Some(member_id);
+        self
+    }
+
+    /// The directory has an external id of a member.
+    pub fn with_external_id(mut self, text: &str, member_id: MemberId) -> Self {
+        self.owners.insert(external_id(text), member_id);
+        self
+    }
+
     /// The clock stands at `instant`.
     pub fn at(mut self, instant: Timestamp) -> Self {
         self.now = instant;
@@ -239,16 +262,16 @@ impl School {
 
     /// Somebody asks for something.
     pub fn when(mut self, ask: impl Ask) -> Outcome {
-        let mut action = ask.action();
+        let action = ask.action();
         let due = self.catch_up_with_time();
-        self.recall(&mut action);
+        let context = self.context(&action);
         let command = Command {
             actor: self.actor,
             now: self.now,
             action,
         };
-        let result = decide(&self.catalogue, &self.state, &command);
-        let again = decide(&self.catalogue, &self.state, &command);
+        let result = decide(&self.catalogue, &self.state, &command, &context);
+        let again = decide(&self.catalogue, &self.state, &command, &context);
         assert_eq!(result, again, "a decision is not deterministic");
         let first = command_key(&command.action, &self.state).first_event_id();
         if let Ok(facts) = &result {
@@ -298,41 +321,21 @@ impl School {
         self.log.push(recorded);
     }
 
-    /// Gives a closing command what the log says: how the hold was placed, how the
-    /// request ended, how the usage stands.
-    fn recall(&self, action: &mut Action) {
-        match action {
-            Action::Usage(UsageCommand::Attribute(attribute)) => {
-                attribute.recalled = self.recalled(attribute.usage_id);
-                return;
-            }
-            Action::Usage(UsageCommand::Correct(correct)) => {
-                correct.recalled = self.recalled(correct.usage_id);
-                return;
-            }
-            Action::Usage(_)
-            | Action::School(_)
-            | Action::Department(_)
-            | Action::Allocation(_)
-            | Action::Request(_) => {}
+    /// What the decision of an action needs besides the state, from the log and the directory.
+    pub fn context(&self, action: &Action) -> Context {
+        let needs = action.needs();
+        let owner = |id: &ExternalId| Some((id.clone(), *self.owners.get(id)?));
+        Context {
+            closed_hold: needs.hold.and_then(|hold_id| self.placed_hold(hold_id)),
+            closed_request: needs.request.and_then(|id| self.closed_request(id)),
+            prior_usage: needs.usage.and_then(|usage_id| self.prior_usage(usage_id)),
+            owners: needs.external_ids.into_iter().filter_map(owner).collect(),
+            actor_member: self.actor_member.filter(|_| needs.actor_member),
         }
-        let (hold_id, recalled) = match action {
-            Action::Request(command) => {
-                if let Some(closing) = command.closing_mut() {
-                    closing.recalled = self.closed_request(closing.request_id);
-                }
-                return;
-            }
-            Action::Usage(UsageCommand::Settle(settle)) => (&settle.hold_id, &mut settle.recalled),
-            Action::Usage(UsageCommand::Release(release)) => {
-                (&release.hold_id, &mut release.recalled)
-            }
-            Action::Usage(_)
-            | Action::School(_)
-            | Action::Department(_)
-            | Action::Allocation(_) => return,
-        };
-        *recalled = self.log.iter().find_map(|recorded| match &recorded.event {
+    }
+
+    fn placed_hold(&self, hold_id: &Key) -> Option<Hold> {
+        self.log.iter().find_map(|recorded| match &recorded.event {
             Event::Usage(UsageEvent::HoldPlaced(placed)) if placed.hold_id == *hold_id => {
                 Some(Hold::placed(placed, recorded.recorded_at))
             }
@@ -342,7 +345,7 @@ impl School {
             | Event::Allocation(_)
             | Event::Request(_)
             | Event::Period(_) => None,
-        });
+        })
     }
 
     fn closed_request(&self, request_id: RequestId) -> Option<ClosedRequest> {
@@ -359,12 +362,12 @@ impl School {
         })
     }
 
-    /// Usage as the log says that it stands.
-    pub fn recalled(&self, usage_id: EventId) -> Option<Recalled> {
+    /// The usage recorded by an event, with its corrections.
+    pub fn prior_usage(&self, usage_id: EventId) -> Option<PriorUsage> {
         let usage = self.log.iter().find(|event| event.event_id == usage_id)?;
         let mut newest_first = self.log.iter().rev();
         let newest = newest_first.find(|event| event.event.usage_id() == Some(usage_id));
-        Recalled::of(usage, newest)
+        PriorUsage::of(usage, newest)
     }
 
     pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {

@@ -3,9 +3,9 @@
 use ledger_core::allocation::Cause;
 use ledger_core::catalog::Event;
 use ledger_core::request::{
-    ApproveRequest, Closing, FileRequest, RejectRequest, RequestApproved, RequestCommand,
-    RequestEvent, RequestExpired, RequestFiled, RequestRejected, RequestWithdrawn, TTL_SECONDS,
-    UnitsByService, Urgency,
+    ApproveRequest, FileRequest, RejectRequest, RequestApproved, RequestCommand, RequestEvent,
+    RequestExpired, RequestFiled, RequestRejected, RequestWithdrawn, TTL_SECONDS, UnitsByService,
+    Urgency,
 };
 use ledger_core::{Actor, ActorId, MemberId, RequestId, Role, Timestamp};
 use uuid::Uuid;
@@ -41,7 +41,6 @@ pub fn ask(member_id: MemberId, asked: &[(&str, i64)]) -> FileRequest {
     FileRequest {
         request_id: ASKED,
         member_id,
-        actor_member_id: None,
         units: named(asked),
         justification: reason(),
         urgency: Urgency::Normal,
@@ -59,18 +58,10 @@ pub const fn file(file: FileRequest) -> RequestCommand {
     RequestCommand::File(file)
 }
 
-pub const fn closing(request_id: RequestId) -> Closing {
-    Closing {
-        request_id,
-        actor_member_id: None,
-        recalled: None,
-    }
-}
-
 /// Everything that was asked for.
 pub const fn approve(request_id: RequestId) -> RequestCommand {
     RequestCommand::Approve(ApproveRequest {
-        closing: closing(request_id),
+        request_id,
         units: None,
         reason: None,
     })
@@ -79,7 +70,7 @@ pub const fn approve(request_id: RequestId) -> RequestCommand {
 /// A part of what was asked for.
 pub fn approve_part(request_id: RequestId, part: &[(&str, i64)]) -> RequestCommand {
     RequestCommand::Approve(ApproveRequest {
-        closing: closing(request_id),
+        request_id,
         units: Some(named(part)),
         reason: Some(reason()),
     })
@@ -87,13 +78,13 @@ pub fn approve_part(request_id: RequestId, part: &[(&str, i64)]) -> RequestComma
 
 pub fn reject(request_id: RequestId) -> RequestCommand {
     RequestCommand::Reject(RejectRequest {
-        closing: closing(request_id),
+        request_id,
         reason: reason(),
     })
 }
 
 pub const fn withdraw(request_id: RequestId) -> RequestCommand {
-    RequestCommand::Withdraw(closing(request_id))
+    RequestCommand::Withdraw { request_id }
 }
 
 fn by_service(n: &[(&str, i64)]) -> UnitsByService {

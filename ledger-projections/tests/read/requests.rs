@@ -1,8 +1,7 @@
 //! Requests: who asks for what, as of the reader's clock.
 
 use ledger_core::request::{
-    ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, RequestStatus,
-    TTL_SECONDS, Urgency,
+    ApproveRequest, FileRequest, RejectRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency,
 };
 use ledger_core::{Action, RequestId, Role, Timestamp};
 use ledger_projections::requests::read::{RequestView, RequestsFilter, page, request};
@@ -22,20 +21,11 @@ async fn file(school: &School, n: u128, who: u128, urgency: Urgency, at: Timesta
     let file = RequestCommand::File(FileRequest {
         request_id: id(n),
         member_id: member(who),
-        actor_member_id: None,
         units: vec![(service.to_owned(), units(5))],
         justification: reason("the science fair"),
         urgency,
     });
     school.act(Action::Request(file), at).await.unwrap();
-}
-
-const fn closing(request_id: RequestId) -> Closing {
-    Closing {
-        request_id,
-        actor_member_id: None,
-        recalled: None,
-    }
 }
 
 /// Five requests of two teachers, of which one is approved and one rejected.
@@ -47,13 +37,13 @@ async fn asked(school: &School) {
     file(school, 3, 2, Urgency::High, at(3)).await;
     file(school, 4, 2, Urgency::Low, at(4)).await;
     let approve = RequestCommand::Approve(ApproveRequest {
-        closing: closing(id(2)),
+        request_id: id(2),
         units: Some(vec![(SERVICES[2].to_owned(), units(3))]),
         reason: Some(reason("well earned")),
     });
     school.act(Action::Request(approve), at(9)).await.unwrap();
     let reject = RequestCommand::Reject(RejectRequest {
-        closing: closing(id(4)),
+        request_id: id(4),
         reason: reason("not this month"),
     });
     school.act(Action::Request(reject), at(9)).await.unwrap();

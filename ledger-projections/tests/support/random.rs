@@ -3,9 +3,7 @@
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::period::AnchorDay;
-use ledger_core::request::{
-    ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
-};
+use ledger_core::request::{ApproveRequest, FileRequest, RejectRequest, RequestCommand, Urgency};
 use ledger_core::school::{
     ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SchoolCommand, SetSubscription,
 };
@@ -212,7 +210,7 @@ impl Life {
             .push(CommandKey::Debit(id.clone()).first_event_id());
         Debit {
             id,
-            member_id: self.member(),
+            owner: self.member().into(),
             service: self.service(),
             units: Some(units(self.dice.amount(6))),
             occurred_at: self.occurred_at(),
@@ -232,13 +230,11 @@ impl Life {
                 member_id: self.member(),
                 service: self.dice.one_in(2).then(|| self.service()),
                 reason: reason("it was his"),
-                recalled: None,
             }),
             1 => UsageCommand::Correct(CorrectUsage {
                 usage_id,
                 units: (!self.dice.one_in(4)).then(|| units(self.dice.amount(4))),
                 reason: reason("it failed"),
-                recalled: None,
             }),
             _ => UsageCommand::Report(self.report()),
         }
@@ -271,7 +267,7 @@ impl Life {
         Report {
             id,
             source,
-            member_id: (!self.dice.one_in(3)).then(|| self.member()),
+            owner: (!self.dice.one_in(3)).then(|| self.member().into()),
             subject: Some(reason("somebody@example.org")),
             service: Attribute::new(&service).unwrap(),
             units: (!self.dice.one_in(3)).then(|| units(self.dice.amount(6))),
@@ -287,7 +283,7 @@ impl Life {
             .push(CommandKey::HoldClosing(key(&id)).first_event_id());
         PlaceHold {
             hold_id: key(&id),
-            member_id: self.member(),
+            owner: self.member().into(),
             service: self.service(),
             units: units(1 + self.dice.amount(6)),
             ttl_seconds: 1 + self.dice.amount(400),
@@ -318,7 +314,6 @@ impl Life {
             return UsageCommand::Release(ReleaseHold {
                 hold_id,
                 reason: None,
-                recalled: None,
             });
         }
         UsageCommand::Settle(SettleHold {
@@ -326,7 +321,6 @@ impl Life {
             units: Some(units(self.dice.amount(12))),
             occurred_at: self.occurred_at(),
             call: self.call(),
-            recalled: None,
         })
     }
 
@@ -335,7 +329,7 @@ impl Life {
         let rows = if as_batch { 3 } else { 1 };
         let rows = (0..rows)
             .map(|_| AllocationRow {
-                holder: self.holder(),
+                holder: self.holder().into(),
                 service: self.service(),
                 change: self.change(),
                 priority: self
@@ -375,7 +369,6 @@ impl Life {
             return RequestCommand::File(FileRequest {
                 request_id,
                 member_id: self.member(),
-                actor_member_id: None,
                 units: vec![(self.service(), units(1 + self.dice.amount(9)))],
                 justification: reason("the science fair"),
                 urgency: self
@@ -384,19 +377,15 @@ impl Life {
             });
         }
         let at = usize::try_from(last - 1 - self.dice.below(last.min(4))).unwrap();
-        let closing = Closing {
-            request_id: self.requests[at],
-            actor_member_id: None,
-            recalled: None,
-        };
+        let request_id = self.requests[at];
         match self.dice.below(8) {
-            0 => RequestCommand::Withdraw(closing),
+            0 => RequestCommand::Withdraw { request_id },
             1 | 2 => RequestCommand::Reject(RejectRequest {
-                closing,
+                request_id,
                 reason: reason("not this month"),
             }),
             _ => RequestCommand::Approve(ApproveRequest {
-                closing,
+                request_id,
                 units: None,
                 reason: self.dice.one_in(2).then(|| reason("well earned")),
             }),
@@ -428,7 +417,7 @@ impl Life {
                 member_id,
                 role,
                 department_id: self.dice.one_in(2).then(|| self.department_id()),
-                claimed: Vec::new(),
+                external_ids: Vec::new(),
             }),
         }
     }

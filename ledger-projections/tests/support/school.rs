@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, HolderName};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{ChangeSettings, EnrolMember, RegisterSchool, SchoolCommand};
 use ledger_core::usage::{CallFacts, Debit, PlaceHold, SettleHold, UsageCommand};
 use ledger_core::{
-    Action, Actor, ActorId, Catalogue, Command, CommandKey, DepartmentId, Fingerprint, FreeText,
-    Key, MemberId, OrgType, Quota, Role, SchoolId, Seq, Tier, Timestamp, Units,
+    Action, Actor, ActorId, Catalogue, Command, CommandKey, DepartmentId, ExternalId, Fingerprint,
+    FreeText, Key, MemberId, OrgType, Quota, Role, SchoolId, Seq, Tier, Timestamp, Units,
 };
 use ledger_store::writer::{
-    Answer, DirectoryEntry, Envelope, ExternalId, Receipt, SideWrites, Writer, WriterSettings,
-    WriterTasks,
+    Answer, DirectoryEntry, Envelope, Receipt, SideWrites, Writer, WriterSettings, WriterTasks,
 };
 use ledger_store::{Database, Wakes};
 use tokio::sync::watch;
@@ -167,13 +166,12 @@ impl School {
             member_id,
             role,
             department_id: None,
-            claimed: Vec::new(),
+            external_ids: vec![ExternalId::new(&format!("auth|{member_id}")).unwrap()],
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
         let entry = SideWrites::Member(DirectoryEntry {
             display_name: Some(format!("Member {}", member_id.0.as_u128() % 1_000)),
             email: None,
-            external_ids: vec![ExternalId::new(&format!("auth|{member_id}")).unwrap()],
         });
         let envelope = self.envelope(action, start()).with_side_writes(entry);
         self.submit(envelope).await.unwrap()
@@ -181,7 +179,7 @@ impl School {
 
     pub async fn allocate(
         &self,
-        holder: impl Into<Holder>,
+        holder: impl Into<HolderName>,
         service: &str,
         change: Change,
     ) -> Answer {
@@ -243,7 +241,7 @@ impl School {
     pub async fn hold(&self, id: &str, member_id: MemberId, n: i64, now: Timestamp) -> Receipt {
         let hold = PlaceHold {
             hold_id: key(id),
-            member_id,
+            owner: member_id.into(),
             service: SERVICES[0].to_owned(),
             units: units(n),
             ttl_seconds: 60,
@@ -258,7 +256,6 @@ impl School {
             units: Some(units(n)),
             occurred_at: None,
             call: CallFacts::default(),
-            recalled: None,
         };
         let action = Action::Usage(UsageCommand::Settle(settle));
         self.act(action, now).await.unwrap()
@@ -289,7 +286,7 @@ impl School {
 pub fn debit(id: &str, member_id: MemberId, n: i64, call: CallFacts) -> Debit {
     Debit {
         id: key(id),
-        member_id,
+        owner: member_id.into(),
         service: SERVICES[0].to_owned(),
         units: Some(units(n)),
         occurred_at: None,

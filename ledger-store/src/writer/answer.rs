@@ -36,9 +36,9 @@ pub struct StateView {
     pub accounts: Vec<AccountView>,
     /// The school, if the command concerns its subscription or settings.
     pub school: Option<Box<SchoolView>>,
-    /// The member of each row of a command that identifies members by external ids; the nil id for
-    /// a department and for an external id without an owner.
-    pub row_members: Vec<MemberId>,
+    /// The member of each row, if a row identifies its member by external id; `None` for a
+    /// department and for an external id without an owner.
+    pub row_members: Vec<Option<MemberId>>,
 }
 
 /// The result of a refused command.
@@ -46,7 +46,7 @@ pub struct StateView {
 pub struct Refused {
     /// The head of the stream at the decision.
     pub seq: Seq,
-    /// The member of the command, if it has one.
+    /// The known member whose debit or hold was refused.
     pub member_id: Option<MemberId>,
     /// The reason.
     pub reason: RefusedBy,

@@ -1,7 +1,9 @@
 //! The input of the writer: a command with its identity and the personal data stored with it.
 
 use ledger_core::school::SchoolCommand;
-use ledger_core::{Action, Actor, Command, CommandKey, EventId, Fingerprint, Seq, Timestamp};
+use ledger_core::{
+    Action, Actor, Command, CommandKey, EventId, Fingerprint, MemberId, Seq, Timestamp,
+};
 use uuid::Uuid;
 
 /// A command with its identity and the personal data that is stored with it.
@@ -19,13 +21,8 @@ pub struct Envelope {
     /// The expected version of the command's subject (a request, or subscription and settings of
     /// the school): the event that last changed it. Another version refuses the command.
     pub if_version: Option<Seq>,
-    /// The member of a usage command by external id; looked up under the stream's lock and set in
-    /// the command.
-    pub subject: Option<ExternalId>,
-    /// The members of rows of an allocation command by external id, each with its row's index;
-    /// looked up under the stream's lock and set in the command. An unknown one leaves the row with
-    /// the nil id, so that the row is refused with the others.
-    pub row_subjects: Vec<(usize, ExternalId)>,
+    /// The member that the actor is, as authenticated; part of the decision's context.
+    pub actor_member: Option<MemberId>,
     /// Personal data to write beside the log.
     pub side_writes: SideWrites,
 }
@@ -40,8 +37,7 @@ impl Envelope {
             command,
             dry_run: false,
             if_version: None,
-            subject: None,
-            row_subjects: Vec::new(),
+            actor_member: None,
             side_writes: SideWrites::Nothing,
         }
     }
@@ -77,17 +73,10 @@ impl Envelope {
         self
     }
 
-    /// Sets the member by external id.
+    /// Sets the member that the actor is.
     #[must_use]
-    pub fn with_subject(mut self, subject: Option<ExternalId>) -> Self {
-        self.subject = subject;
-        self
-    }
-
-    /// Sets the members of rows by external id.
-    #[must_use]
-    pub fn with_row_subjects(mut self, row_subjects: Vec<(usize, ExternalId)>) -> Self {
-        self.row_subjects = row_subjects;
+    pub fn with_actor_member(mut self, actor_member: Option<MemberId>) -> Self {
+        self.actor_member = actor_member;
         self
     }
 
@@ -96,26 +85,6 @@ impl Envelope {
     pub fn with_side_writes(mut self, side_writes: SideWrites) -> Self {
         self.side_writes = side_writes;
         self
-    }
-}
-
-/// An id of a member in another system: 1 to 256 characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExternalId(String);
-
-impl ExternalId {
-    /// Returns `None` if the text is empty, longer than 256 characters or contains control
-    /// characters.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    /// The id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -144,6 +113,4 @@ pub struct DirectoryEntry {
     pub display_name: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
-    /// The ids of the member in other systems, unique in the school.
-    pub external_ids: Vec<ExternalId>,
 }

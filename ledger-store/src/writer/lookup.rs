@@ -1,34 +1,144 @@
-//! What a command needs to know from beside the state: whose an external id is, how a hold was
-//! placed that the state does not keep any more, how a request ended, and how usage stands that is
-//! to be refunded or given to somebody. Looked up under the stream's lock.
+//! Look-ups that a batch makes under the lock of its streams: repeated commands, and what the
+//! decisions need besides the states ([`ledger_core::Needs`]).
 
 use std::collections::BTreeMap;
 
 use ledger_core::catalog::Event;
-use ledger_core::request::{ClosedRequest, Closing};
-use ledger_core::school::{ClaimedExternalId, SchoolCommand};
-use ledger_core::usage::{Hold, Recalled, UsageCommand, UsageEvent};
+use ledger_core::request::ClosedRequest;
+use ledger_core::school::SchoolCommand;
+use ledger_core::usage::{Hold, UsageEvent};
 use ledger_core::{
-    Action, CommandKey, EventId, Fingerprint, Key, MemberId, Recorded, Refusal, RequestId, SchoolId,
+    Action, CommandKey, EventId, ExternalId, Fingerprint, Key, MemberId, Needs, Recorded,
+    RequestId, SchoolId,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::envelope::{Envelope, ExternalId, SideWrites};
 use crate::error::StoreError;
 use crate::row::EventRow;
 
-/// An event that the log holds already, with its command's fingerprint.
-pub(super) type Known = BTreeMap<(SchoolId, EventId), (Recorded, Option<Fingerprint>)>;
+/// What a batch looks up, column by column.
+#[derive(Default)]
+pub(super) struct Lookup {
+    events: (Vec<Uuid>, Vec<Uuid>),
+    usages: (Vec<Uuid>, Vec<Uuid>),
+    requests: (Vec<Uuid>, Vec<String>),
+    external_ids: (Vec<Uuid>, Vec<String>),
+}
 
-/// The events of these ids, each given with its school, that the log holds.
-pub(super) async fn find_events(
+impl Lookup {
+    /// Adds the first event of a command, which tells a repeated command from a new one.
+    pub(super) fn add_event(&mut self, school_id: SchoolId, event_id: EventId) {
+        self.events.0.push(school_id.0);
+        self.events.1.push(event_id.0);
+    }
+
+    /// Adds what a decision needs.
+    pub(super) fn add(&mut self, school_id: SchoolId, needs: &Needs<'_>) {
+        if let Some(hold_id) = needs.hold {
+            self.add_event(school_id, placed_by(hold_id));
+        }
+        if let Some(usage_id) = needs.usage {
+            self.add_event(school_id, usage_id);
+            self.usages.0.push(school_id.0);
+            self.usages.1.push(usage_id.0);
+        }
+        if let Some(request_id) = needs.request {
+            self.requests.0.push(school_id.0);
+            self.requests.1.push(request_id.to_string());
+        }
+        for external_id in &needs.external_ids {
+            self.external_ids.0.push(school_id.0);
+            self.external_ids.1.push(external_id.as_str().to_owned());
+        }
+    }
+
+    /// Looks it up.
+    pub(super) async fn find_in_tx(&self, tx: &mut PgConnection) -> Result<Known, StoreError> {
+        Ok(Known {
+            events: find_events(tx, &self.events.0, &self.events.1).await?,
+            newest: find_newest(tx, &self.usages.0, &self.usages.1).await?,
+            owners: find_owners(tx, &self.external_ids.0, &self.external_ids.1).await?,
+            requests: find_closed_requests(tx, &self.requests.0, &self.requests.1).await?,
+        })
+    }
+}
+
+/// What the log and the directory hold of what a batch looked up.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Events by id, each with the fingerprint of its command.
+    pub events: BTreeMap<(SchoolId, EventId), (Recorded, Option<Fingerprint>)>,
+    /// The newest event about each usage, by the id of the usage's own event.
+    pub newest: BTreeMap<(SchoolId, EventId), Recorded>,
+    /// The owners of external ids.
+    pub owners: BTreeMap<(SchoolId, ExternalId), MemberId>,
+    /// The outcomes of closed requests.
+    pub requests: BTreeMap<(SchoolId, RequestId), ClosedRequest>,
+}
+
+impl Known {
+    /// Applies an appended command to the owners, for later commands of the batch: an enrolment
+    /// claims external ids, a removal or an erasure frees them.
+    pub(super) fn note_owners(&mut self, school_id: SchoolId, action: &Action) {
+        let Action::School(command) = action else {
+            return;
+        };
+        match command {
+            SchoolCommand::EnrolMember(enrol) => {
+                for id in &enrol.external_ids {
+                    self.owners.insert((school_id, id.clone()), enrol.member_id);
+                }
+            }
+            SchoolCommand::RemoveMember { member_id }
+            | SchoolCommand::EraseMember { member_id, .. } => self
+                .owners
+                .retain(|(school, _), owner| *school != school_id || owner != member_id),
+            SchoolCommand::Register(_)
+            | SchoolCommand::SetSubscription(_)
+            | SchoolCommand::ChangeSettings(_)
+            | SchoolCommand::SetRole { .. }
+            | SchoolCommand::CatchUp => {}
+        }
+    }
+}
+
+/// The id of the event that placed a hold.
+pub(super) fn placed_by(hold_id: &Key) -> EventId {
+    CommandKey::Hold(hold_id.clone()).first_event_id()
+}
+
+/// The hold that an event placed.
+pub(super) fn hold(placed: &Recorded) -> Option<Hold> {
+    match &placed.event {
+        Event::Usage(UsageEvent::HoldPlaced(event)) => {
+            Some(Hold::placed(event, placed.recorded_at))
+        }
+        Event::Usage(_)
+        | Event::School(_)
+        | Event::Department(_)
+        | Event::Allocation(_)
+        | Event::Request(_)
+        | Event::Period(_) => None,
+    }
+}
+
+/// The request that an event closes, and its outcome.
+pub(super) fn closed_request(recorded: &Recorded) -> Option<(RequestId, ClosedRequest)> {
+    let Event::Request(event) = &recorded.event else {
+        return None;
+    };
+    let closed = ClosedRequest::by(event, recorded.seq)?;
+    Some((event.request_id(), closed))
+}
+
+async fn find_events(
     conn: &mut PgConnection,
     schools: &[Uuid],
     ids: &[Uuid],
-) -> Result<Known, StoreError> {
+) -> Result<BTreeMap<(SchoolId, EventId), (Recorded, Option<Fingerprint>)>, StoreError> {
     if ids.is_empty() {
-        return Ok(Known::new());
+        return Ok(BTreeMap::new());
     }
     let rows = sqlx::query_file_as!(EventRow, "src/row/find.sql", schools, ids)
         .fetch_all(conn)
@@ -38,25 +148,19 @@ pub(super) async fn find_events(
         .map(|row| {
             let fingerprint = row.fingerprint.map(Fingerprint);
             let recorded = row.into_recorded()?;
-            Ok((
-                (recorded.school_id, recorded.event_id),
-                (recorded, fingerprint),
-            ))
+            let key = (recorded.school_id, recorded.event_id);
+            Ok((key, (recorded, fingerprint)))
         })
         .collect()
 }
 
-/// The owners of external ids, by school and id.
-pub(super) type Owners = BTreeMap<(SchoolId, String), MemberId>;
-
-/// The owners of external ids, each given with its school.
-pub(super) async fn find_owners(
+async fn find_owners(
     conn: &mut PgConnection,
     schools: &[Uuid],
     named: &[String],
-) -> Result<Owners, StoreError> {
+) -> Result<BTreeMap<(SchoolId, ExternalId), MemberId>, StoreError> {
     if named.is_empty() {
-        return Ok(Owners::new());
+        return Ok(BTreeMap::new());
     }
     let rows = sqlx::query!(
         "SELECT known.school_id, known.external_id, known.member_id
@@ -70,200 +174,29 @@ pub(super) async fn find_owners(
     .map_err(StoreError::at("looking up external ids"))?;
     Ok(rows
         .into_iter()
-        .map(|row| {
-            (
-                (SchoolId(row.school_id), row.external_id),
-                MemberId(row.member_id),
-            )
+        .filter_map(|row| {
+            // Equal to one of the ids asked for, so that it is one.
+            let external_id = ExternalId::new(&row.external_id).ok()?;
+            let key = (SchoolId(row.school_id), external_id);
+            Some((key, MemberId(row.member_id)))
         })
         .collect())
 }
 
-/// The external ids that an envelope names.
-pub(super) fn external_ids(envelope: &Envelope) -> impl Iterator<Item = &ExternalId> {
-    let given = match &envelope.side_writes {
-        SideWrites::Member(entry) => entry.external_ids.as_slice(),
-        SideWrites::Nothing | SideWrites::SchoolName(_) | SideWrites::Department { .. } => &[],
-    };
-    let rows = envelope.row_subjects.iter().map(|(_, id)| id);
-    envelope.subject.iter().chain(rows).chain(given)
-}
-
-/// Sets the member that the envelope names by external id.
-pub(super) fn resolve_subject(
-    owners: &Owners,
-    school_id: SchoolId,
-    envelope: &mut Envelope,
-) -> Result<(), Refusal> {
-    let Some(subject) = &envelope.subject else {
-        return Ok(());
-    };
-    let owner = owners
-        .get(&(school_id, subject.as_str().to_owned()))
-        .copied();
-    let known = owner.ok_or(Refusal::MemberNotFound { member_id: None });
-    match &mut envelope.command.action {
-        Action::Usage(UsageCommand::Debit(debit)) => debit.member_id = known?,
-        Action::Usage(UsageCommand::PlaceHold(hold)) => hold.member_id = known?,
-        // What happened is recorded, whoever it was; without an owner the subject may be an id.
-        Action::Usage(UsageCommand::Report(report)) => {
-            report.member_id = owner.or(report.member_id);
-        }
-        Action::Usage(
-            UsageCommand::Settle(_)
-            | UsageCommand::Release(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Attribute(_)
-            | UsageCommand::Correct(_),
-        )
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Allocation(_)
-        | Action::Request(_) => {}
-    }
-    Ok(())
-}
-
-/// Sets the members that rows of an allocation command name by external id. The core refuses the
-/// rows of those whom nobody knows, together with all others that it refuses.
-pub(super) fn resolve_rows(owners: &Owners, school_id: SchoolId, envelope: &mut Envelope) {
-    let Action::Allocation(command) = &mut envelope.command.action else {
-        return;
-    };
-    let rows = command.rows_mut();
-    for (index, subject) in &envelope.row_subjects {
-        let owner = owners.get(&(school_id, subject.as_str().to_owned()));
-        if let Some(row) = rows.get_mut(*index) {
-            row.holder = owner.copied().unwrap_or(MemberId(Uuid::nil())).into();
-        }
-    }
-}
-
-/// Whose allocation each row changes, of a command that names people by external ids.
-pub(super) fn row_members(envelope: &Envelope) -> Vec<MemberId> {
-    match &envelope.command.action {
-        Action::Allocation(command) if !envelope.row_subjects.is_empty() => {
-            let nobody = MemberId(Uuid::nil());
-            let rows = command.rows().iter();
-            rows.map(|row| row.holder.member_id().unwrap_or(nobody))
-                .collect()
-        }
-        Action::Allocation(_)
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Request(_)
-        | Action::Usage(_) => Vec::new(),
-    }
-}
-
-/// Tells an enrolment which of its external ids belong to somebody else.
-pub(super) fn resolve_claims(owners: &Owners, school_id: SchoolId, envelope: &mut Envelope) {
-    let SideWrites::Member(entry) = &envelope.side_writes else {
-        return;
-    };
-    let Action::School(SchoolCommand::EnrolMember(enrol)) = &mut envelope.command.action else {
-        return;
-    };
-    enrol.claimed = entry
-        .external_ids
-        .iter()
-        .filter_map(|id| {
-            let owner = owners.get(&(school_id, id.as_str().to_owned()))?;
-            let external_id = id.as_str().to_owned();
-            (*owner != enrol.member_id).then_some(ClaimedExternalId {
-                external_id,
-                owner: *owner,
-            })
-        })
-        .collect();
-}
-
-/// Takes down whose external ids are now, for later commands of the batch: an enrolment gives some,
-/// and whoever goes leaves his.
-pub(super) fn note_claims(owners: &mut Owners, school_id: SchoolId, envelope: &Envelope) {
-    let Action::School(command) = &envelope.command.action else {
-        return;
-    };
-    match (command, &envelope.side_writes) {
-        (SchoolCommand::EnrolMember(enrol), SideWrites::Member(entry)) => {
-            for id in &entry.external_ids {
-                owners.insert((school_id, id.as_str().to_owned()), enrol.member_id);
-            }
-        }
-        (
-            SchoolCommand::RemoveMember { member_id }
-            | SchoolCommand::EraseMember { member_id, .. },
-            _,
-        ) => owners.retain(|(of, _), owner| *of != school_id || owner != member_id),
-        (
-            SchoolCommand::EnrolMember(_)
-            | SchoolCommand::Register(_)
-            | SchoolCommand::SetSubscription(_)
-            | SchoolCommand::ChangeSettings(_)
-            | SchoolCommand::SetRole { .. }
-            | SchoolCommand::CatchUp,
-            _,
-        ) => {}
-    }
-}
-
-/// The hold that an envelope closes.
-fn closes(envelope: &Envelope) -> Option<&Key> {
-    match &envelope.command.action {
-        Action::Usage(UsageCommand::Settle(settle)) => Some(&settle.hold_id),
-        Action::Usage(UsageCommand::Release(release)) => Some(&release.hold_id),
-        Action::Usage(
-            UsageCommand::Debit(_)
-            | UsageCommand::PlaceHold(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Report(_)
-            | UsageCommand::Attribute(_)
-            | UsageCommand::Correct(_),
-        )
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Allocation(_)
-        | Action::Request(_) => None,
-    }
-}
-
-/// The usage that a request is about, by the id of its event.
-pub(super) const fn adjusts(envelope: &Envelope) -> Option<EventId> {
-    match &envelope.command.action {
-        Action::Usage(UsageCommand::Attribute(attribute)) => Some(attribute.usage_id),
-        Action::Usage(UsageCommand::Correct(correct)) => Some(correct.usage_id),
-        Action::Usage(
-            UsageCommand::Debit(_)
-            | UsageCommand::PlaceHold(_)
-            | UsageCommand::Settle(_)
-            | UsageCommand::Release(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Report(_),
-        )
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Allocation(_)
-        | Action::Request(_) => None,
-    }
-}
-
-/// The newest event about a usage, by school and the usage's event.
-pub(super) type Newest = BTreeMap<(SchoolId, EventId), Recorded>;
-
-/// The newest events about these usages, each given with its school: an index probe for each,
-/// however often the usage was refunded or given to somebody else.
-pub(super) async fn find_newest(
+/// The newest event about each usage: one index probe each, however often the usage was refunded
+/// or attributed to another member.
+async fn find_newest(
     conn: &mut PgConnection,
     schools: &[Uuid],
     usages: &[Uuid],
-) -> Result<Newest, StoreError> {
+) -> Result<BTreeMap<(SchoolId, EventId), Recorded>, StoreError> {
     if usages.is_empty() {
-        return Ok(Newest::new());
+        return Ok(BTreeMap::new());
     }
     let rows = sqlx::query_file_as!(EventRow, "src/row/find_newest.sql", schools, usages)
         .fetch_all(conn)
         .await
-        .map_err(StoreError::at("looking up what became of usage"))?;
+        .map_err(StoreError::at("looking up later events about usage"))?;
     rows.into_iter()
         .filter_map(|row| match row.into_recorded() {
             Ok(recorded) => {
@@ -275,107 +208,24 @@ pub(super) async fn find_newest(
         .collect()
 }
 
-/// Gives an envelope the usage that it is about as the log says that it stands.
-pub(super) fn recall_usage(usage: &Recorded, newest: Option<&Recorded>, envelope: &mut Envelope) {
-    let recalled = Recalled::of(usage, newest);
-    match &mut envelope.command.action {
-        Action::Usage(UsageCommand::Attribute(attribute)) => attribute.recalled = recalled,
-        Action::Usage(UsageCommand::Correct(correct)) => correct.recalled = recalled,
-        Action::Usage(
-            UsageCommand::Debit(_)
-            | UsageCommand::PlaceHold(_)
-            | UsageCommand::Settle(_)
-            | UsageCommand::Release(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Report(_),
-        )
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Allocation(_)
-        | Action::Request(_) => {}
-    }
-}
-
-/// The id of the event that placed the hold which an envelope closes.
-pub(super) fn placed_by(envelope: &Envelope) -> Option<EventId> {
-    closes(envelope).map(|hold_id| CommandKey::Hold(hold_id.clone()).first_event_id())
-}
-
-/// Gives a closing envelope the hold as the log says that it was placed.
-pub(super) fn recall(placed: &Recorded, envelope: &mut Envelope) {
-    let placed_at = placed.recorded_at;
-    let Event::Usage(UsageEvent::HoldPlaced(placed)) = &placed.event else {
-        return;
-    };
-    let hold = Some(Hold::placed(placed, placed_at));
-    match &mut envelope.command.action {
-        Action::Usage(UsageCommand::Settle(settle)) => settle.recalled = hold,
-        Action::Usage(UsageCommand::Release(release)) => release.recalled = hold,
-        Action::Usage(
-            UsageCommand::Debit(_)
-            | UsageCommand::PlaceHold(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Report(_)
-            | UsageCommand::Attribute(_)
-            | UsageCommand::Correct(_),
-        )
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Allocation(_)
-        | Action::Request(_) => {}
-    }
-}
-
-/// How requests ended, by school and id.
-pub(super) type ClosedRequests = BTreeMap<(SchoolId, RequestId), ClosedRequest>;
-
-/// How the requests of these ids, each given with its school, ended, as far as they have.
-pub(super) async fn find_closed_requests(
+async fn find_closed_requests(
     conn: &mut PgConnection,
     schools: &[Uuid],
     ids: &[String],
-) -> Result<ClosedRequests, StoreError> {
+) -> Result<BTreeMap<(SchoolId, RequestId), ClosedRequest>, StoreError> {
     if ids.is_empty() {
-        return Ok(ClosedRequests::new());
+        return Ok(BTreeMap::new());
     }
     let rows = sqlx::query_file_as!(EventRow, "src/row/find_closed_requests.sql", schools, ids)
         .fetch_all(conn)
         .await
         .map_err(StoreError::at("looking for closed requests"))?;
-    let mut closed = ClosedRequests::new();
+    let mut closed = BTreeMap::new();
     for row in rows {
         let recorded = row.into_recorded()?;
-        if let Some((request_id, how)) = closes_request(&recorded) {
-            closed.insert((recorded.school_id, request_id), how);
+        if let Some((request_id, outcome)) = closed_request(&recorded) {
+            closed.insert((recorded.school_id, request_id), outcome);
         }
     }
     Ok(closed)
-}
-
-/// The request that an event closes, and how.
-pub(super) fn closes_request(recorded: &Recorded) -> Option<(RequestId, ClosedRequest)> {
-    let Event::Request(event) = &recorded.event else {
-        return None;
-    };
-    let closed = ClosedRequest::by(event, recorded.seq)?;
-    Some((event.request_id(), closed))
-}
-
-/// What a command that closes a request names.
-pub(super) const fn request_closing(envelope: &Envelope) -> Option<&Closing> {
-    match &envelope.command.action {
-        Action::Request(command) => command.closing(),
-        Action::School(_) | Action::Department(_) | Action::Allocation(_) | Action::Usage(_) => {
-            None
-        }
-    }
-}
-
-/// Tells a command that closes a request how that ended before.
-pub(super) const fn recall_request(envelope: &mut Envelope, closed: Option<ClosedRequest>) {
-    if let Action::Request(command) = &mut envelope.command.action
-        && let Some(closing) = command.closing_mut()
-    {
-        closing.recalled = closed;
-    }
 }

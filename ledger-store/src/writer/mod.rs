@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use answer::{Answer, Receipt, Refused, RefusedBy, StateView, WriteError};
-pub use envelope::{DirectoryEntry, Envelope, ExternalId, SideWrites};
+pub use envelope::{DirectoryEntry, Envelope, SideWrites};
 pub use load::load_as_of;
 
 use crate::database::Database;

@@ -35,31 +35,24 @@ const fn first_one_wins(action: &Action) -> bool {
     matches!(action, Action::Usage(UsageCommand::Report(_)))
 }
 
-/// Settling and releasing a hold share its key: whichever came first closed it.
+/// Settling and releasing a hold share its key: the first of them closed it.
 fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
-    let (hold_id, same) = match action {
-        Action::Usage(UsageCommand::Settle(settle)) => (
-            &settle.hold_id,
-            matches!(event, Event::Usage(UsageEvent::HoldSettled(_))),
-        ),
-        Action::Usage(UsageCommand::Release(release)) => (
-            &release.hold_id,
-            matches!(event, Event::Usage(UsageEvent::HoldReleased(_))),
-        ),
-        Action::Usage(
-            UsageCommand::Debit(_)
-            | UsageCommand::PlaceHold(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Report(_)
-            | UsageCommand::Attribute(_)
-            | UsageCommand::Correct(_),
-        )
-        | Action::School(_)
-        | Action::Department(_)
-        | Action::Allocation(_)
-        | Action::Request(_) => return None,
+    let hold_id = action.needs().hold?;
+    let is_same = match event {
+        Event::Usage(UsageEvent::HoldSettled(_)) => {
+            matches!(action, Action::Usage(UsageCommand::Settle(_)))
+        }
+        Event::Usage(UsageEvent::HoldReleased(_)) => {
+            matches!(action, Action::Usage(UsageCommand::Release(_)))
+        }
+        Event::Usage(_)
+        | Event::School(_)
+        | Event::Department(_)
+        | Event::Allocation(_)
+        | Event::Request(_)
+        | Event::Period(_) => false,
     };
-    (!same).then(|| Refusal::HoldClosed {
+    (!is_same).then(|| Refusal::HoldClosed {
         hold_id: hold_id.clone(),
     })
 }

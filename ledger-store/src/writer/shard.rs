@@ -135,7 +135,7 @@ impl Shard {
     async fn write_locked(&mut self, submissions: Vec<Submission>) {
         let mut waiting = vec![submissions];
         while let Some(mut submissions) = waiting.pop() {
-            match self.write_with_retries(&mut submissions).await {
+            match self.write_with_retries(&submissions).await {
                 Ok(written) => self.answer(submissions, written),
                 Err(error) if submissions.len() > 1 && !error.is_transient() => {
                     let rest = submissions.split_off(submissions.len() / 2);
@@ -181,7 +181,7 @@ impl Shard {
 
     async fn write_with_retries(
         &mut self,
-        submissions: &mut [Submission],
+        submissions: &[Submission],
     ) -> Result<Written, StoreError> {
         let started = Instant::now();
         let mut backoff = BACKOFF_MIN;
@@ -218,6 +218,7 @@ impl Shard {
         let catalogue = self.catalogue();
         for (envelope, answer) in submission.envelopes.iter().zip(answers) {
             let Err(Refused {
+                member_id,
                 reason: RefusedBy::Rule(refusal),
                 ..
             }) = answer
@@ -228,7 +229,7 @@ impl Shard {
                 continue;
             }
             let command = &envelope.command;
-            if let Some(refused) = refused(&catalogue, command, refusal) {
+            if let Some(refused) = refused(&catalogue, command, *member_id, refusal) {
                 self.refusals
                     .note(submission.school_id, refused, command.now);
             }

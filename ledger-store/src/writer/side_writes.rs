@@ -2,7 +2,7 @@
 
 use ledger_core::allocation::AllocationCommand;
 use ledger_core::department::DepartmentCommand;
-use ledger_core::school::SchoolCommand;
+use ledger_core::school::{EnrolMember, SchoolCommand};
 use ledger_core::usage::UsageCommand;
 use ledger_core::{Action, DepartmentId, FreeText, MemberId, SchoolId};
 use sqlx::PgConnection;
@@ -27,7 +27,7 @@ struct Part {
     texts: Texts,
     schools: Vec<(SchoolId, String)>,
     departments: Vec<(SchoolId, DepartmentId, String)>,
-    members: Vec<(SchoolId, MemberId, DirectoryEntry)>,
+    members: Vec<(SchoolId, EnrolMember, DirectoryEntry)>,
     gone: Option<Gone>,
 }
 
@@ -77,8 +77,7 @@ impl Part {
         match (&envelope.side_writes, action) {
             (SideWrites::SchoolName(name), _) => self.schools.push((school_id, name.clone())),
             (SideWrites::Member(entry), Action::School(SchoolCommand::EnrolMember(enrol))) => {
-                self.members
-                    .push((school_id, enrol.member_id, entry.clone()));
+                self.members.push((school_id, enrol.clone(), entry.clone()));
             }
             (
                 SideWrites::Department { name },
@@ -101,8 +100,8 @@ impl Part {
         for (school_id, department_id, name) in &self.departments {
             write_department(tx, *school_id, *department_id, name).await?;
         }
-        for (school_id, member_id, entry) in &self.members {
-            write_member(tx, *school_id, *member_id, entry).await?;
+        for (school_id, enrol, entry) in &self.members {
+            write_member(tx, *school_id, enrol, entry).await?;
         }
         match self.gone {
             Some(gone) => gone.write_in_tx(tx).await,
@@ -131,7 +130,7 @@ fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Op
         Action::Allocation(command) => match command {
             AllocationCommand::Apply { rows, reason, .. }
             | AllocationCommand::Import { rows, reason } => match rows.as_slice() {
-                [only] => Some((reason, only.holder.member_id())),
+                [_] => Some((reason, about(events))),
                 _ => Some((reason, None)),
             },
             AllocationCommand::Suspend { member_id, reason }
@@ -231,7 +230,7 @@ async fn write_department(
 async fn write_member(
     tx: &mut PgConnection,
     school_id: SchoolId,
-    member_id: MemberId,
+    enrol: &EnrolMember,
     entry: &DirectoryEntry,
 ) -> Result<(), StoreError> {
     sqlx::query!(
@@ -241,14 +240,14 @@ async fn write_member(
          DO UPDATE SET display_name = excluded.display_name, email = excluded.email,
                        erased_at = NULL",
         school_id.0,
-        member_id.0,
+        enrol.member_id.0,
         entry.display_name,
         entry.email,
     )
     .execute(&mut *tx)
     .await
     .map_err(StoreError::at("keeping a member's directory entry"))?;
-    let external_ids: Vec<String> = entry
+    let external_ids: Vec<String> = enrol
         .external_ids
         .iter()
         .map(|id| id.as_str().to_owned())
@@ -258,7 +257,7 @@ async fn write_member(
          SELECT $1, external_id, $2 FROM unnest($3::text[]) AS given (external_id)
          ON CONFLICT (school_id, external_id) DO NOTHING",
         school_id.0,
-        member_id.0,
+        enrol.member_id.0,
         &external_ids,
     )
     .execute(tx)

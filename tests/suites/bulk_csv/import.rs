@@ -257,7 +257,7 @@ async fn whose_an_external_id_is_is_decided_together_with_the_rows() {
     let done: Vec<_> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(done, [false, true, true, true, false], "{answers:?}");
     let given = answers[2].as_ref().unwrap();
-    assert_eq!(given.view.row_members, [member_id]);
+    assert_eq!(given.view.row_members, [Some(member_id)]);
     drop(writer);
     tasks.finish().await;
 }

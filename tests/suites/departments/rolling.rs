@@ -1,7 +1,7 @@
 //! A period ends at every level at once: departments are granted theirs again, and their members
 //! out of that.
 
-use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
+use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, HolderName, Priority};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{ChangeSettings, SchoolCommand};
 use ledger_core::{Action, DepartmentId, Quota, Role, Timestamp};
@@ -32,7 +32,7 @@ fn open(department_id: DepartmentId, name: &str) -> Envelope {
     envelope_at(january(), fresh(), open).with_side_writes(SideWrites::Department { name })
 }
 
-fn set(holder: impl Into<Holder>, n: i64, priority: Priority, auto_renew: bool) -> Envelope {
+fn set(holder: impl Into<HolderName>, n: i64, priority: Priority, auto_renew: bool) -> Envelope {
     set_of(CLAUDE, holder, n, (priority, auto_renew))
 }
 
@@ -46,7 +46,7 @@ fn room(department_id: DepartmentId, members: i64) -> [Envelope; 2] {
 
 fn set_of(
     service: &str,
-    holder: impl Into<Holder>,
+    holder: impl Into<HolderName>,
     n: i64,
     (priority, auto_renew): (Priority, bool),
 ) -> Envelope {

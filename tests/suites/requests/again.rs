@@ -1,7 +1,7 @@
 //! Decisions that meet: on an old version, a second time, at two servers at once.
 
 use ledger_core::request::{
-    ApproveRequest, Closing, FileRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency,
+    ApproveRequest, FileRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency,
 };
 use ledger_core::{Action, Refusal, RequestId, Role, Timestamp};
 use ledger_store::writer::{Envelope, RefusedBy, WriterSettings};
@@ -127,7 +127,6 @@ fn asks(school: &School, request_id: RequestId, at: Timestamp) -> Envelope {
     let file = RequestCommand::File(FileRequest {
         request_id,
         member_id: school.members[0],
-        actor_member_id: None,
         units: vec![(CLAUDE.to_owned(), units(5))],
         justification: reason(),
         urgency: Urgency::Normal,
@@ -137,11 +136,7 @@ fn asks(school: &School, request_id: RequestId, at: Timestamp) -> Envelope {
 
 fn approves(request_id: RequestId, at: Timestamp) -> Envelope {
     let approve = RequestCommand::Approve(ApproveRequest {
-        closing: Closing {
-            request_id,
-            actor_member_id: None,
-            recalled: None,
-        },
+        request_id,
         units: None,
         reason: None,
     });

@@ -55,8 +55,9 @@ impl BatchBody {
             match row.change {
                 Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep => {
                     // A service that is not known is for the command to refuse.
-                    if let Some(service) = catalogue.resolve(&row.service) {
-                        places.change(row.holder, service, index);
+                    let service = catalogue.resolve(&row.service);
+                    if let Some((holder, service)) = row.holder.by_id().zip(service) {
+                        places.change(holder, service, index);
                     }
                 }
                 Change::Transfer { .. } => places.transfer(index),

@@ -208,7 +208,7 @@ impl TryFrom<Form> for Item {
     fn try_from(form: Form) -> Result<Self, &'static str> {
         let (priority, auto_renew) = form.terms();
         let row = AllocationRow {
-            holder: form.holder()?,
+            holder: form.holder()?.into(),
             service: form.service().0.clone(),
             change: form.change()?,
             priority,

@@ -59,7 +59,7 @@ impl AllocationBody {
             return Err(Problem::invalid(needed).with("at", "units"));
         }
         let row = AllocationRow {
-            holder,
+            holder: holder.into(),
             service: service.0,
             change: self
                 .units

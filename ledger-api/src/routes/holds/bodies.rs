@@ -50,17 +50,18 @@ impl HoldBody {
         now: Timestamp,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("hold", &[], &self)?;
-        let (member_id, subject) = whose(self.member_id, self.subject.take())?;
+        let owner = whose(self.member_id, self.subject.take())?;
         let hold = PlaceHold {
             hold_id: self.id.clone(),
-            member_id,
+            owner,
             service: self.service.0,
             units: self.units.0,
             ttl_seconds: self.ttl_seconds.map_or(DEFAULT_TTL_SECONDS, |ttl| ttl.0),
         };
         let action = Action::Usage(UsageCommand::PlaceHold(hold));
         let command = Command { actor, now, action };
-        Ok(Envelope::new(&CommandKey::Hold(self.id), fingerprint, command).with_subject(subject))
+        let key = CommandKey::Hold(self.id);
+        Ok(Envelope::new(&key, fingerprint, command))
     }
 }
 
@@ -89,15 +90,11 @@ impl SettleBody {
             units: self.units.map(|units| units.0),
             occurred_at: self.occurred_at.map(|instant| instant.0),
             call: self.take_call(),
-            recalled: None,
         };
         let action = Action::Usage(UsageCommand::Settle(settle));
         let command = Command { actor, now, action };
-        Ok(Envelope::new(
-            &CommandKey::HoldClosing(hold_id),
-            fingerprint,
-            command,
-        ))
+        let key = CommandKey::HoldClosing(hold_id);
+        Ok(Envelope::new(&key, fingerprint, command))
     }
 }
 
@@ -128,15 +125,11 @@ impl ReleaseBody {
         let release = ReleaseHold {
             hold_id: hold_id.clone(),
             reason,
-            recalled: None,
         };
         let action = Action::Usage(UsageCommand::Release(release));
         let command = Command { actor, now, action };
-        Ok(Envelope::new(
-            &CommandKey::HoldClosing(hold_id),
-            fingerprint,
-            command,
-        ))
+        let key = CommandKey::HoldClosing(hold_id);
+        Ok(Envelope::new(&key, fingerprint, command))
     }
 }
 

@@ -70,12 +70,11 @@ impl EnrolBody {
             member_id: self.member_id.map_or_else(fallback, MemberId::from),
             role: self.role.into(),
             department_id: self.department_id,
-            claimed: Vec::new(),
+            external_ids: self.external_ids.into_iter().map(|id| id.0).collect(),
         };
         let entry = DirectoryEntry {
             display_name: self.display_name.map(|name| name.0),
             email: self.email.map(|email| email.0),
-            external_ids: self.external_ids.into_iter().map(|id| id.0).collect(),
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
         Ok(meta

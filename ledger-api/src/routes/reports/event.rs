@@ -7,13 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger_core::usage::{CallFacts, Outcome, Report, UsageCommand};
 use ledger_core::{
-    Action, Actor, Attribute, Command, CommandKey, Key, MemberId, MicroUsd, Timestamp,
+    Action, Actor, Attribute, Command, CommandKey, ExternalId, Key, MicroUsd, Owner, Timestamp,
 };
-use ledger_store::writer::{Envelope, ExternalId};
+use ledger_store::writer::Envelope;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::command::free_text;
 use crate::http::fingerprint;
@@ -98,9 +97,9 @@ impl UsageEvent {
         let report = Report {
             id: id.clone(),
             source: source.clone(),
-            member_id: named
-                .and_then(|subject| Uuid::try_parse(subject).ok())
-                .map(MemberId),
+            owner: named
+                .and_then(|subject| ExternalId::new(subject).ok())
+                .map(Owner::External),
             subject: named
                 .map(|subject| free_text("subject", subject))
                 .transpose()?,
@@ -111,10 +110,8 @@ impl UsageEvent {
         };
         let action = Action::Usage(UsageCommand::Report(report));
         let command = Command { actor, now, action };
-        Ok(
-            Envelope::new(&CommandKey::Reported { source, id }, fingerprint, command)
-                .with_subject(named.and_then(ExternalId::new)),
-        )
+        let key = CommandKey::Reported { source, id };
+        Ok(Envelope::new(&key, fingerprint, command))
     }
 }
 
@@ -289,7 +286,8 @@ mod tests {
         assert_eq!(report.units.map(ledger_core::Units::get), Some(2));
         assert_eq!(report.subject.unwrap().text(), "ada@example.org");
         assert_eq!(report.call.model.as_deref(), Some("opus"));
-        assert_eq!(report.member_id, None);
+        let ada = ExternalId::new("ada@example.org").unwrap();
+        assert_eq!(report.owner, Some(Owner::External(ada)));
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! What is asked of requests.
 
-use ledger_core::request::{
-    ApproveRequest, Closing, FileRequest, RejectRequest, RequestCommand, Urgency,
-};
+use ledger_core::request::{ApproveRequest, FileRequest, RejectRequest, RequestCommand, Urgency};
 use ledger_core::{Action, Actor, Catalogue, Fingerprint, MemberId, RequestId, SchoolId, Seq};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Serialize};
@@ -46,7 +44,7 @@ impl RequestBody {
     pub(super) fn into_envelope(
         self,
         school_id: SchoolId,
-        (member_id, actor_member_id): (Option<MemberId>, Option<MemberId>),
+        (member_id, actor_member): (Option<MemberId>, Option<MemberId>),
         actor: Actor,
         meta: &RequestMeta,
         catalogue: &Catalogue,
@@ -59,13 +57,13 @@ impl RequestBody {
         let file = FileRequest {
             request_id: RequestId(meta.key.id_for("request", school_id.0)),
             member_id,
-            actor_member_id,
             units: self.units.into_named(catalogue)?,
             justification: free_text("justification", &self.justification)?,
             urgency: self.urgency.unwrap_or_default(),
         };
         let action = Action::Request(RequestCommand::File(file));
-        Ok(meta.envelope(actor, fingerprint, action))
+        let envelope = meta.envelope(actor, fingerprint, action);
+        Ok(envelope.with_actor_member(actor_member))
     }
 }
 
@@ -74,25 +72,19 @@ impl RequestBody {
 pub(super) struct Deciding {
     pub request_id: RequestId,
     pub actor: Actor,
-    pub actor_member_id: Option<MemberId>,
+    pub actor_member: Option<MemberId>,
     pub meta: RequestMeta,
     pub if_version: Option<Seq>,
 }
 
 impl Deciding {
-    const fn closing(&self) -> Closing {
-        Closing {
-            request_id: self.request_id,
-            actor_member_id: self.actor_member_id,
-            recalled: None,
-        }
-    }
-
     fn envelope(&self, fingerprint: Fingerprint, command: RequestCommand) -> Envelope {
         let envelope = self
             .meta
             .envelope(self.actor, fingerprint, Action::Request(command));
-        envelope.with_version(self.if_version)
+        envelope
+            .with_actor_member(self.actor_member)
+            .with_version(self.if_version)
     }
 }
 
@@ -122,7 +114,7 @@ impl ApproveBody {
         let units = self.units.map(|units| units.into_named(catalogue));
         let reason = self.reason.map(|reason| free_text("reason", &reason));
         let command = RequestCommand::Approve(ApproveRequest {
-            closing: deciding.closing(),
+            request_id: deciding.request_id,
             units: units.transpose()?,
             reason: reason.transpose()?,
         });
@@ -144,7 +136,7 @@ impl RejectBody {
     pub(super) fn into_envelope(self, deciding: &Deciding) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("reject-request", &[&deciding.request_id], &self)?;
         let command = RequestCommand::Reject(RejectRequest {
-            closing: deciding.closing(),
+            request_id: deciding.request_id,
             reason: free_text("reason", &self.reason)?,
         });
         Ok(deciding.envelope(fingerprint, command))
@@ -154,6 +146,8 @@ impl RejectBody {
 /// A request's being taken back.
 pub(super) fn withdraw(deciding: &Deciding) -> Result<Envelope, Problem> {
     let fingerprint = fingerprint("withdraw-request", &[&deciding.request_id], &())?;
-    let command = RequestCommand::Withdraw(deciding.closing());
+    let command = RequestCommand::Withdraw {
+        request_id: deciding.request_id,
+    };
     Ok(deciding.envelope(fingerprint, command))
 }

@@ -180,7 +180,7 @@ async fn deciding(
     Ok(Deciding {
         request_id: RequestId(path.request),
         actor: credential.actor,
-        actor_member_id: acting_member(state, credential, school, &meta).await?,
+        actor_member: acting_member(state, credential, school, &meta).await?,
         meta,
         if_version,
     })

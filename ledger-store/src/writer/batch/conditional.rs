@@ -38,27 +38,25 @@ pub(in crate::writer) fn applies(cache: &StateCache, submissions: &[Submission])
     })
 }
 
-/// Whether nothing but the state decides the command, and nothing is kept beside the log with it.
+/// Whether the decision needs only the state, and the command writes nothing but events.
 fn needs_only_the_state(state: &SchoolState, envelope: &Envelope) -> bool {
+    let action = &envelope.command.action;
+    let needs = action.needs();
+    let writes_only_events = match action {
+        Action::Usage(UsageCommand::Release(release)) => release.reason.is_none(),
+        Action::Usage(
+            UsageCommand::Debit(_) | UsageCommand::PlaceHold(_) | UsageCommand::Settle(_),
+        ) => true,
+        Action::Usage(_)
+        | Action::School(_)
+        | Action::Department(_)
+        | Action::Allocation(_)
+        | Action::Request(_) => false,
+    };
     !envelope.dry_run
-        && envelope.subject.is_none()
-        && match &envelope.command.action {
-            Action::Usage(UsageCommand::Debit(_) | UsageCommand::PlaceHold(_)) => true,
-            Action::Usage(UsageCommand::Settle(settle)) => state.is_held(&settle.hold_id),
-            Action::Usage(UsageCommand::Release(release)) => {
-                release.reason.is_none() && state.is_held(&release.hold_id)
-            }
-            Action::Usage(
-                UsageCommand::NoteRefused(_)
-                | UsageCommand::Report(_)
-                | UsageCommand::Attribute(_)
-                | UsageCommand::Correct(_),
-            )
-            | Action::School(_)
-            | Action::Department(_)
-            | Action::Allocation(_)
-            | Action::Request(_) => false,
-        }
+        && writes_only_events
+        && needs.external_ids.is_empty()
+        && needs.hold.is_none_or(|hold_id| state.is_held(hold_id))
 }
 
 /// What was appended, and the submissions that are still to be decided.
@@ -77,11 +75,11 @@ pub(in crate::writer) struct Appended {
 /// [`StoreError`] with the submissions: all of them are still to be decided.
 pub(in crate::writer) async fn write(
     shard: &mut Shard,
-    mut submissions: Vec<Submission>,
+    submissions: Vec<Submission>,
 ) -> Result<Appended, (StoreError, Vec<Submission>)> {
     let started = Instant::now();
     let mut batch = Batch::new(shard.catalogue());
-    let outcomes = batch.decide_on_cached(&mut shard.cache, &mut submissions);
+    let outcomes = batch.decide_on_cached(&mut shard.cache, &submissions);
     if !batch.events.is_empty() {
         let appended = batch.append_on_condition(shard).await;
         if let Err(error) = appended {
@@ -113,16 +111,16 @@ impl Batch {
     fn decide_on_cached(
         &mut self,
         cache: &mut StateCache,
-        submissions: &mut [Submission],
+        submissions: &[Submission],
     ) -> Vec<Option<Outcome>> {
         submissions
-            .iter_mut()
+            .iter()
             .map(|submission| {
                 let school_id = submission.school_id;
                 if let Some(cached) = cache.take(school_id) {
                     self.enter(school_id, cached);
                 }
-                let [envelope] = submission.envelopes.as_mut_slice() else {
+                let [envelope] = submission.envelopes.as_slice() else {
                     return None;
                 };
                 let repeats = (school_id, envelope.event_id);

@@ -17,14 +17,15 @@ use crate::writer::answer::{Receipt, WriteError};
 use crate::writer::envelope::Envelope;
 use crate::writer::erasure::Gone;
 use crate::writer::load::{catch_up, load};
+use crate::writer::lookup::Lookup;
+use crate::writer::replay;
 use crate::writer::shard::{Shard, Submission};
 use crate::writer::side_writes::SideWriteBatch;
-use crate::writer::{lookup, replay};
 
 /// Writes a batch. On an error nothing is known to be written, and the states are dropped.
 pub(in crate::writer) async fn write(
     shard: &mut Shard,
-    submissions: &mut [Submission],
+    submissions: &[Submission],
 ) -> Result<Written, StoreError> {
     let started = Instant::now();
     let pool = shard.database.pool(DatabaseRole::Writer).clone();
@@ -40,7 +41,7 @@ pub(in crate::writer) async fn write(
     batch.lock_heads(&mut tx).await?;
     batch.look_up(&mut tx, submissions).await?;
     let mut outcomes = Vec::with_capacity(submissions.len());
-    for submission in submissions.iter_mut() {
+    for submission in submissions {
         outcomes.push(batch.decide_all(&mut tx, submission).await?);
     }
     if batch.events.is_empty() {
@@ -153,64 +154,44 @@ impl Batch {
         Ok(())
     }
 
-    /// Looks for what the log and the directory know of the batch's commands.
+    /// Looks up what the log and the directory hold of the batch's commands.
     async fn look_up(
         &mut self,
         tx: &mut PgConnection,
         submissions: &[Submission],
     ) -> Result<(), StoreError> {
-        let mut events: (Vec<Uuid>, Vec<Uuid>) = Default::default();
-        let mut adjusted: (Vec<Uuid>, Vec<Uuid>) = Default::default();
-        let mut named: (Vec<Uuid>, Vec<String>) = Default::default();
-        let mut requests: (Vec<Uuid>, Vec<String>) = Default::default();
+        let mut lookup = Lookup::default();
         for submission in submissions {
-            let school_id = submission.school_id.0;
+            let school_id = submission.school_id;
             for envelope in &submission.envelopes {
-                let own = (!envelope.dry_run).then_some(envelope.event_id);
-                let about = lookup::placed_by(envelope).or(lookup::adjusts(envelope));
-                for event_id in own.into_iter().chain(about) {
-                    events.0.push(school_id);
-                    events.1.push(event_id.0);
+                if !envelope.dry_run {
+                    lookup.add_event(school_id, envelope.event_id);
                 }
-                if let Some(request_id) = lookup::request_closing(envelope).map(|c| c.request_id)
-                    && !self.is_pending(submission.school_id, request_id)
-                {
-                    requests.0.push(school_id);
-                    requests.1.push(request_id.to_string());
-                }
-                if let Some(usage_id) = lookup::adjusts(envelope) {
-                    adjusted.0.push(school_id);
-                    adjusted.1.push(usage_id.0);
-                }
-                for external_id in lookup::external_ids(envelope) {
-                    named.0.push(school_id);
-                    named.1.push(external_id.as_str().to_owned());
-                }
+                let mut needs = envelope.command.action.needs();
+                needs.request = needs.request.filter(|id| !self.is_pending(school_id, *id));
+                lookup.add(school_id, &needs);
             }
         }
-        self.known = lookup::find_events(tx, &events.0, &events.1).await?;
-        self.newest = lookup::find_newest(tx, &adjusted.0, &adjusted.1).await?;
-        for (school_id, _) in self.known.keys() {
+        self.known = lookup.find_in_tx(tx).await?;
+        for (school_id, _) in self.known.events.keys() {
             if let Some(stream) = self.streams.get_mut(school_id) {
                 stream.cached.calm_batches = 0;
             }
         }
-        self.owners = lookup::find_owners(tx, &named.0, &named.1).await?;
-        self.closed_requests = lookup::find_closed_requests(tx, &requests.0, &requests.1).await?;
         Ok(())
     }
 
     async fn decide_all(
         &mut self,
         tx: &mut PgConnection,
-        submission: &mut Submission,
+        submission: &Submission,
     ) -> Result<Outcomes, StoreError> {
         let school_id = submission.school_id;
         if let Some(error) = self.broken.get(&school_id) {
             return Ok(Err(WriteError::Store(Arc::clone(error))));
         }
         let mut outcomes = Vec::with_capacity(submission.envelopes.len());
-        for envelope in &mut submission.envelopes {
+        for envelope in &submission.envelopes {
             outcomes.push(self.decide_one(tx, school_id, envelope).await?);
         }
         Ok(Ok(outcomes))
@@ -220,12 +201,11 @@ impl Batch {
         &mut self,
         tx: &mut PgConnection,
         school_id: SchoolId,
-        envelope: &mut Envelope,
+        envelope: &Envelope,
     ) -> Result<Outcome, StoreError> {
         let event_id = envelope.event_id;
-        lookup::resolve_rows(&self.owners, school_id, envelope);
         if !envelope.dry_run {
-            if let Some((first, fingerprint)) = self.known.get(&(school_id, event_id)) {
+            if let Some((first, fingerprint)) = self.known.events.get(&(school_id, event_id)) {
                 let (first, fingerprint) = (first.clone(), *fingerprint);
                 return self
                     .replay(tx, school_id, envelope, first, fingerprint)
@@ -247,8 +227,9 @@ impl Batch {
         first: Recorded,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Outcome, StoreError> {
+        let context = self.context(school_id, envelope);
         if let Err(refused) = replay::check(envelope, &first, fingerprint) {
-            return Ok(self.refuse(school_id, envelope, refused));
+            return Ok(self.refuse(school_id, envelope, &context, refused));
         }
         let (event_id, recorded_at) = (first.event_id, first.recorded_at);
         let events = replay::events_of_command(tx, school_id, first).await?;
@@ -258,7 +239,7 @@ impl Batch {
             events,
             replayed: true,
             period: self.period_at(school_id, recorded_at),
-            view: self.view_after(school_id, envelope),
+            view: self.view_after(school_id, envelope, &context),
         }))))
     }
 }

@@ -19,7 +19,7 @@ use ledger_core::{Catalogue, EventId, SchoolId, SchoolState, Seq};
 use sqlx::PgPool;
 
 use super::load::load;
-use super::lookup::{ClosedRequests, Known, Newest, Owners};
+use super::lookup::Known;
 use super::shard::{Shard, Submission};
 use super::state_cache::Cached;
 use crate::error::StoreError;
@@ -38,11 +38,8 @@ struct Batch {
     streams: BTreeMap<SchoolId, Stream>,
     /// Schools whose log cannot be read; their commands alone fail.
     broken: BTreeMap<SchoolId, Arc<StoreError>>,
+    /// What the log and the directory hold beside the states.
     known: Known,
-    newest: Newest,
-    owners: Owners,
-    /// How requests ended that are not pending any more, as the log says.
-    closed_requests: ClosedRequests,
     events: Vec<NewEvent>,
     /// Where the first event of each command of this batch stands.
     appended: BTreeMap<(SchoolId, EventId), Range<usize>>,
@@ -54,10 +51,7 @@ impl Batch {
             catalogue,
             streams: BTreeMap::new(),
             broken: BTreeMap::new(),
-            known: Known::new(),
-            newest: Newest::new(),
-            owners: Owners::new(),
-            closed_requests: ClosedRequests::new(),
+            known: Known::default(),
             events: Vec::new(),
             appended: BTreeMap::new(),
         }

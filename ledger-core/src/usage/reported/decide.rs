@@ -5,9 +5,11 @@ use super::command::{AttributeUsage, CorrectUsage, Report};
 use super::event::{
     Attribution, UsageAttributed, UsageCorrected, UsageParked, UsageReported, WhyParked,
 };
-use super::recalled::Counted;
+use super::prior::Counted;
 use crate::catalog::Event;
+use crate::context::Context;
 use crate::decider::Fact;
+use crate::ids::{MemberId, Owner};
 use crate::plan::Catalogue;
 use crate::quantity::Units;
 use crate::refusal::{Refusal, known_service};
@@ -26,12 +28,12 @@ pub(in crate::usage) fn report(
     state: &SchoolState,
     now: Timestamp,
     command: &Report,
+    context: &Context,
 ) -> Result<Fact, Refusal> {
     let school = state.school()?;
     let occurred_at = happened(now, command.occurred_at);
-    let member_id = command
-        .member_id
-        .filter(|member_id| state.member(*member_id).is_ok());
+    let owner = command.owner.as_ref();
+    let member_id = owner.and_then(|owner| reported_member(state, context, owner));
     let service = catalogue.resolve(command.service.as_str()).cloned();
     let event = match (member_id, service) {
         (Some(member_id), Some(service)) => {
@@ -93,17 +95,18 @@ pub(in crate::usage) fn attribute(
     state: &SchoolState,
     now: Timestamp,
     command: &AttributeUsage,
+    context: &Context,
 ) -> Result<Option<Fact>, Refusal> {
     let school = state.school()?;
     let unknown = Refusal::UsageNotFound {
         usage_id: command.usage_id,
     };
-    let Some(recalled) = &command.recalled else {
+    let Some(prior) = &context.prior_usage else {
         return Err(unknown);
     };
     // Usage that never was parked is whose its caller said that it is.
-    let parked_service = recalled.parked_service.as_ref().ok_or(unknown)?;
-    let counted = recalled.counted.as_ref();
+    let parked_service = prior.parked_service.as_ref().ok_or(unknown)?;
+    let counted = prior.counted.as_ref();
     let service = match (&command.service, counted) {
         (Some(name), _) => known_service(catalogue, name)?,
         (None, Some(counted)) => counted.service.clone(),
@@ -114,15 +117,15 @@ pub(in crate::usage) fn attribute(
         return Ok(None);
     }
     // As it counts, or else as its caller said; what a meter told of another service is told anew.
-    let told = recalled.units.filter(|_| {
+    let told = prior.units.filter(|_| {
         counted.is_some() || catalogue.resolve(parked_service.as_str()) == Some(&service)
     });
-    let units = recalled.said.or(told);
-    let units = metered(catalogue, &service, units, &recalled.call)?;
-    let units = units.saturating_sub(recalled.refunded);
+    let units = prior.said.or(told);
+    let units = metered(catalogue, &service, units, &prior.call)?;
+    let units = units.saturating_sub(prior.refunded);
     let from = counted.map(|counted| given_back(state, counted, units));
     let member_id = command.member_id;
-    let period_start = state.closed_period_at(recalled.usage_at);
+    let period_start = state.closed_period_at(prior.usage_at);
     let drawn = match period_start {
         Some(start) => drawn_then(school, member, start),
         None => drawn(school, member, &service),
@@ -134,9 +137,9 @@ pub(in crate::usage) fn attribute(
     let (balance, overage) = counted_on(&account, period_start, units)?;
     let event = UsageEvent::Attributed(Box::new(UsageAttributed {
         usage_id: command.usage_id,
-        usage_at: recalled.usage_at,
+        usage_at: prior.usage_at,
         units,
-        refunded: recalled.refunded,
+        refunded: prior.refunded,
         overage,
         from,
         to: Attribution {
@@ -148,7 +151,7 @@ pub(in crate::usage) fn attribute(
             period_start,
         },
         reason: command.reason.commitment(),
-        call: recalled.call.clone(),
+        call: prior.call.clone(),
     }));
     Ok(Some(Fact {
         occurred_at: now,
@@ -161,16 +164,17 @@ pub(in crate::usage) fn correct(
     state: &SchoolState,
     now: Timestamp,
     command: &CorrectUsage,
+    context: &Context,
 ) -> Result<Option<Fact>, Refusal> {
     state.school()?;
     let usage_id = command.usage_id;
-    let Some(recalled) = &command.recalled else {
+    let Some(prior) = &context.prior_usage else {
         return Err(Refusal::UsageNotFound { usage_id });
     };
-    let (Some(counted), Some(usage_units)) = (&recalled.counted, recalled.units) else {
+    let (Some(counted), Some(usage_units)) = (&prior.counted, prior.units) else {
         return Err(Refusal::UsageUnattributed { usage_id });
     };
-    let left = usage_units.saturating_sub(recalled.refunded);
+    let left = usage_units.saturating_sub(prior.refunded);
     let units = match command.units {
         None if left.is_zero() => return Ok(None),
         None => left,
@@ -178,7 +182,7 @@ pub(in crate::usage) fn correct(
         Some(asked) if asked > left => {
             return Err(Refusal::CorrectionExceedsUsage {
                 units: usage_units,
-                refunded: recalled.refunded,
+                refunded: prior.refunded,
                 asked,
             });
         }
@@ -186,18 +190,26 @@ pub(in crate::usage) fn correct(
     };
     let event = UsageEvent::Corrected(Box::new(UsageCorrected {
         usage_id,
-        usage_at: recalled.usage_at,
+        usage_at: prior.usage_at,
         units,
         usage_units,
-        refunded: recalled.refunded.saturating_add(units),
+        refunded: prior.refunded.saturating_add(units),
         account: given_back(state, counted, units),
         reason: command.reason.commitment(),
-        call: recalled.call.clone(),
+        call: prior.call.clone(),
     }));
     Ok(Some(Fact {
         occurred_at: now,
         event: Event::Usage(event),
     }))
+}
+
+/// The member whose usage a report is: the owner of the external id, or else the member whose id
+/// the external id is as text.
+fn reported_member(state: &SchoolState, context: &Context, owner: &Owner) -> Option<MemberId> {
+    let by_own_id = || owner.external_id()?.as_member_id();
+    let member_id = context.member_id(owner).ok().or_else(by_own_id);
+    member_id.filter(|member_id| state.member(*member_id).is_ok())
 }
 
 /// When reported usage happened: what is said to lie further ahead than clocks differ happened by

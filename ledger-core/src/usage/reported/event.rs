@@ -1,4 +1,4 @@
-//! What happened to usage afterwards.
+//! What happened to usage reported.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ pub struct UsageReported {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account of the open period afterwards; what counts in a closed one leaves it as it was.
+    /// The account of the open period reported; what counts in a closed one leaves it as it was.
     pub balance: Balance,
     /// The start of the closed period in which it occurred and counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -105,7 +105,7 @@ pub struct Attribution {
     /// The department that the member was in, which is the one drawn on at that level.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// The account of the open period afterwards; what counts in a closed one leaves it as it was.
+    /// The account of the open period reported; what counts in a closed one leaves it as it was.
     pub balance: Balance,
     /// The start of the closed period in which it counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]

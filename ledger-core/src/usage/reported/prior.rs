@@ -13,7 +13,7 @@ use crate::usage::{CallFacts, UsageEvent};
 
 /// Usage as it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recalled {
+pub struct PriorUsage {
     /// When it occurred.
     pub usage_at: Timestamp,
     /// How many units it was; `None` where nothing told.
@@ -66,16 +66,16 @@ impl Counted {
     }
 }
 
-impl Recalled {
+impl PriorUsage {
     /// The usage that an event records, as the newest event about it says that it stands; `None`
     /// when the first is no usage.
     #[must_use]
     pub fn of(usage: &Recorded, newest: Option<&Recorded>) -> Option<Self> {
-        let mut recalled = Self::recorded_by(usage)?;
+        let mut prior = Self::recorded_by(usage)?;
         if let Some(newest) = newest {
-            recalled.take_in(newest);
+            prior.apply(newest);
         }
-        Some(recalled)
+        Some(prior)
     }
 
     fn recorded_by(usage: &Recorded) -> Option<Self> {
@@ -147,7 +147,7 @@ impl Recalled {
         })
     }
 
-    fn take_in(&mut self, newest: &Recorded) {
+    fn apply(&mut self, newest: &Recorded) {
         match &newest.event {
             Event::Usage(UsageEvent::Attributed(e)) => {
                 self.units = Some(e.units.saturating_add(e.refunded));
