@@ -12,7 +12,7 @@ use support::commands::{
 use support::events::{
     allocated, in_batch, member_not_found, revoked, short, terms_set, transferred, unknown_service,
 };
-use support::{ADA, BEN, CLEO, CONTENT, NOBODY, School};
+use support::{ADA, BEN, CLEO, CONTENT, NOBODY, School, external_id};
 
 /// A full school: Ada and Ben hold 50 of 100 each, Cleo nothing.
 fn full() -> School {
@@ -186,12 +186,12 @@ fn a_table_needs_advanced_management_whatever_its_rows() {
 }
 
 #[test]
-fn a_row_of_nobody_s_is_refused_with_the_others() {
-    let nobody = ledger_core::MemberId(uuid::Uuid::nil());
+fn an_unknown_external_id_is_refused_with_the_other_rows() {
+    let unknown = external_id("unknown@example.org");
     full()
-        .when(import([set(nobody, 1), of("video", set(ADA, 1))]))
+        .when(import([set(unknown, 1), of("video", set(ADA, 1))]))
         .refused(rows([
-            (0, member_not_found(nobody)),
+            (0, Refusal::MemberNotFound { member_id: None }),
             (1, unknown_service("video")),
         ]));
 }
