@@ -12,7 +12,7 @@ use super::cell::unguard;
 use super::column::Column;
 use super::refused::{ImportRefused, RowFault, TableFault};
 use crate::problem::Problem;
-use crate::values::{QuotaValue, ServiceName, Subject};
+use crate::values::{Quota as QuotaValue, ServiceName, Subject};
 
 /// How much of a column's name is said again, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -324,13 +324,13 @@ fn service(cell: &str) -> Result<ServiceName, CellFault> {
 fn units(cell: &str) -> Result<QuotaValue, CellFault> {
     let cell = cell.trim();
     if cell.eq_ignore_ascii_case("unlimited") {
-        return Ok(QuotaValue(Quota::Unlimited));
+        return Ok(Quota::Unlimited.into());
     }
     let is_number = !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
     is_number
         .then(|| Units::new(cell.parse().ok()?).ok())
         .flatten()
-        .map(|units| QuotaValue(Quota::Finite(units)))
+        .map(|units| Quota::Finite(units).into())
         .ok_or_else(|| {
             let says = format!("units are digits, 0 to {}, or unlimited", i64::MAX);
             at(Column::Units, says)

@@ -14,8 +14,8 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use uuid::Uuid;
 
-use crate::openapi::schema::text;
 use crate::problem::Problem;
+use crate::values::schema::text;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 

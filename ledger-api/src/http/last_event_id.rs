@@ -8,9 +8,8 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::{IntoParams, PartialSchema as _};
 
-use super::query::Position;
-use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::Position;
 
 const HEADER: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -27,7 +26,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
         };
         let seq = value.to_str().ok().and_then(|text| text.parse().ok());
         seq.filter(|seq| *seq >= 0)
-            .map(|seq| Self(Some(Position(Seq(seq)))))
+            .map(|seq| Self(Some(Seq(seq).into())))
             .ok_or_else(|| Problem::invalid("Last-Event-ID is the position of an event"))
     }
 }
@@ -39,7 +38,7 @@ impl IntoParams for LastEventId {
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some("The `id` of the last event that was received."))
-            .schema(Some(schema::Seq::schema()));
+            .schema(Some(Position::schema()));
         vec![parameter.build()]
     }
 }

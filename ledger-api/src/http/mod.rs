@@ -24,7 +24,7 @@ pub use path::{
     AllocationPath, DepartmentAllocationPath, DepartmentPath, HoldPath, MemberPath, Path,
     RequestPath, SchoolPath, UnattributedPath, UsagePath,
 };
-pub use query::{Day, FIRST_DAY, Position, Query};
+pub use query::Query;
 pub use version::{IfMatch, etag};
 
 pub(crate) use query::query;

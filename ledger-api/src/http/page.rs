@@ -18,7 +18,7 @@ use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::limits::PAGE_MAX;
-use crate::openapi::schema::{text, whole};
+use crate::values::schema::{text, whole};
 use crate::values::whole_number::whole_number_in_text;
 
 /// How many rows a page has at most.

@@ -2,15 +2,13 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use ledger_core::{Attribute, Key};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::scalar::ServiceName;
+use crate::values::{Attribute, Key, ServiceName};
 
 /// A path whose parameters have the form `T`; another one is refused with the parameter at fault.
 #[derive(Debug)]
@@ -98,7 +96,7 @@ pub struct HoldPath {
     /// The school.
     pub school: Uuid,
     /// The id that the caller gave the hold, percent-encoded.
-    #[param(value_type = schema::Key, inline)]
+    #[param(inline)]
     pub id: Key,
 }
 
@@ -109,7 +107,7 @@ pub struct UsagePath {
     /// The school.
     pub school: Uuid,
     /// The id that the caller gave the debit, hold or event, percent-encoded.
-    #[param(value_type = schema::Attribute, inline)]
+    #[param(inline)]
     pub id: Attribute,
 }
 

@@ -2,17 +2,9 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use chrono::NaiveDate;
-use ledger_core::Seq;
-use serde::de::{self, DeserializeOwned};
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
-use utoipa::{PartialSchema, ToSchema};
+use serde::de::DeserializeOwned;
 
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::whole_number::whole_number_in_text;
 
 /// A query string of the form `T`; what `T` does not know is refused.
 #[derive(Debug)]
@@ -45,70 +37,18 @@ macro_rules! query {
                 $field: Option<$type>,
             )*
             /// Wait, at most 5 s, until this read knows the event at this position.
-            #[param(value_type = crate::http::Position, inline, required = false)]
-            min_seq: Option<crate::http::Position>,
+            #[param(value_type = crate::values::Position, inline, required = false)]
+            min_seq: Option<crate::values::Position>,
         }
     };
 }
 pub(crate) use query;
 
-/// A position in a school's stream, as a caller writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Position(pub Seq);
-
-impl<'de> Deserialize<'de> for Position {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        whole_number_in_text(deserializer, 0, i64::MAX).map(|seq| Self(Seq(seq)))
-    }
-}
-
-impl PartialSchema for Position {
-    fn schema() -> RefOr<Schema> {
-        schema::Seq::schema()
-    }
-}
-
-impl ToSchema for Position {}
-
-/// The first day that a caller can name.
-pub const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
-    Some(day) => day,
-    None => NaiveDate::MIN,
-};
-
-/// A day of the calendar, `2026-11-24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day(pub NaiveDate);
-
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        // chrono also reads years of other lengths, days of one digit, and signs.
-        let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        plain
-            .then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
-            .flatten()
-            .filter(|day| *day >= FIRST_DAY)
-            .map(Self)
-            .ok_or_else(|| de::Error::custom("a day is written as in 2026-11-24"))
-    }
-}
-
-impl PartialSchema for Day {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
-            .into()
-    }
-}
-
-impl ToSchema for Day {}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use ledger_core::Seq;
+
+    use crate::values::{Day, Position};
 
     query! {
         /// For the tests.
@@ -129,7 +69,7 @@ mod tests {
     fn a_parameter_that_is_not_known_not_of_its_form_or_there_twice_is_refused() {
         let sample = read("from=2028-02-29&min_seq=7").unwrap();
         assert_eq!(sample.from.unwrap().0.to_string(), "2028-02-29");
-        assert_eq!(sample.min_seq, Some(Position(Seq(7))));
+        assert_eq!(sample.min_seq, Some(Position::from(Seq(7))));
         assert!(read("").is_some());
         for refused in [
             "to=2026-11-24",

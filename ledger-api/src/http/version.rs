@@ -10,8 +10,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
-use crate::openapi::schema::text;
 use crate::problem::{Code, Problem};
+use crate::values::schema::text;
 
 /// The version that the caller decided on, if he says so: its `ETag`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use ledger_store::writer::WriteError;
 
 use super::code::Code;
 use super::document::Problem;
+use crate::values::{NamedTwice, UnknownTier};
 use ledger_auth::{ApiKeyError, AuthError, OUTAGE_RETRY_SECONDS};
 
 impl From<WriteError> for Problem {
@@ -89,6 +90,18 @@ impl From<AuthError> for Problem {
                 problem(Code::Unavailable).retry_after(OUTAGE_RETRY_SECONDS)
             }
         }
+    }
+}
+
+impl From<UnknownTier> for Problem {
+    fn from(error: UnknownTier) -> Self {
+        Self::invalid(error.to_string()).with("at", "tier")
+    }
+}
+
+impl From<NamedTwice> for Problem {
+    fn from(error: NamedTwice) -> Self {
+        Self::invalid(error.to_string())
     }
 }
 

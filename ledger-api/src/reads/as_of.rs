@@ -5,9 +5,8 @@ use ledger_store::writer::load_as_of;
 use ledger_store::{Database, DatabaseRole, StoreError, feed};
 use sqlx::PgConnection;
 
-use crate::http::query::Position;
 use crate::problem::Problem;
-use crate::values::scalar::Instant;
+use crate::values::{Instant, Position};
 
 /// When a caller wants to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +32,12 @@ impl AsOf {
                 let said = "say as_of_seq or as_of, not both";
                 Err(Problem::invalid(said).with("at", "as_of"))
             }
-            (Some(Position(seq)), None) => Ok(Some(Self::Seq(seq))),
-            (None, Some(Instant(instant))) if instant > now => {
+            (Some(position), None) => Ok(Some(Self::Seq(position.0))),
+            (None, Some(instant)) if instant.0 > now => {
                 let said = format!("as_of lies in the future: it is {now}");
                 Err(Problem::invalid(said).with("at", "as_of"))
             }
-            (None, Some(Instant(instant))) => Ok(Some(Self::Instant(instant))),
+            (None, Some(instant)) => Ok(Some(Self::Instant(instant.0))),
             (None, None) => Ok(None),
         }
     }

@@ -6,9 +6,9 @@ use ledger_store::writer::Envelope;
 
 use super::freshness::begin_read;
 use crate::auth::Viewer;
-use crate::http::query::{Day, Position};
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
+use crate::values::{Day, Position};
 use ledger_auth::Credential;
 
 /// Begins to read balances as [`begin_read`] does. When the period has ended by now and nobody has
@@ -34,8 +34,8 @@ pub async fn begin_balance_read(
     }
     read.finish().await?;
     let rolled = catch_up(state, viewer.school, now).await?;
-    let asked = min_seq.map_or(Seq::ZERO, |Position(seq)| seq);
-    let min_seq = Some(Position(rolled.max(asked)));
+    let asked = min_seq.map_or(Seq::ZERO, |position| position.0);
+    let min_seq = Some(rolled.max(asked).into());
     begin_read(state, caller, viewer, name, min_seq).await
 }
 

@@ -9,10 +9,10 @@ use ledger_projections::{
 use ledger_store::Database;
 
 use crate::auth::Viewer;
-use crate::http::query::Position;
 use crate::limits::{FRESHNESS_LIMIT, OWN_WRITES_LIMIT};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::values::Position;
 use ledger_auth::Credential;
 
 /// Begins to read as the caller sees it, once the read model knows the event that he named; when
@@ -29,7 +29,7 @@ pub async fn begin_read(
     min_seq: Option<Position>,
 ) -> Result<TenantRead, Problem> {
     match min_seq {
-        Some(Position(seq)) => wait(state, viewer, name, seq, FRESHNESS_LIMIT).await?,
+        Some(position) => wait(state, viewer, name, position.0, FRESHNESS_LIMIT).await?,
         None => {
             if let Some(seq) = state.own_writes.last(viewer.school, caller.actor.id).await {
                 // The caller asked for nothing: what there is, is good enough.

@@ -216,7 +216,7 @@ pub async fn correct_usage(
     meta: RequestMeta,
     Json(body): Json<CorrectionBody>,
 ) -> Result<Written<CorrectionAnswer>, Problem> {
-    let usage_id = body.usage_id(&path.id)?;
+    let usage_id = body.usage_id(&path.id.0)?;
     let fingerprint = fingerprint("correct-usage", &[&usage_id], &body)?;
     let command = CorrectUsage {
         usage_id,

@@ -21,7 +21,7 @@ use crate::openapi::{problems, schema};
 use crate::problem::Problem;
 use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
-use crate::values::{ActorDocument, ServiceName, words};
+use crate::values::{Actor, ServiceName, words};
 use ledger_auth::ReadActivity;
 
 /// The type of an event that the history shows.
@@ -107,7 +107,7 @@ pub struct EntryDocument {
     #[schema(value_type = Option<schema::ServiceId>, required)]
     service: Option<String>,
     /// Who did it.
-    actor: ActorDocument,
+    actor: Actor,
     /// What it came out of, when it was not asked for by itself.
     #[schema(required)]
     cause: Option<String>,

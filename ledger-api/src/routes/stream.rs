@@ -25,11 +25,12 @@ use utoipa::IntoParams;
 
 use super::log_reader::LogReader;
 use crate::auth::Allowed;
-use crate::http::{LastEventId, Position, Query, SchoolPath};
+use crate::http::{LastEventId, Query, SchoolPath};
 use crate::limits::{FOLLOW_KEEP_ALIVE, FOLLOWERS_MAX, STREAM_PAGE};
 use crate::openapi::problems;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
+use crate::values::Position;
 use ledger_auth::{Authenticator, ReadLog};
 
 static FOLLOWERS: Semaphore = Semaphore::const_new(FOLLOWERS_MAX);

@@ -1,50 +1,44 @@
-//! An account as the answer to a write shows it.
+//! An account after a write of usage.
 
+use ledger_core::Period;
 use ledger_core::decider::AccountView;
 use ledger_core::usage::Balance;
-use ledger_core::{Period, Quota, ServiceId, Timestamp, Units};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::openapi::schema;
+use super::{Instant, Quota, ServiceId, Units};
 
-/// What is left of a service on the account that was drawn on: the member's own allocation, what
-/// is left of his department's where he draws on that, or the pool where members draw on it.
+/// The units of a service on the account that usage draws on: the member's own allocation, the
+/// member's share of the department's, or the pool.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Account {
-    #[schema(value_type = schema::ServiceId)]
     service: ServiceId,
-    #[schema(value_type = schema::Quota)]
     allocated: Quota,
-    #[schema(value_type = schema::Units)]
     used: Units,
-    #[schema(value_type = schema::Units)]
     held: Units,
     /// allocated − used − held, never below zero.
-    #[schema(value_type = schema::Quota)]
     available: Quota,
-    /// When what was used starts again from zero.
-    #[schema(value_type = schema::Instant)]
-    resets_at: Timestamp,
+    /// The start of the next period, when usage starts from zero.
+    resets_at: Instant,
 }
 
 impl Account {
-    /// As an event left it.
+    /// The account after an event.
     #[must_use]
-    pub fn after(service: &ServiceId, balance: &Balance, period: &Period) -> Self {
+    pub fn after(service: &ledger_core::ServiceId, balance: &Balance, period: &Period) -> Self {
         Self {
-            service: service.clone(),
-            allocated: balance.allocated,
-            used: balance.used,
-            held: balance.held,
-            available: balance.available(),
-            resets_at: period.end,
+            service: service.clone().into(),
+            allocated: balance.allocated.into(),
+            used: balance.used.into(),
+            held: balance.held.into(),
+            available: balance.available().into(),
+            resets_at: period.end.into(),
         }
     }
 
-    /// As a command found it that changed nothing.
+    /// The account that a command left as it was.
     #[must_use]
-    pub fn found(account: &AccountView, period: &Period) -> Self {
+    pub fn unchanged(account: &AccountView, period: &Period) -> Self {
         let line = &account.line;
         let balance = Balance {
             allocated: line.allocated,

@@ -1,21 +1,25 @@
-//! Who acted, as answers show it.
+//! The actor of an event.
 
+use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::words;
+use super::Role;
 
-/// Who acted, by an opaque id.
-#[derive(Debug, ToSchema)]
-#[schema(as = Actor)]
-#[allow(
-    dead_code,
-    reason = "it describes what ledger_core::Actor is written as"
-)]
-pub struct ActorDocument {
-    /// In which role.
-    #[schema(value_type = words::Role)]
-    role: String,
-    /// Whose id: his own when the token's subject is a UUID, one derived from it otherwise.
-    #[schema(value_type = Uuid)]
-    id: String,
+/// The actor of an event, by an opaque id.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Actor {
+    /// The actor's role.
+    role: Role,
+    /// The subject of the actor's token if it is a UUID, an id derived from it otherwise.
+    id: Uuid,
+}
+
+impl From<ledger_core::Actor> for Actor {
+    fn from(actor: ledger_core::Actor) -> Self {
+        Self {
+            role: actor.role.into(),
+            id: actor.id.0,
+        }
+    }
 }

@@ -1,20 +1,51 @@
-//! Values of request and response bodies: each parses itself from JSON and has its schema.
+//! Values of request and response bodies: each has its parser, its JSON form and its schema once.
 
 mod account;
 mod actor;
+mod allocation_change;
+mod day;
 mod holder;
-mod names;
+mod ids;
 mod period;
 mod quotas;
-pub mod scalar;
+mod scalars;
+pub mod schema;
+mod texts;
+mod value;
+mod vocabularies;
 pub mod whole_number;
 pub mod words;
+mod write_answer;
 
 pub use account::Account;
-pub use actor::ActorDocument;
+pub use actor::Actor;
+pub use allocation_change::{
+    Approval, Ending, Enrolment, SchemaName, ServiceChange, decreases, increases,
+};
+pub use day::{Day, FIRST_DAY};
 pub use holder::{EXACTLY_ONE, one_holder, one_of};
-pub use names::{AnchorDayNumber, Email, Label, MemberRole, Name, NewId, TierName, TimeZoneName};
+pub use ids::{AnchorDayNumber, NewId};
 pub use period::PeriodAnswer;
-pub use quotas::{ByService, OfService, QuotaValue, QuotasByService, UnitsByService, by_service};
-pub use scalar::{CallFact, Instant, ModelName, ServiceName, SomeUnits, Subject, WholeUnits};
+pub use quotas::{
+    ByService, NamedTwice, OfService, Quota, Quotas, QuotasByService, UnitsByService,
+    UnitsOfServices, by_service_id,
+};
+pub use scalars::{
+    Attribute, CallFact, Commitment, Instant, Key, MicroUsd, Position, Seq, ServiceId, SomeUnits,
+    Units, WholeUnits,
+};
+pub use texts::{
+    Email, Label, ModelName, Name, Reason, ServiceName, Subject, TierName, TimeZoneName,
+    UnknownTier,
+};
+pub(crate) use value::described;
+pub use value::{Described, NamedSchemas, Value, add_reference};
+pub use vocabularies::{
+    EventType, Level, Management, MemberRole, OrgType, Outcome, Priority, RequestStatus, Role,
+    Standing, Tier, Urgency,
+};
 pub use whole_number::whole_number;
+pub use write_answer::{
+    ChangeAnswer, DepartmentSubject, FirstEventId, MemberSubject, NoSubject, SchoolSubject,
+    WriteAnswer,
+};

@@ -1,25 +1,26 @@
-//! A billing cycle as answers show it.
+//! A billing cycle.
 
-use ledger_core::{Period, Timestamp};
+use ledger_core::Period;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::openapi::schema;
+use super::Instant;
 
 /// A billing cycle.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[schema(as = Period)]
 pub struct PeriodAnswer {
-    /// Its first instant.
-    #[schema(value_type = schema::Instant)]
-    start: Timestamp,
-    /// The first instant after it: what was used starts again from zero.
-    #[schema(value_type = schema::Instant)]
-    end: Timestamp,
+    /// The first instant.
+    start: Instant,
+    /// The first instant of the next cycle, when usage starts from zero.
+    end: Instant,
 }
 
 impl From<Period> for PeriodAnswer {
     fn from(Period { start, end }: Period) -> Self {
-        Self { start, end }
+        Self {
+            start: start.into(),
+            end: end.into(),
+        }
     }
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{AdditionalProperties, OneOf, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::openapi::schema;
-use crate::values::{QuotaValue, ServiceName, SomeUnits, one_holder, one_of, words};
+use crate::values::{Quota, ServiceName, SomeUnits, one_holder, one_of, words};
 
 /// One change, and how it was asked for: that is what tells it from another.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,7 +46,7 @@ enum Form {
         service: ServiceName,
         /// How many units.
         #[schema(value_type = schema::Quota)]
-        units: QuotaValue,
+        units: Quota,
         /// How the holder ranks; stays when not given.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<words::Priority>)]

@@ -18,7 +18,7 @@ use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
 use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::{QuotaValue, ServiceName, words};
+use crate::values::{self, ServiceName, words};
 
 /// What a member or a department is to hold; at least one of `units`, `priority` and `auto_renew`.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct AllocationBody {
     /// How many units; they stay as they are when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Quota>)]
-    units: Option<QuotaValue>,
+    units: Option<values::Quota>,
     /// Why.
     #[schema(value_type = schema::Reason)]
     reason: String,

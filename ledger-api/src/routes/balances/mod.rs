@@ -12,12 +12,12 @@ use ledger_projections::{ProjectionName, TenantRead, balance};
 use utoipa::ToSchema;
 
 use crate::auth::{Allowed, AllowedMember};
-use crate::http::{Day, MemberPath, Now, Position, Query, SchoolPath, query};
+use crate::http::{MemberPath, Now, Query, SchoolPath, query};
 use crate::openapi::{problems, schema};
 use crate::problem::Problem;
 use crate::reads::{AsOf, begin_balance_read, no_period_of, require_known};
 use crate::state::AppState;
-use crate::values::{Instant, PeriodAnswer, words};
+use crate::values::{Day, Instant, PeriodAnswer, Position, words};
 use ledger_auth::{ReadBalance, ReadMemberBalance};
 
 /// What a school has, has given and has used in its period.

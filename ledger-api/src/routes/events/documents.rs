@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::openapi::schema;
-use crate::values::{ActorDocument, words};
+use crate::values::{Actor, words};
 
 /// An event of the log.
 #[derive(Debug, ToSchema)]
@@ -25,7 +25,7 @@ pub struct EventDocument {
     #[schema(minimum = 1)]
     version: i16,
     /// Who brought it about.
-    actor: ActorDocument,
+    actor: Actor,
     /// When it happened in the world.
     #[schema(value_type = schema::Instant)]
     occurred_at: String,

@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 
 use super::log_reader::LogReader;
 use crate::auth::Allowed;
-use crate::http::{PageLimit, Position, Query, SchoolPath, preferred, query};
+use crate::http::{PageLimit, Query, SchoolPath, preferred, query};
 use crate::limits::{FRESHNESS_LIMIT, PAGE_MAX};
 use crate::openapi::{problems, schema};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::values::Position;
 use ledger_auth::ReadLog;
 use lines::{EventLines, lines};
 

@@ -124,7 +124,7 @@ impl ReleaseAnswer {
                 Some(receipt.event_id),
                 Account::after(&released.service, &released.balance, period),
             ),
-            (None, Some(account)) => (None, Account::found(account, period)),
+            (None, Some(account)) => (None, Account::unchanged(account, period)),
             _ => return Err(Problem::unlike("a release", receipt)),
         };
         let (seq, replayed) = (receipt.seq, receipt.replayed);

@@ -67,7 +67,7 @@ pub async fn settle_hold(
     Now(now): Now,
     Json(body): Json<SettleBody>,
 ) -> Result<Written<SettleAnswer>, Problem> {
-    let request = body.into_envelope(hold.id, allowed.credential.actor, now)?;
+    let request = body.into_envelope(hold.id.0, allowed.credential.actor, now)?;
     let receipt = state.writer.submit(allowed.school, request).await??;
     Ok(Written::ok(&receipt, SettleAnswer::of(&receipt)?))
 }
@@ -94,7 +94,10 @@ pub async fn release_hold(
     body: Option<Json<ReleaseBody>>,
 ) -> Result<Written<ReleaseAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let request = body.into_envelope(hold.id.clone(), allowed.credential.actor, now)?;
+    let request = body.into_envelope(hold.id.0.clone(), allowed.credential.actor, now)?;
     let receipt = state.writer.submit(allowed.school, request).await??;
-    Ok(Written::ok(&receipt, ReleaseAnswer::of(hold.id, &receipt)?))
+    Ok(Written::ok(
+        &receipt,
+        ReleaseAnswer::of(hold.id.0, &receipt)?,
+    ))
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::http::RequestCursor;
 use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::{ActorDocument, words};
+use crate::values::{Actor, words};
 
 /// A request that is filed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -225,7 +225,7 @@ pub struct RequestDocument {
     #[schema(value_type = Option<words::Commitment>, required)]
     reason_commitment: Option<String>,
     /// Who filed it: the member, or somebody on his behalf.
-    filed_by: ActorDocument,
+    filed_by: Actor,
     /// When.
     #[schema(value_type = schema::Instant)]
     created_at: String,
@@ -240,7 +240,7 @@ pub struct RequestDocument {
     decided_at: Option<String>,
     /// Who ended it; none while it is pending, and where time did.
     #[schema(required)]
-    decided_by: Option<ActorDocument>,
+    decided_by: Option<Actor>,
     /// Its version: the ETag.
     #[schema(value_type = schema::Seq)]
     version: i64,

@@ -1,13 +1,18 @@
 //! Overage policies as callers write them: `{"policy": "soft", "percent": 10}`, by service.
 
+use std::collections::BTreeMap;
+
+use ledger_core::ServiceId;
 use ledger_core::school::{OveragePolicy, Percent};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOf, Schema};
 use utoipa::openapi::{Ref, RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::schema::whole;
-use crate::values::{ByService, OfService, by_service, whole_number};
+use crate::values::schema::{one_of_words, whole};
+use crate::values::{
+    ByService, NamedSchemas, OfService, add_reference, by_service_id, described, whole_number,
+};
 
 /// Overage policies by service.
 pub type OverageByService = ByService<OverageValue>;
@@ -64,17 +69,25 @@ impl From<OverageValue> for OveragePolicy {
 
 impl OfService for OverageValue {
     type Core = OveragePolicy;
+    const NAME: &'static str = "OverageByService";
+    const PLURAL: &'static str = "Overage policies";
 
-    fn core(self) -> OveragePolicy {
+    fn into_core(self) -> OveragePolicy {
         self.0
+    }
+
+    fn schema() -> RefOr<Schema> {
+        RefOr::Ref(Ref::from_schema_name(Self::name()))
+    }
+
+    fn add_references(schemas: &mut NamedSchemas) {
+        add_reference::<Self>(schemas);
     }
 }
 
 /// A policy's word, and nothing that is not named here.
 fn policy(word: &str) -> ObjectBuilder {
-    let word = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some([word]));
+    let word = one_of_words([word]);
     let nothing_else = AdditionalProperties::<Schema>::FreeForm(false);
     ObjectBuilder::new()
         .schema_type(Type::Object)
@@ -105,45 +118,10 @@ impl ToSchema for OverageValue {
     }
 }
 
-impl PartialSchema for OverageByService {
-    fn schema() -> RefOr<Schema> {
-        by_service(
-            "Overage policies by service, by its name or an alias, each service once.",
-            &OverageValue::name(),
-        )
-    }
-}
-
-impl ToSchema for OverageByService {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "OverageByService".into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((OverageValue::name().into_owned(), OverageValue::schema()));
-    }
-}
-
-/// How a school's overage policies look in an answer.
-#[derive(Debug)]
-pub struct OveragePolicies;
-
-impl PartialSchema for OveragePolicies {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some(
-                "Overage policies by service; one that is not named is hard.",
-            ))
-            .additional_properties(Some(Ref::from_schema_name(OverageValue::name())))
-            .into()
-    }
-}
-
-impl ToSchema for OveragePolicies {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((OverageValue::name().into_owned(), OverageValue::schema()));
-    }
+described! {
+    /// Overage policies by service; a service that is not listed has a hard limit.
+    OveragePolicies(BTreeMap<ServiceId, OveragePolicy>) = by_service_id(&OverageValue::name()),
+        references OverageValue;
 }
 
 #[cfg(test)]

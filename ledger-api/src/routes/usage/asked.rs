@@ -11,7 +11,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::http::{Day, FIRST_DAY};
+use crate::values::{Day, FIRST_DAY};
 
 /// Days that are summed up when nobody says from when on.
 const DAYS: u64 = 31;

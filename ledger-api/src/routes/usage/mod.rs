@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::viewed::{member_seen, service_asked};
 use crate::auth::AllowedViewer;
-use crate::http::{Day, Now, Query, SchoolPath, query};
+use crate::http::{Now, Query, SchoolPath, query};
 use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
-use crate::values::ServiceName;
+use crate::values::{Day, ServiceName};
 use answer::UsageAnswer;
 use asked::{GranularityWord, Groups, range};
 use ledger_auth::ReadActivity;

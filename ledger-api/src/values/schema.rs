@@ -1,0 +1,41 @@
+//! Parts that schemas are built of.
+
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+
+/// The pattern of a text without control characters (Unicode's category Cc, as Rust has it).
+pub const NO_CONTROLS: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
+/// A whole number from `min` to `max`.
+#[must_use]
+pub fn whole(min: i64, max: i64) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(min))
+        .maximum(Some(max))
+}
+
+/// A text of `min` to `max` characters.
+#[must_use]
+pub fn text(min: usize, max: usize) -> ObjectBuilder {
+    Object::builder()
+        .schema_type(Type::String)
+        .min_length(Some(min))
+        .max_length(Some(max))
+}
+
+/// A text of a standard format.
+#[must_use]
+pub fn formatted(format: KnownFormat) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(format)))
+}
+
+/// One of several words.
+#[must_use]
+pub fn one_of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+}
