@@ -10,7 +10,7 @@ use crate::account::Account;
 use crate::error::io;
 
 /// Access for the owner only.
-const PRIVATE: u32 = 0o700;
+pub(crate) const PRIVATE: u32 = 0o700;
 
 /// Full access for the owner; search without listing for the group.
 const SEARCHABLE: u32 = 0o710;

@@ -27,13 +27,20 @@ impl Binaries {
         let cluster_major = std::fs::read_to_string(pgdata.join("PG_VERSION"))
             .ok()
             .and_then(|text| text.trim().parse::<u32>().ok());
-        let installed = Self::installed()?;
-        let is_suitable = |binaries: &&Self| match cluster_major {
-            Some(major) => binaries.major == major,
-            None => binaries.major >= OLDEST_MAJOR,
-        };
-        if let Some(binaries) = installed.iter().find(is_suitable) {
-            return Ok(binaries.clone());
+        let mut installed = Vec::new();
+        // Each candidate costs a process, so the search ends with the first suitable one.
+        for (folder, is_required) in candidates() {
+            match Self::at(&folder) {
+                Some(binaries) if binaries.runs(cluster_major) => return Ok(binaries),
+                Some(binaries) => installed.push(binaries),
+                None if is_required => return Err(ClusterError::BinDirWrong { folder }),
+                None => {}
+            }
+        }
+        if installed.is_empty() {
+            return Err(ClusterError::BinariesMissing {
+                searched: format!("PG_BIN_DIR, {VERSIONED_ROOT}, pg_config, PATH"),
+            });
         }
         let described: Vec<String> = installed
             .iter()
@@ -55,27 +62,12 @@ impl Binaries {
         self.folder.join(name)
     }
 
-    /// Returns all installed servers in order of preference.
-    fn installed() -> Result<Vec<Self>, ClusterError> {
-        let mut found = Vec::new();
-        if let Some(folder) = env::var_os("PG_BIN_DIR").filter(|value| !value.is_empty()) {
-            let folder = PathBuf::from(folder);
-            found.push(Self::at(&folder).ok_or(ClusterError::BinDirWrong { folder })?);
+    /// Returns whether the server can run a cluster of this major version, or a new one.
+    fn runs(&self, cluster_major: Option<u32>) -> bool {
+        match cluster_major {
+            Some(major) => self.major == major,
+            None => self.major >= OLDEST_MAJOR,
         }
-        found.extend(
-            versioned_folders()
-                .iter()
-                .filter_map(|folder| Self::at(folder)),
-        );
-        found.extend(pg_config_folder().and_then(|folder| Self::at(&folder)));
-        let path = env::var_os("PATH").unwrap_or_default();
-        found.extend(env::split_paths(&path).filter_map(|folder| Self::at(&folder)));
-        if found.is_empty() {
-            return Err(ClusterError::BinariesMissing {
-                searched: format!("PG_BIN_DIR, {VERSIONED_ROOT}, pg_config, PATH"),
-            });
-        }
-        Ok(found)
     }
 
     /// Returns the server in `folder`, if there is one. Follows symbolic links, because Postgres
@@ -89,6 +81,22 @@ impl Binaries {
         let major = major_in(&output_of(Command::new(server).arg("--version"))?)?;
         Some(Self { folder, major })
     }
+}
+
+/// Returns the folders to search in order of preference, and whether each must contain a server.
+fn candidates() -> impl Iterator<Item = (PathBuf, bool)> {
+    let required = env::var_os("PG_BIN_DIR").filter(|value| !value.is_empty());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path: Vec<PathBuf> = env::split_paths(&path).collect();
+    let searched = versioned_folders()
+        .into_iter()
+        .chain(std::iter::once_with(pg_config_folder).flatten())
+        .chain(on_path)
+        .map(|folder| (folder, false));
+    required
+        .map(|folder| (PathBuf::from(folder), true))
+        .into_iter()
+        .chain(searched)
 }
 
 /// Returns the folders `/usr/lib/postgresql/N/bin`, highest N first.

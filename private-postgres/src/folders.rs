@@ -13,6 +13,9 @@ use crate::settings::PORT;
 /// The maximum length of a socket path, bytes: `sockaddr_un.sun_path` has 108 with its final zero.
 const SOCKET_PATH_LIMIT: usize = 107;
 
+/// The name of the cluster's folder in the data folder.
+pub(crate) const PGDATA: &str = "pgdata";
+
 /// The paths in a data folder, absolute and without symbolic links.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
@@ -28,7 +31,7 @@ impl Folders {
     /// and the account that would run the server. Creates nothing.
     pub fn locate(data_dir: &Path) -> Result<(Self, Account), ClusterError> {
         let data_dir = std::path::absolute(data_dir).map_err(io("find", data_dir))?;
-        let account = Account::choose(&data_dir.join("pgdata"))?;
+        let account = Account::choose(&data_dir.join(PGDATA))?;
         let existing = data_dir.ancestors().find(|folder| folder.is_dir());
         let existing = existing.unwrap_or(Path::new("/"));
         let resolved = existing.canonicalize().map_err(io("find", existing))?;
@@ -78,7 +81,7 @@ impl Folders {
         // Removes a trailing slash.
         let data_dir: PathBuf = data_dir.components().collect();
         Self {
-            pgdata: data_dir.join("pgdata"),
+            pgdata: data_dir.join(PGDATA),
             socket: data_dir.join("socket"),
             log: data_dir.join("postgres.log"),
             lock: data_dir.join("cluster.lock"),

@@ -1,7 +1,7 @@
-//! Preparation of a start: folders, lock, programs and initdb.
+//! Preparation of a start: folders, lock, programs, and initdb or the copy of a template.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::error::io;
 use crate::folders::Folders;
 use crate::lock::OwnerLock;
 use crate::log::Log;
-use crate::{ClusterError, ClusterOptions, SUPERUSER, launch, leftover};
+use crate::{ClusterError, ClusterOptions, SUPERUSER, launch, leftover, template};
 
-/// The prefix of the name of the folder that initdb works in.
+/// The prefix of the name of the folder in which a cluster is created.
 const UNFINISHED: &str = "pgdata.unfinished-";
 
 /// A cluster that can be started.
@@ -30,6 +30,7 @@ pub(crate) struct Prepared {
     pub lock: OwnerLock,
     pub settings: Vec<(String, String)>,
     pub startup_limit: Duration,
+    pub template: Option<PathBuf>,
 }
 
 /// Prepares the cluster, and creates it if there is none. Blocks the thread.
@@ -52,6 +53,7 @@ pub(crate) fn prepare(options: &ClusterOptions) -> Result<Prepared, ClusterError
         lock,
         settings: options.settings.clone(),
         startup_limit: options.startup_limit,
+        template: options.template.clone(),
     };
     if exists {
         leftover::remove(&prepared.folders.pgdata)?;
@@ -74,12 +76,16 @@ fn initialise(prepared: &Prepared) -> Result<(), ClusterError> {
         .find(|folder| folder.symlink_metadata().is_err())
         .unwrap_or_else(|| data_dir.join(UNFINISHED));
     make_private(&unfinished, &prepared.account)?;
-    let result = run_initdb(prepared, &unfinished)
-        .and_then(|()| fs::rename(&unfinished, pgdata).map_err(io("create", pgdata)))
-        .and_then(|()| {
-            let sync = File::open(data_dir).and_then(|folder| folder.sync_all());
-            sync.map_err(io("write", data_dir))
-        });
+    let result = match &prepared.template {
+        Some(template) => template::copy(template, &unfinished, &prepared.account)
+            .and_then(|()| fs::rename(&unfinished, pgdata).map_err(io("create", pgdata))),
+        None => run_initdb(prepared, &unfinished)
+            .and_then(|()| fs::rename(&unfinished, pgdata).map_err(io("create", pgdata)))
+            .and_then(|()| {
+                let sync = File::open(data_dir).and_then(|folder| folder.sync_all());
+                sync.map_err(io("write", data_dir))
+            }),
+    };
     if result.is_err() {
         remove_unfinished(data_dir);
     }

@@ -109,6 +109,34 @@ async fn a_restart_keeps_the_data() {
 }
 
 #[tokio::test]
+async fn a_new_cluster_can_be_a_copy_of_a_stopped_one() {
+    let (template, dir) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let cluster = start(template.path()).await;
+    query(&cluster, "CREATE TABLE prepared AS SELECT 41 AS answer").await;
+    cluster.stop().await.unwrap();
+    for round in 0..2 {
+        let options = ClusterOptions::new(dir.path())
+            .with_database("ledger")
+            .with_template(template.path());
+        let cluster = PrivateCluster::start(options).await.unwrap();
+        let row = query(
+            &cluster,
+            "UPDATE prepared SET answer = answer + 1 RETURNING answer",
+        )
+        .await;
+        assert_eq!(
+            row.get::<i32, _>(0),
+            42 + round,
+            "the second start copies nothing"
+        );
+        cluster.stop().await.unwrap();
+    }
+    let cluster = start(template.path()).await;
+    let row = query(&cluster, "SELECT answer FROM prepared").await;
+    assert_eq!(row.get::<i32, _>(0), 41, "the template is unchanged");
+}
+
+#[tokio::test]
 async fn dropping_the_handle_stops_the_server() {
     let dir = TempDir::new().unwrap();
     drop(start(dir.path()).await);

@@ -2,6 +2,7 @@
 //! real processes.
 
 pub mod books;
-pub mod postgres;
 pub mod school;
 pub mod server;
+
+pub use ledger_test_postgres as postgres;

@@ -137,7 +137,7 @@ async fn settle_up(school: &HttpSchool, proxy: &Person, book: &Book, pool: &PgPo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_loses_and_doubles_nothing() {
-    let postgres = Postgres::start().await;
+    let postgres = Postgres::start_durable().await;
     let pool = postgres.superuser().await;
     let mut server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000_000, 4, 250_000).await;
@@ -159,7 +159,7 @@ async fn a_killed_server_loses_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_postgres_loses_and_doubles_nothing() {
-    let mut postgres = Postgres::start().await;
+    let mut postgres = Postgres::start_durable().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000_000, 4, 250_000).await;
     let proxy = server.as_role(Role::Proxy, Some(school.id));
@@ -186,7 +186,7 @@ async fn a_killed_postgres_loses_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_asked_to_stop_answers_all_that_it_accepted() {
-    let postgres = Postgres::start().await;
+    let postgres = Postgres::start_durable().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000_000, 1, 1_000_000).await;
     let proxy = server.as_role(Role::Proxy, Some(school.id));

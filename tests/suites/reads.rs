@@ -466,8 +466,9 @@ async fn the_log_is_followed_live_across_processes_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_follower_is_let_go_when_his_token_ends() {
+async fn a_follower_is_disconnected_when_the_token_expires() {
     let world = World::start().await;
+    let server = Server::start_with(&world.postgres, &[("LEDGER_JWT_LEEWAY_SECONDS", "0")]).await;
     let settings = ledger_auth::JwtSettings {
         hs256_secret: Some(secrecy::SecretString::from(ledger_tests::server::SECRET)),
         ..Default::default()
@@ -477,19 +478,18 @@ async fn a_follower_is_let_go_when_his_token_ends() {
         role: Role::Auditor,
         school: Some(ledger_core::SchoolId(world.school.id)),
         subject: "auditor",
-        ttl_seconds: 1,
+        ttl_seconds: 2,
     };
     let now = ledger_core::Timestamp::new(chrono::Utc::now());
     let token = issuer.issue(grant, now).unwrap();
-    let auditor = world
-        .server
-        .bearer(secrecy::ExposeSecret::expose_secret(&token));
+    let auditor = server.bearer(secrecy::ExposeSecret::expose_secret(&token));
     let path = world.school.path("/stream");
     let mut live = Messages::follow(&auditor, &path, &[]).await;
     assert!(
         live.next().await.is_none(),
-        "one second, and thirty of leeway"
+        "the stream ends with the token"
     );
+    server.stop().await;
     world.server.stop().await;
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ledger_core::{ActorId, Role};
+use ledger_store::DatabaseRole;
+use ledger_test_postgres::Postgres;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::postgres::Postgres;
 use crate::api_key_store::{ACTIVE_KEYS_MAX, LABEL_CHARS_MAX};
 use crate::fixtures::{OTHER_SCHOOL, SCHOOL, at};
 use crate::{ApiKey, ApiKeyError, ApiKeyStore, AuthError, Tenancy};
@@ -22,7 +23,8 @@ fn generate(tenancy: Tenancy) -> (ApiKey, String) {
 #[tokio::test]
 async fn a_key_works_from_its_making_to_its_revocation() {
     let postgres = Postgres::start().await;
-    let [here, elsewhere] = [(); 2].map(|()| ApiKeyStore::new(postgres.authenticator()));
+    let [here, elsewhere] =
+        [(); 2].map(|()| ApiKeyStore::new(postgres.pool(DatabaseRole::Authenticator)));
     let school = Tenancy::School(SCHOOL);
     let (key, text) = generate(school);
 
@@ -89,7 +91,7 @@ async fn a_key_works_from_its_making_to_its_revocation() {
 #[tokio::test]
 async fn labels_and_numbers_have_limits() {
     let postgres = Postgres::start().await;
-    let store = ApiKeyStore::new(postgres.authenticator());
+    let store = ApiKeyStore::new(postgres.pool(DatabaseRole::Authenticator));
     let school = Tenancy::School(SCHOOL);
     let long = "x".repeat(LABEL_CHARS_MAX + 1);
     for label in ["", "  ", "two\nlines", &long] {
@@ -118,7 +120,7 @@ async fn labels_and_numbers_have_limits() {
 #[tokio::test]
 async fn a_hot_key_costs_a_query_in_ten_seconds_and_survives_an_outage_as_long() {
     let postgres = Postgres::start().await;
-    let pool = postgres.authenticator();
+    let pool = postgres.pool(DatabaseRole::Authenticator);
     let store = ApiKeyStore::new(pool.clone());
     let (key, text) = generate(Tenancy::AllSchools);
     store.create(&key, "hot", MAKER, at(100)).await.unwrap();

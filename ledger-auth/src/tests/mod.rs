@@ -1,4 +1,3 @@
 //! The parts together, and on a real Postgres.
 
 mod api_keys;
-mod postgres;

@@ -1,6 +1,7 @@
 //! Departments come with a plan, under an id of their own, and are read.
 
 use ledger_core::Role;
+use ledger_tests::books;
 use ledger_tests::server::Answer;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -197,6 +198,7 @@ async fn a_teacher_lists_no_departments_and_a_proxy_reads_none() {
         .school
         .path(&format!("/departments/{}", world.languages));
     assert_eq!(world.proxy.get(&one).await.problem(), "forbidden");
+    books::caught_up(&world.postgres.superuser().await).await;
     assert_eq!(world.proxy.get(&format!("{one}/balance")).await.status, 200);
     world.stop().await;
 }

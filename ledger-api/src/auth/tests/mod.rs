@@ -8,6 +8,7 @@ use axum::routing::get;
 use chrono::Utc;
 use ledger_core::{ActorId, MemberId, Role, SchoolId, Timestamp};
 use ledger_store::DatabaseRole;
+use ledger_test_postgres::Postgres;
 use secrecy::ExposeSecret as _;
 use sqlx::PgPool;
 use tower::ServiceExt as _;
@@ -21,9 +22,6 @@ use ledger_auth::{
 };
 
 use super::{Allowed, AllowedMember, AllowedOnPlatform, AllowedViewer};
-use postgres::Postgres;
-
-mod postgres;
 
 /// The secret of the tests' HS256 tokens.
 const SECRET: &str = "only the tests know this secret, and all who read them";
@@ -151,7 +149,10 @@ fn door(permission: &str, school: SchoolId, member: Uuid) -> String {
 #[tokio::test]
 async fn each_role_may_do_what_the_table_says_and_nothing_else() {
     let postgres = Postgres::start().await;
-    let house = House::new(postgres.authenticator(), RateLimits::NONE);
+    let house = House::new(
+        postgres.pool(DatabaseRole::Authenticator),
+        RateLimits::NONE,
+    );
     for row in PERMISSIONS {
         for role in Role::CREDENTIAL {
             let token = house.token(role, Some(SCHOOL), &TEACHER.to_string());
@@ -320,7 +321,10 @@ async fn without_the_database_who_needs_it_is_asked_to_come_back() {
 #[tokio::test]
 async fn a_teacher_is_the_member_whose_external_id_or_own_id_his_subject_is() {
     let postgres = Postgres::start().await;
-    let house = House::new(postgres.authenticator(), RateLimits::default());
+    let house = House::new(
+        postgres.pool(DatabaseRole::Authenticator),
+        RateLimits::default(),
+    );
     let at_supabase = Uuid::from_u128(0x5b);
     for (school, external_id, member) in [
         (SCHOOL, at_supabase.to_string(), TEACHER),
@@ -363,9 +367,12 @@ async fn a_teacher_is_the_member_whose_external_id_or_own_id_his_subject_is() {
 #[tokio::test]
 async fn an_api_key_is_as_good_as_a_proxys_token() {
     let postgres = Postgres::start().await;
-    let house = House::new(postgres.authenticator(), RateLimits::default());
+    let house = House::new(
+        postgres.pool(DatabaseRole::Authenticator),
+        RateLimits::default(),
+    );
     let key = ApiKey::generate(Tenancy::School(SCHOOL), &mut rand::rng());
-    ApiKeyStore::new(postgres.authenticator())
+    ApiKeyStore::new(postgres.pool(DatabaseRole::Authenticator))
         .create(&key, "proxy", ActorId(TEACHER), Timestamp::new(Utc::now()))
         .await
         .unwrap();
