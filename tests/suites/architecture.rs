@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The workspace crates that each crate may depend on, dev-dependencies left out.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("private-postgres", &[]),
     ("ledger-core", &[]),
     ("ledger-store", &["ledger-core"]),
@@ -41,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "private-postgres",
         ],
     ),
+    ("ledger-test-postgres", &["ledger-store", "private-postgres"]),
     (
         "ledger-tests",
         &[
@@ -49,7 +50,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "ledger-projections",
             "ledger-auth",
             "ledger-api",
-            "private-postgres",
+            "ledger-test-postgres",
         ],
     ),
 ];
