@@ -41,7 +41,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "private-postgres",
         ],
     ),
-    ("ledger-test-postgres", &["ledger-store", "private-postgres"]),
+    (
+        "ledger-test-postgres",
+        &["ledger-store", "private-postgres"],
+    ),
     (
         "ledger-tests",
         &[

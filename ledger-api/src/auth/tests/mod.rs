@@ -149,10 +149,7 @@ fn door(permission: &str, school: SchoolId, member: Uuid) -> String {
 #[tokio::test]
 async fn each_role_may_do_what_the_table_says_and_nothing_else() {
     let postgres = Postgres::start().await;
-    let house = House::new(
-        postgres.pool(DatabaseRole::Authenticator),
-        RateLimits::NONE,
-    );
+    let house = House::new(postgres.pool(DatabaseRole::Authenticator), RateLimits::NONE);
     for row in PERMISSIONS {
         for role in Role::CREDENTIAL {
             let token = house.token(role, Some(SCHOOL), &TEACHER.to_string());
