@@ -1,4 +1,4 @@
-//! The migrations are embedded in the program: it is built anew when one is added or changed.
+//! Rebuilds the crate when a migration, which is embedded, is added or changed.
 
 fn main() {
     println!("cargo:rerun-if-changed=../migrations");

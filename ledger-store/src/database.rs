@@ -1,5 +1,6 @@
-//! Connections: one pool per database role, so that each kind of work has only its own rights.
+//! Connections: one pool per database role, so that each kind of work has only its own privileges.
 
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -10,26 +11,26 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::error::StoreError;
 
-/// How long a request waits for a connection before it is told that the ledger is overloaded.
+/// The time limit for a connection of a pool.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A statement of a tenant's read that runs longer is cancelled: every read is a page.
+/// The time limit of a reading statement: every read is a page.
 const READ_STATEMENT_LIMIT_MS: &str = "10000";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
-/// What a connection may do; the migrations say what that is.
+/// The database role of a connection; the migrations grant its privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseRole {
-    /// Append to the log.
+    /// Appends to the log.
     Writer,
-    /// Read the log, write read models.
+    /// Reads the log, writes read models.
     Projector,
-    /// Read as one tenant.
+    /// Reads as one tenant.
     Reader,
-    /// Look up credentials.
+    /// Looks up credentials.
     Authenticator,
-    /// Fold the log as it stood.
+    /// Reads the log as of the past.
     Replayer,
 }
 
@@ -74,7 +75,7 @@ impl Default for PoolSizes {
     }
 }
 
-/// The ledger's Postgres, as each of the roles. Cheap to clone.
+/// The connection pools, one per role. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: PgPool,
@@ -85,38 +86,37 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares the pools; connections are made when they are needed.
+    /// Creates the pools; connections are opened when they are needed.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when `url` cannot be read.
+    /// [`StoreError::Database`] if `url` is not a database URL.
     pub fn connect(url: &str, sizes: PoolSizes) -> Result<Self, StoreError> {
         let options =
-            PgConnectOptions::from_str(url).map_err(StoreError::at("reading the database URL"))?;
-        let pool = |role: DatabaseRole, most, settings: &[(&str, &str)]| {
+            PgConnectOptions::from_str(url).map_err(StoreError::at("parsing the database URL"))?;
+        let pool = |role: DatabaseRole, max_connections, settings: &[(&str, &str)]| {
             let options = options
                 .clone()
                 .application_name(role.as_str())
                 .options([("role", role.as_str()), ("jit", "off")])
                 .options(settings.iter().copied());
             PgPoolOptions::new()
-                .max_connections(most)
+                .max_connections(max_connections)
                 .acquire_timeout(ACQUIRE_LIMIT)
                 .connect_lazy_with(options)
         };
         Ok(Self {
-            // Acknowledged means committed to disk, whatever the server's default is.
+            // Acknowledged commits are on disk, independent of the server's default.
             writer: pool(
                 DatabaseRole::Writer,
                 sizes.writer,
                 &[
                     ("synchronous_commit", "on"),
                     ("idle_in_transaction_session_timeout", "60000"),
-                    // Its few statements take arrays: a plan for each call's would cost more than
-                    // it could save.
+                    // The statements take arrays: planning each call costs more than it saves.
                     ("plan_cache_mode", "force_generic_plan"),
                 ],
             ),
-            // A read model that a crash sets back is folded again from its checkpoint.
+            // After a crash, read models are applied again from their checkpoints.
             projector: pool(
                 DatabaseRole::Projector,
                 sizes.projector,
@@ -137,8 +137,8 @@ impl Database {
                 &[
                     ("default_transaction_read_only", "on"),
                     ("statement_timeout", READ_STATEMENT_LIMIT_MS),
-                    // It reads along the keys and nothing else. Of a school that was just filled
-                    // the planner knows too little to see that nothing is to be sorted.
+                    // All reads follow the primary key. For a school that was just filled, the
+                    // planner has no statistics and would sort.
                     ("enable_seqscan", "off"),
                     ("enable_bitmapscan", "off"),
                     ("enable_sort", "off"),
@@ -147,7 +147,7 @@ impl Database {
         })
     }
 
-    /// The connections of one role.
+    /// Returns the pool of one role.
     #[must_use]
     pub const fn pool(&self, role: DatabaseRole) -> &PgPool {
         match role {
@@ -159,28 +159,28 @@ impl Database {
         }
     }
 
-    /// Whether Postgres answers as the writer, which is what accepting a debit needs, and has every
-    /// migration that this program knows.
+    /// Checks that Postgres answers as the writer, which accepting a debit requires, and that the
+    /// schema is the one of this program: its migrations or later ones.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when it does not answer, [`StoreError::NotMigrated`] when it lacks
-    /// one.
+    /// [`StoreError::Database`] if it does not answer, [`StoreError::NotMigrated`] if migrations
+    /// are missing, [`StoreError::OtherPreRelease`] if one differs.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let known: Vec<i64> = MIGRATIONS
-            .iter()
-            .map(|migration| migration.version)
-            .collect();
-        let missing: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM unnest($1::int8[]) AS known (version)
-              WHERE NOT EXISTS (
-                  SELECT FROM _sqlx_migrations AS ran
-                   WHERE ran.version = known.version AND ran.success
-              )",
-        )
-        .bind(&known)
-        .fetch_one(&self.writer)
-        .await
-        .map_err(StoreError::at("asking whether the database is ready"))?;
+        let applied: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations WHERE success")
+                .fetch_all(&self.writer)
+                .await
+                .map_err(StoreError::at("reading the applied migrations"))?;
+        let applied: BTreeMap<i64, Vec<u8>> = applied.into_iter().collect();
+        let mut missing = 0;
+        for migration in MIGRATIONS.iter() {
+            let version = migration.version;
+            match applied.get(&version) {
+                Some(checksum) if *checksum == *migration.checksum => {}
+                Some(_) => return Err(StoreError::OtherPreRelease { version }),
+                None => missing += 1,
+            }
+        }
         if missing == 0 {
             Ok(())
         } else {
@@ -188,7 +188,7 @@ impl Database {
         }
     }
 
-    /// Closes every connection once it is given back.
+    /// Closes all pools; waits for connections in use.
     pub async fn close(&self) {
         for pool in [
             &self.writer,
@@ -202,10 +202,11 @@ impl Database {
     }
 }
 
-/// Runs the migrations that the database at `url` has not seen; says how many are in force.
+/// Runs the migrations that are missing in the database at `url`; returns the number of migrations
+/// that are in force.
 ///
 /// # Errors
-/// [`StoreError`] when the database cannot be reached, a migration fails, or the schema is that of
+/// [`StoreError`] if the database cannot be reached, a migration fails, or the schema is that of
 /// another pre-release.
 pub async fn migrate(url: &str) -> Result<usize, StoreError> {
     let pool = PgPoolOptions::new()
@@ -214,11 +215,12 @@ pub async fn migrate(url: &str) -> Result<usize, StoreError> {
         .connect(url)
         .await
         .map_err(StoreError::at("connecting to run the migrations"))?;
-    let ran = MIGRATIONS.run(&pool).await;
+    let result = MIGRATIONS.run(&pool).await;
     pool.close().await;
-    ran.map_err(|error| match error {
-        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) => {
-            StoreError::OtherPreRelease
+    result.map_err(|error| match error {
+        // Before 0.1.0 the migrations change in place.
+        MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version) => {
+            StoreError::OtherPreRelease { version }
         }
         other => StoreError::Migrate(Box::new(other)),
     })?;

@@ -61,11 +61,15 @@ pub enum StoreError {
     /// The migrations could not be run.
     #[error("the migrations could not be run")]
     Migrate(#[source] Box<sqlx::migrate::MigrateError>),
-    /// The database has the schema of another pre-release, which is not upgraded.
+    /// The database has the schema of another pre-release, which cannot be upgraded.
     #[error(
-        "the database was created by another pre-release and is not upgraded; use an empty one"
+        "the database was created by another pre-release (migration {version} differs): create a \
+         new database, or remove the data folder"
     )]
-    OtherPreRelease,
+    OtherPreRelease {
+        /// The first migration that differs.
+        version: i64,
+    },
     /// The database has not all migrations of this program.
     #[error("{missing} migrations are missing in the database; run `ledger migrate`")]
     NotMigrated {

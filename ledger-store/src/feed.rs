@@ -1,4 +1,4 @@
-//! The log as it is read: a school's events after a position, in order, without gaps.
+//! Reads the log: the events of a school after a position, in order, without gaps.
 
 use ledger_core::catalog::Kind;
 use ledger_core::{Recorded, SchoolId, Seq, Timestamp};
@@ -7,11 +7,11 @@ use sqlx::PgConnection;
 use crate::error::StoreError;
 use crate::row::EventRow;
 
-/// The events of one school after `after`, oldest first, at most `limit`; of `kinds` only, if
-/// given. What row-level security hides from the connection's role is not among them.
+/// Returns at most `limit` events of a school after `after`, oldest first, optionally of `kinds`
+/// only. Row-level security may hide events from the connection's role.
 ///
 /// # Errors
-/// [`StoreError`] when the database fails or an event cannot be read.
+/// [`StoreError`] if the database fails or an event cannot be decoded.
 pub async fn read_after(
     conn: &mut PgConnection,
     school_id: SchoolId,
@@ -34,10 +34,11 @@ pub async fn read_after(
     rows.into_iter().map(EventRow::into_recorded).collect()
 }
 
-/// Where a school's stream ends, or `None` when there is no such stream (or none to be seen).
+/// Returns the head of a school's stream; `None` if there is no stream, or row-level security hides
+/// it.
 ///
 /// # Errors
-/// [`StoreError::Database`] when the database fails.
+/// [`StoreError::Database`] if the database fails.
 pub async fn head(conn: &mut PgConnection, school_id: SchoolId) -> Result<Option<Seq>, StoreError> {
     sqlx::query_scalar!(
         "SELECT head_seq FROM stream WHERE school_id = $1",
@@ -46,26 +47,27 @@ pub async fn head(conn: &mut PgConnection, school_id: SchoolId) -> Result<Option
     .fetch_optional(conn)
     .await
     .map(|head| head.map(Seq))
-    .map_err(StoreError::at("reading a stream's head"))
+    .map_err(StoreError::at("reading the head of a stream"))
 }
 
-/// The last event of a school that was recorded by `instant`; zero when there was none yet.
+/// Returns the last event of a school that was recorded at or before `instant`; zero if there is
+/// none.
 ///
-/// No event was recorded before the one that precedes it, so it is found by halving: some twenty
-/// look-ups in the primary key, and no index on time.
+/// `recorded_at` never decreases within a stream, so this is a binary search: about twenty look-ups
+/// in the primary key, without an index on time.
 ///
 /// # Errors
-/// [`StoreError::Database`] when the database fails.
+/// [`StoreError::Database`] if the database fails.
 pub async fn seq_at(
     conn: &mut PgConnection,
     school_id: SchoolId,
     instant: Timestamp,
 ) -> Result<Seq, StoreError> {
-    let mut least = Seq::ZERO;
-    let mut most = head(conn, school_id).await?.unwrap_or(Seq::ZERO);
-    while least < most {
-        // Rounded up, so that it is more than `least`.
-        let middle = Seq(most.0 - (most.0 - least.0) / 2);
+    let mut min = Seq::ZERO;
+    let mut max = head(conn, school_id).await?.unwrap_or(Seq::ZERO);
+    while min < max {
+        // Rounded up, so that it exceeds `min`.
+        let middle = Seq(max.0 - (max.0 - min.0) / 2);
         let was_recorded = sqlx::query_scalar!(
             r#"SELECT recorded_at <= $3 AS "by_then!" FROM event
                 WHERE school_id = $1 AND seq = $2"#,
@@ -75,12 +77,12 @@ pub async fn seq_at(
         )
         .fetch_one(&mut *conn)
         .await
-        .map_err(StoreError::at("looking for an instant in the log"))?;
+        .map_err(StoreError::at("searching the log for an instant"))?;
         if was_recorded {
-            least = middle;
+            min = middle;
         } else {
-            most = Seq(middle.0 - 1);
+            max = Seq(middle.0 - 1);
         }
     }
-    Ok(least)
+    Ok(min)
 }

@@ -1,20 +1,20 @@
-//! Who waits for new events is woken in this process when they commit.
+//! Notifications of committed batches within this process.
 //!
-//! Wake-ups are hints, one per committed batch: a receiver that lags has lost some, and other
-//! processes' appends send none here, so everybody who listens also polls.
+//! They are hints: a receiver that lags loses some, and appends of other processes send none, so
+//! receivers also poll.
 
 use std::sync::Arc;
 
 use ledger_core::{SchoolId, Seq};
 use tokio::sync::broadcast;
 
-/// Batches that a slow receiver may fall behind before it must look for itself.
+/// The number of batches that a slow receiver may lag behind before it loses some.
 const BACKLOG: usize = 1_024;
 
-/// The streams that moved and where their heads now are.
+/// The streams of a committed batch, with their new heads.
 pub type Moved = Arc<[(SchoolId, Seq)]>;
 
-/// Tells this process's listeners which streams moved. Cheap to clone.
+/// Broadcasts committed batches within this process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Wakes {
     sender: broadcast::Sender<Moved>,
@@ -29,14 +29,14 @@ impl Default for Wakes {
 }
 
 impl Wakes {
-    /// Listens from now on.
+    /// Subscribes to subsequent batches.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Moved> {
         self.sender.subscribe()
     }
 
     pub(crate) fn send(&self, moved: Moved) {
-        // Nobody listening is no error: a process may only write.
+        // A process without receivers is valid: it only writes.
         drop(self.sender.send(moved));
     }
 }

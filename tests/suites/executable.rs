@@ -403,9 +403,19 @@ async fn a_server_says_when_the_database_has_no_ledger_in_it() {
         .execute(&superuser)
         .await
         .unwrap();
-    let refused = run(&["migrate"], &[("DATABASE_URL", full.as_str())]).await;
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused.stderr).contains("another pre-release"));
+    let variables = [
+        ("DATABASE_URL", full.as_str()),
+        ("LEDGER_JWT_SECRET", SECRET),
+    ];
+    for command in [&["migrate"][..], &arguments] {
+        let refused = run(command, &variables).await;
+        assert_eq!(refused.status.code(), Some(1));
+        let text = said(&refused.stderr);
+        assert!(
+            text.contains("another pre-release (migration 1 differs)"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ fn is_older(error: &StoreError) -> bool {
         }
         StoreError::Database(_)
         | StoreError::Migrate(_)
-        | StoreError::OtherPreRelease
+        | StoreError::OtherPreRelease { .. }
         | StoreError::Unreadable { .. }
         | StoreError::Json(_)
         | StoreError::HeadMoved => false,

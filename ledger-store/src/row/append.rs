@@ -1,4 +1,4 @@
-//! From events to rows: the one statement that writes the log.
+//! Encodes events as rows and appends them: the only statement that writes the log.
 
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Event;
@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 
-/// An event that is about to be appended.
+/// An event to append.
 #[derive(Debug)]
 pub(crate) struct NewEvent {
     pub recorded: Recorded,
-    /// Of its command's body, on the command's first event.
+    /// The hash of the command's body; only for the first event of a command.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -26,9 +26,9 @@ pub(crate) struct MovedHead {
     pub after: Seq,
 }
 
-/// Moves the heads that still stand where they are said to, and writes the events of those
-/// streams, in one statement over arrays; `COPY` cannot write under row-level security (ADR 3).
-/// Says which streams those were.
+/// Advances the heads that are at the expected position and inserts the events of those streams, in
+/// one statement over arrays; `COPY` cannot write under row-level security (ADR 3). Returns the
+/// streams that were advanced.
 pub(crate) async fn append(
     conn: &mut PgConnection,
     events: &[NewEvent],
@@ -41,7 +41,7 @@ pub(crate) async fn append(
     let schools: Vec<Uuid> = heads.iter().map(|head| head.school_id.0).collect();
     let before: Vec<i64> = heads.iter().map(|head| head.before.0).collect();
     let after: Vec<i64> = heads.iter().map(|head| head.after.0).collect();
-    let moved = sqlx::query_file_scalar!(
+    let advanced = sqlx::query_file_scalar!(
         "src/row/append.sql",
         &c.seq,
         &c.occurred_at,
@@ -86,10 +86,10 @@ pub(crate) async fn append(
     .fetch_all(conn)
     .await
     .map_err(StoreError::at("appending to the log"))?;
-    Ok(moved.into_iter().map(SchoolId).collect())
+    Ok(advanced.into_iter().map(SchoolId).collect())
 }
 
-/// The events of a batch, column by column, as `unnest` takes them.
+/// The columns of a batch, the parameters of `unnest`.
 #[derive(Default)]
 struct Columns<'a> {
     seq: Vec<i64>,
@@ -130,7 +130,7 @@ struct Columns<'a> {
     department_id: Vec<Option<Uuid>>,
 }
 
-/// What the typed columns hold of one usage event.
+/// The typed columns of one usage event.
 #[derive(Default)]
 struct UsageColumns<'a> {
     units: Option<Units>,
@@ -147,7 +147,7 @@ struct UsageColumns<'a> {
 }
 
 impl<'a> UsageColumns<'a> {
-    /// The columns of an event that they hold whole, or `None` for one that needs a payload.
+    /// Returns the columns of an event, or `None` if the event needs a payload.
     fn of(event: &'a Event) -> Option<Self> {
         let Event::Usage(event) = event else {
             return None;
@@ -180,7 +180,7 @@ impl<'a> UsageColumns<'a> {
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
             },
             UsageEvent::HoldReleased(e) if e.reason.is_some() => return None,
-            UsageEvent::Refused(_) => return None, // rare: one a minute for whoever ran out
+            UsageEvent::Refused(_) => return None, // rare: at most one a minute per account
             UsageEvent::HoldReleased(e) => Self {
                 period_start: start(e.period_start),
                 ..common(&e.hold_id, e.units, e.level, &e.balance)
@@ -200,7 +200,7 @@ impl<'a> UsageColumns<'a> {
                 call: Some(&e.call),
                 ..Self::default()
             },
-            // Few, and of a form of their own.
+            // Rare, with fields of their own.
             UsageEvent::Parked(_) | UsageEvent::Attributed(_) | UsageEvent::Corrected(_) => {
                 return None;
             }
@@ -210,7 +210,7 @@ impl<'a> UsageColumns<'a> {
 
 impl<'a> Columns<'a> {
     fn with_capacity(n: usize) -> Self {
-        // The columns that every event fills; the compiler grows the others at the same pace.
+        // The columns that are never NULL; the others grow on demand.
         Self {
             seq: Vec::with_capacity(n),
             occurred_at: Vec::with_capacity(n),

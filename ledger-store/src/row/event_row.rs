@@ -1,9 +1,9 @@
-//! A row of the event table as Postgres hands it out.
+//! A row of the event table.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// All columns of the table `event`; the migration says what each is.
+/// The columns of the table `event`; the migration describes them.
 #[derive(Debug)]
 pub(crate) struct EventRow {
     pub seq: i64,
@@ -43,7 +43,7 @@ pub(crate) struct EventRow {
     pub source: Option<String>,
     #[expect(
         dead_code,
-        reason = "it is there to be looked up by; the payload has it too"
+        reason = "a column to look up by; the payload contains it too"
     )]
     pub usage_id: Option<Uuid>,
 }

@@ -1,4 +1,4 @@
-//! Events as rows: hot facts in typed columns, the rest in `payload`.
+//! Events as rows: usage in typed columns, all other data in `payload`.
 
 mod append;
 mod event_row;

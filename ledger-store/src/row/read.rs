@@ -1,4 +1,4 @@
-//! From a row to the event that it holds.
+//! Decodes events from rows.
 
 use ledger_core::catalog::{Event, Kind};
 use ledger_core::usage::{
@@ -13,11 +13,11 @@ use ledger_core::{
 use super::event_row::EventRow;
 use crate::error::{StoreError, UnreadableRow};
 
-/// The version of usage events that the typed columns hold.
+/// The version of the usage events in typed columns.
 const USAGE_VERSION: i16 = 1;
 
 impl EventRow {
-    /// The event that the row holds.
+    /// Decodes the event.
     pub(crate) fn into_recorded(mut self) -> Result<Recorded, StoreError> {
         let (school_id, seq) = (SchoolId(self.school_id), self.seq);
         self.read_event().map_err(|source| StoreError::Unreadable {
@@ -54,7 +54,7 @@ impl EventRow {
         Ok(Event::read(&self.kind, self.version, data)?)
     }
 
-    /// A usage event has no payload: its columns hold it whole.
+    /// Decodes a usage event from its columns; `None` if the event has a payload.
     fn usage(&self) -> Result<Option<UsageEvent>, UnreadableRow> {
         if self.payload.is_some() || self.version != USAGE_VERSION {
             return Ok(None);
@@ -82,7 +82,7 @@ impl EventRow {
             id: self.key()?,
             member_id: self.member()?,
             service: self.service()?,
-            units: needed(self.units, "units")?,
+            units: required(self.units, "units")?,
             overage: self.overage.unwrap_or(false),
             level: self.level()?,
             department_id: self.department_id.map(DepartmentId),
@@ -97,7 +97,7 @@ impl EventRow {
             hold_id: self.key()?,
             member_id: self.member()?,
             service: self.service()?,
-            units: needed(self.units, "units")?,
+            units: required(self.units, "units")?,
             expires_at: Timestamp::new(expires_at),
             overage: self.overage.unwrap_or(false),
             level: self.level()?,
@@ -111,8 +111,8 @@ impl EventRow {
             hold_id: self.key()?,
             member_id: self.member()?,
             service: self.service()?,
-            units: needed(self.units, "units")?,
-            freed_units: needed(self.freed_units, "freed_units")?,
+            units: required(self.units, "units")?,
+            freed_units: required(self.freed_units, "freed_units")?,
             overage: self.overage.unwrap_or(false),
             late: self.late.unwrap_or(false),
             level: self.level()?,
@@ -128,7 +128,7 @@ impl EventRow {
             hold_id: self.key()?,
             member_id: self.member()?,
             service: self.service()?,
-            units: needed(self.units, "units")?,
+            units: required(self.units, "units")?,
             level: self.level()?,
             department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
@@ -142,7 +142,7 @@ impl EventRow {
             hold_id: self.key()?,
             member_id: self.member()?,
             service: self.service()?,
-            units: needed(self.units, "units")?,
+            units: required(self.units, "units")?,
             level: self.level()?,
             department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
@@ -156,7 +156,7 @@ impl EventRow {
             source: attribute(self.source.as_deref(), "source")?,
             member_id: self.member()?,
             service: self.service()?,
-            units: needed(self.units, "units")?,
+            units: required(self.units, "units")?,
             overage: self.overage.unwrap_or(false),
             level: self.level()?,
             department_id: self.department_id.map(DepartmentId),
@@ -197,8 +197,8 @@ impl EventRow {
         let allocated = units(self.balance_allocated, "balance_allocated")?;
         Ok(Balance {
             allocated: allocated.map_or(Quota::Unlimited, Quota::Finite),
-            used: needed(self.balance_used, "balance_used")?,
-            held: needed(self.balance_held, "balance_held")?,
+            used: required(self.balance_used, "balance_used")?,
+            held: required(self.balance_held, "balance_held")?,
         })
     }
 
@@ -231,7 +231,7 @@ fn units(value: Option<i64>, column: &'static str) -> Result<Option<Units>, Unre
         .map_err(|_| UnreadableRow::Column(column))
 }
 
-fn needed(value: Option<i64>, column: &'static str) -> Result<Units, UnreadableRow> {
+fn required(value: Option<i64>, column: &'static str) -> Result<Units, UnreadableRow> {
     units(value, column)?.ok_or(UnreadableRow::Column(column))
 }
 

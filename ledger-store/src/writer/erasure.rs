@@ -1,4 +1,5 @@
-//! What goes from beside the log: a leaver's external ids, and all that is kept of a person.
+//! Deletes personal data beside the log: external ids of a removed member, everything of an erased
+//! person.
 
 use ledger_core::catalog::Kind;
 use ledger_core::school::SchoolCommand;
@@ -9,41 +10,41 @@ use uuid::Uuid;
 use super::envelope::Envelope;
 use crate::error::StoreError;
 
-/// Somebody of whom something goes.
+/// The deletion of personal data of one member.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Gone {
+pub(super) struct Erasure {
     school_id: SchoolId,
     member_id: MemberId,
-    what: What,
+    scope: Scope,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum What {
-    /// He left: his external ids are free again.
+enum Scope {
+    /// The member was removed: the external ids become free.
     ExternalIds,
-    /// He is erased.
+    /// The person is erased.
     Everything {
         at: Timestamp,
-        /// Whether the school's name is his own.
+        /// Whether the school's name is the name of the person.
         is_the_school: bool,
     },
 }
 
-impl Gone {
-    /// Of whom a command takes something away, in a school of this type.
-    pub(super) fn by(
+impl Erasure {
+    /// Returns the deletion that a command causes in a school of this type.
+    pub(super) fn of_command(
         school_id: SchoolId,
         envelope: &Envelope,
         org_type: Option<OrgType>,
     ) -> Option<Self> {
-        let (member_id, what) = match &envelope.command.action {
+        let (member_id, scope) = match &envelope.command.action {
             Action::School(SchoolCommand::RemoveMember { member_id }) => {
-                (*member_id, What::ExternalIds)
+                (*member_id, Scope::ExternalIds)
             }
             Action::School(SchoolCommand::EraseMember { member_id, .. }) => {
                 let at = envelope.command.now;
                 let is_the_school = org_type == Some(OrgType::Individual);
-                (*member_id, What::Everything { at, is_the_school })
+                (*member_id, Scope::Everything { at, is_the_school })
             }
             Action::School(
                 SchoolCommand::Register(_)
@@ -61,18 +62,18 @@ impl Gone {
         Some(Self {
             school_id,
             member_id,
-            what,
+            scope,
         })
     }
 
-    /// Takes it away, in the transaction of the events that it belongs to.
+    /// Executes the deletion in the transaction of its events.
     pub(super) async fn write_in_tx(self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let freed = self.free_external_ids(tx).await?;
-        match self.what {
-            What::ExternalIds if freed.is_empty() => Ok(()),
-            What::ExternalIds => self.keep_actor_ids(tx, &freed).await,
-            What::Everything { at, is_the_school } => {
-                let mut authors = self.kept_actor_ids(tx).await?;
+        match self.scope {
+            Scope::ExternalIds if freed.is_empty() => Ok(()),
+            Scope::ExternalIds => self.store_actor_ids(tx, &freed).await,
+            Scope::Everything { at, is_the_school } => {
+                let mut authors = self.load_actor_ids(tx).await?;
                 authors.extend(freed);
                 self.erase_entry(tx, at, &authors).await?;
                 authors.push(self.member_id.0);
@@ -85,7 +86,7 @@ impl Gone {
         }
     }
 
-    /// External ids are free for another; who the member was under them as an actor.
+    /// Deletes the external ids; returns the actor ids that they stood for.
     async fn free_external_ids(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
         let freed = sqlx::query_scalar!(
             "DELETE FROM member_external_id WHERE school_id = $1 AND member_id = $2
@@ -99,8 +100,8 @@ impl Gone {
         Ok(freed.iter().map(|id| ActorId::of_subject(id).0).collect())
     }
 
-    /// So that what he wrote under ids that are free now is found when he is erased.
-    async fn keep_actor_ids(
+    /// Stores actor ids of freed external ids, so that an erasure finds the texts written under them.
+    async fn store_actor_ids(
         self,
         tx: &mut PgConnection,
         actor_ids: &[Uuid],
@@ -117,23 +118,23 @@ impl Gone {
         .execute(tx)
         .await
         .map(|_| ())
-        .map_err(StoreError::at("keeping who a member was"))
+        .map_err(StoreError::at("storing the actor ids of a member"))
     }
 
-    async fn kept_actor_ids(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
-        let kept = sqlx::query_scalar!(
+    async fn load_actor_ids(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
+        let actor_ids = sqlx::query_scalar!(
             "SELECT actor_ids FROM member_directory WHERE school_id = $1 AND member_id = $2",
             self.school_id.0,
             self.member_id.0,
         )
         .fetch_optional(tx)
         .await
-        .map_err(StoreError::at("looking up who a member was"))?;
-        Ok(kept.unwrap_or_default())
+        .map_err(StoreError::at("reading the actor ids of a member"))?;
+        Ok(actor_ids.unwrap_or_default())
     }
 
-    /// Who he was as an author stays, as it stands in the log: whoever erases him again finds what
-    /// he wrote since.
+    /// Erases the directory entry. The actor ids, which the log contains, stay: a repeated erasure
+    /// needs them to find later texts.
     async fn erase_entry(
         self,
         tx: &mut PgConnection,
@@ -157,8 +158,8 @@ impl Gone {
         .map_err(StoreError::at("erasing a member's directory entry"))
     }
 
-    /// What is about him, what he wrote, and the subjects under which usage was reported that is
-    /// his by now: few, and found by the index of what was said of usage afterwards.
+    /// Deletes the texts about the person and by the person, and the subjects of parked reports that
+    /// were attributed to the person (few; found by the index `event_by_usage`).
     async fn erase_texts(self, tx: &mut PgConnection, authors: &[Uuid]) -> Result<(), StoreError> {
         sqlx::query!(
             "DELETE FROM free_text

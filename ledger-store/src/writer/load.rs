@@ -1,4 +1,4 @@
-//! A school's state from the log: the newest snapshot and the events after it.
+//! Loads the state of a school: the newest snapshot and the events after it.
 
 use ledger_core::{SchoolId, SchoolState, Seq, evolve};
 use sqlx::{PgConnection, PgPool};
@@ -7,17 +7,17 @@ use super::state_cache::Cached;
 use crate::error::StoreError;
 use crate::feed;
 
-/// The form of [`SchoolState`] in a snapshot. Count it up when the state's shape changes: a
-/// snapshot of another form is passed over, and the state is folded from the log.
+/// The format of [`SchoolState`] in a snapshot. Increment it when the state changes: snapshots of
+/// another format are ignored, and the state is folded from the log.
 const SNAPSHOT_FORMAT: i16 = 8;
 
-/// Events read at a time: about 3 MB of rows in memory.
+/// The number of events per page: about 3 MB of rows in memory.
 const PAGE: i64 = 5_000;
 
-/// A school's state as of its head, or as of `upto` if that is earlier.
+/// Returns the state of a school at its head, or at `upto` if that is earlier.
 ///
 /// # Errors
-/// [`StoreError`] when the database fails or an event cannot be read.
+/// [`StoreError`] if the database fails or an event cannot be decoded.
 pub async fn load_as_of(
     conn: &mut PgConnection,
     school_id: SchoolId,
@@ -28,7 +28,7 @@ pub async fn load_as_of(
     Ok(cached.state)
 }
 
-/// A school's state as of the head that this transaction sees.
+/// Returns the state of a school at the head that this transaction sees.
 pub(super) async fn load(
     conn: &mut PgConnection,
     school_id: SchoolId,
@@ -38,7 +38,7 @@ pub(super) async fn load(
     Ok(Cached::new(cached.state, cached.snapshot))
 }
 
-/// Takes in the events after the state's head.
+/// Applies the events after the state's head.
 pub(super) async fn catch_up(
     conn: &mut PgConnection,
     school_id: SchoolId,
@@ -46,15 +46,15 @@ pub(super) async fn catch_up(
     upto: Option<Seq>,
 ) -> Result<(), StoreError> {
     loop {
-        let room = upto.map_or(PAGE, |upto| PAGE.min(upto.0 - state.head().0));
-        if room <= 0 {
+        let limit = upto.map_or(PAGE, |upto| PAGE.min(upto.0 - state.head().0));
+        if limit <= 0 {
             return Ok(());
         }
-        let events = feed::read_after(conn, school_id, state.head(), room, None).await?;
+        let events = feed::read_after(conn, school_id, state.head(), limit, None).await?;
         for event in &events {
             evolve(state, event);
         }
-        if i64::try_from(events.len()).unwrap_or(i64::MAX) < room {
+        if i64::try_from(events.len()).unwrap_or(i64::MAX) < limit {
             return Ok(());
         }
     }
@@ -81,15 +81,15 @@ async fn from_snapshot(
     };
     match serde_json::from_slice::<SchoolState>(&row.state) {
         Ok(state) if state.head().0 == row.seq => Ok(Cached::new(state, Seq(row.seq))),
-        // A snapshot is a cache: a bad one costs time, not truth.
+        // A snapshot is a cache: an invalid one costs time only.
         Ok(_) | Err(_) => {
-            tracing::warn!(school.id = %school_id, snapshot.seq = row.seq, "unusable snapshot");
+            tracing::warn!(school.id = %school_id, snapshot.seq = row.seq, "ignored unusable snapshot");
             Ok(Cached::new(SchoolState::default(), Seq::ZERO))
         }
     }
 }
 
-/// Writes a snapshot; failing costs time at the next load and nothing else.
+/// Writes a snapshot. A failure costs only time at the next load.
 pub(super) async fn save_snapshot(pool: &PgPool, school_id: SchoolId, seq: Seq, state: Vec<u8>) {
     let saved = sqlx::query!(
         "INSERT INTO snapshot (school_id, seq, format, state) VALUES ($1, $2, $3, $4)
@@ -102,6 +102,6 @@ pub(super) async fn save_snapshot(pool: &PgPool, school_id: SchoolId, seq: Seq, 
     .execute(pool)
     .await;
     if let Err(error) = saved {
-        tracing::warn!(school.id = %school_id, error = %error, "a snapshot was not saved");
+        tracing::warn!(school.id = %school_id, error = %error, "could not save snapshot");
     }
 }

@@ -1,8 +1,7 @@
-//! Refused usage on its way into the log: counted, and written once the minute is over.
+//! Aggregates refused usage by minute before it is appended to the log.
 //!
-//! Whoever has run out may ask a thousand times a second; an event for each would let him fill the
-//! log. What is counted here and not yet written is lost when the process is killed: a refusal
-//! promises nothing to anybody.
+//! A member without quota may send a thousand requests a second; an event for each would fill the
+//! log. Counts that were not flushed are lost if the process is killed: a refusal is no promise.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,97 +12,99 @@ use tokio::time::Instant;
 
 use super::envelope::Envelope;
 
-/// How long refusals are counted before they are written: the minute that they fall into is over
-/// then, by whatever clock, so that each minute is written once.
-const COUNTED_FOR: Duration = Duration::from_secs(60);
+/// The age at which a count is flushed. Its minute is over by then, whatever the clock of the
+/// command, so each minute is written once.
+const FLUSH_AFTER: Duration = Duration::from_secs(60);
 
-/// The most different refusals that are counted at a time, about 200 bytes each. With more, all
-/// are written at once, and a minute may be written twice; its sum is the same.
-const COUNTED_MAX: usize = 10_000;
+/// The maximum number of counts, about 200 bytes each. Above it all are flushed at once; then a
+/// minute may be written twice, with the same sum.
+const COUNTS_MAX: usize = 10_000;
 
-type What = (SchoolId, MemberId, ServiceId, RefusedFor, Timestamp);
+/// The aggregation key.
+type CountKey = (SchoolId, MemberId, ServiceId, RefusedFor, Timestamp);
 
 #[derive(Debug)]
-struct Counted {
+struct Count {
+    /// The sums.
     refused: UsageRefused,
+    /// When the first refusal was added.
     since: Instant,
-    /// The clock of the last of them.
+    /// The latest time of the commands.
     last: Timestamp,
 }
 
 /// The refusals of a shard that are not in the log yet.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    counted: BTreeMap<What, Counted>,
+    counts: BTreeMap<CountKey, Count>,
     oldest: Option<Instant>,
 }
 
 impl Refusals {
-    /// Counts one more, told at `now`.
-    pub(super) fn note(&mut self, school_id: SchoolId, refused: UsageRefused, now: Timestamp) {
-        let what = (
+    /// Adds a refusal of a command with the time `now`.
+    pub(super) fn add(&mut self, school_id: SchoolId, refused: UsageRefused, now: Timestamp) {
+        let key = (
             school_id,
             refused.member_id,
             refused.service.clone(),
             refused.reason,
             refused.minute,
         );
-        if let Some(counted) = self.counted.get_mut(&what) {
-            let sum = &mut counted.refused;
+        if let Some(count) = self.counts.get_mut(&key) {
+            let sum = &mut count.refused;
             sum.times = sum.times.saturating_add(refused.times);
             sum.units = sum.units.saturating_add(refused.units);
-            counted.last = counted.last.max(now);
+            count.last = count.last.max(now);
             return;
         }
         let since = Instant::now();
         self.oldest.get_or_insert(since);
-        let last = now;
-        self.counted.insert(
-            what,
-            Counted {
+        self.counts.insert(
+            key,
+            Count {
                 refused,
                 since,
-                last,
+                last: now,
             },
         );
     }
 
-    /// Returns when some are to be written; never, while there are none.
+    /// Resolves when the oldest count is due to be flushed; pending while there are none.
     pub(super) async fn due(&self) {
         match self.oldest {
-            Some(_) if self.counted.len() >= COUNTED_MAX => {}
-            Some(oldest) => tokio::time::sleep_until(oldest + COUNTED_FOR).await,
+            Some(_) if self.counts.len() >= COUNTS_MAX => {}
+            Some(oldest) => tokio::time::sleep_until(oldest + FLUSH_AFTER).await,
             None => std::future::pending().await,
         }
     }
 
-    /// Takes out those that are to be written.
+    /// Removes and returns the counts that are due.
     pub(super) fn take_due(&mut self) -> Vec<(SchoolId, Envelope)> {
-        if self.counted.len() >= COUNTED_MAX {
+        if self.counts.len() >= COUNTS_MAX {
             return self.take_all();
         }
         let due: BTreeMap<_, _> = self
-            .counted
-            .extract_if(.., |_, counted| counted.since.elapsed() >= COUNTED_FOR)
+            .counts
+            .extract_if(.., |_, count| count.since.elapsed() >= FLUSH_AFTER)
             .collect();
-        self.oldest = self.counted.values().map(|counted| counted.since).min();
+        self.oldest = self.counts.values().map(|count| count.since).min();
         envelopes(due)
     }
 
-    /// Takes out all.
+    /// Removes and returns all counts.
     pub(super) fn take_all(&mut self) -> Vec<(SchoolId, Envelope)> {
         self.oldest = None;
-        envelopes(std::mem::take(&mut self.counted))
+        envelopes(std::mem::take(&mut self.counts))
     }
 }
 
-/// What records them. The ids are drawn here: nobody sends such a command twice.
-fn envelopes(counted: BTreeMap<What, Counted>) -> Vec<(SchoolId, Envelope)> {
-    counted
+/// Wraps the counts as commands.
+fn envelopes(counts: BTreeMap<CountKey, Count>) -> Vec<(SchoolId, Envelope)> {
+    counts
         .into_iter()
-        .map(|((school_id, ..), counted)| {
-            let action = Action::Usage(UsageCommand::NoteRefused(counted.refused));
-            (school_id, Envelope::of_system(action, counted.last))
+        .map(|((school_id, ..), count)| {
+            let action = Action::Usage(UsageCommand::NoteRefused(count.refused));
+            (school_id, Envelope::of_system(action, count.last))
         })
         .collect()
 }
@@ -140,18 +141,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_minute_is_written_once_when_it_is_over() {
+    async fn a_minute_is_flushed_once_after_its_end() {
         let school = SchoolId(Uuid::from_u128(9));
         let mut refusals = Refusals::default();
-        let note = |refusals: &mut Refusals, at: &str| {
+        let add = |refusals: &mut Refusals, at: &str| {
             let (refused, now) = refused(at);
-            refusals.note(school, refused, now);
+            refusals.add(school, refused, now);
         };
-        note(&mut refusals, "2026-11-24T08:00:30Z");
-        note(&mut refusals, "2026-11-24T08:00:59Z");
+        add(&mut refusals, "2026-11-24T08:00:30Z");
+        add(&mut refusals, "2026-11-24T08:00:59Z");
         assert!(refusals.take_due().is_empty());
         tokio::time::advance(Duration::from_secs(40)).await;
-        note(&mut refusals, "2026-11-24T08:01:10Z");
+        add(&mut refusals, "2026-11-24T08:01:10Z");
         let started = Instant::now();
         refusals.due().await;
         assert_eq!(started.elapsed(), Duration::from_secs(20));

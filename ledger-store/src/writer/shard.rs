@@ -231,7 +231,7 @@ impl Shard {
             let command = &envelope.command;
             if let Some(refused) = refused(&catalogue, command, *member_id, refusal) {
                 self.refusals
-                    .note(submission.school_id, refused, command.now);
+                    .add(submission.school_id, refused, command.now);
             }
         }
     }

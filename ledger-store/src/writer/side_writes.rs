@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::envelope::{DirectoryEntry, Envelope, SideWrites};
-use super::erasure::Gone;
+use super::erasure::Erasure;
 use crate::error::StoreError;
 use crate::row::NewEvent;
 
@@ -28,7 +28,7 @@ struct Part {
     schools: Vec<(SchoolId, String)>,
     departments: Vec<(SchoolId, DepartmentId, String)>,
     members: Vec<(SchoolId, EnrolMember, DirectoryEntry)>,
-    gone: Option<Gone>,
+    erasure: Option<Erasure>,
 }
 
 /// Free texts, column by column.
@@ -49,8 +49,8 @@ impl SideWriteBatch {
     }
 
     /// Adds an erasure.
-    pub(super) fn note_gone(&mut self, gone: Gone) {
-        self.last.gone = Some(gone);
+    pub(super) fn add_erasure(&mut self, erasure: Erasure) {
+        self.last.erasure = Some(erasure);
         self.done.push(std::mem::take(&mut self.last));
     }
 
@@ -103,8 +103,8 @@ impl Part {
         for (school_id, enrol, entry) in &self.members {
             write_member(tx, *school_id, enrol, entry).await?;
         }
-        match self.gone {
-            Some(gone) => gone.write_in_tx(tx).await,
+        match self.erasure {
+            Some(erasure) => erasure.write_in_tx(tx).await,
             None => Ok(()),
         }
     }

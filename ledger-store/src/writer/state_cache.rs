@@ -1,19 +1,20 @@
-//! The states that a shard keeps: as many as fit into its memory, the least recently used go first.
+//! The cached states of a shard: least recently used ones are evicted above a memory limit.
 
 use ledger_core::{SchoolId, SchoolState, Seq};
 use lru::LruCache;
 
-/// A school's state is weighed again when its stream has grown by so many events: weighing walks
-/// over all members.
+/// The number of events after which the size of a state is estimated again: that visits all
+/// members.
 const WEIGH_EVERY: i64 = 1_000;
 
-/// A state with what the shard knows about it.
+/// A cached state.
 #[derive(Debug)]
 pub(super) struct Cached {
     pub state: SchoolState,
-    /// The position of the newest snapshot that is known to be on disk.
+    /// The position of the newest snapshot that was written.
     pub snapshot: Seq,
-    /// Batches in a row that found the stream as it was left, and no command that was done before.
+    /// The number of consecutive batches without events of another process and without repeated
+    /// commands.
     pub calm_batches: u32,
     weight: usize,
     weighed_at: Seq,
@@ -52,12 +53,12 @@ impl StateCache {
         }
     }
 
-    /// Looks at a state.
+    /// Returns a state without marking it as used.
     pub(super) fn peek(&self, school_id: SchoolId) -> Option<&Cached> {
         self.states.peek(&school_id)
     }
 
-    /// Takes a state out to work on it; it comes back by [`StateCache::put`] when all went well.
+    /// Removes a state for a batch, which returns it by [`StateCache::put`] if it succeeds.
     pub(super) fn take(&mut self, school_id: SchoolId) -> Option<Cached> {
         let cached = self.states.pop(&school_id)?;
         self.weight -= cached.weight;
@@ -72,7 +73,7 @@ impl StateCache {
         }
         self.weight += cached.weight;
         self.states.push(school_id, cached);
-        // The one just used stays, however large it is.
+        // The state just used stays, whatever its size.
         while self.weight > self.weight_max && self.states.len() > 1 {
             if let Some((_, evicted)) = self.states.pop_lru() {
                 self.weight -= evicted.weight;
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_state_goes_when_memory_is_full() {
+    fn the_least_recently_used_state_is_evicted_above_the_limit() {
         let one = SchoolState::default().weight();
         let mut cache = StateCache::new(2 * one);
         for n in 1..=2 {

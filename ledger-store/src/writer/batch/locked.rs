@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::row::append;
 use crate::writer::answer::{Receipt, WriteError};
 use crate::writer::envelope::Envelope;
-use crate::writer::erasure::Gone;
+use crate::writer::erasure::Erasure;
 use crate::writer::load::{catch_up, load};
 use crate::writer::lookup::Lookup;
 use crate::writer::replay;
@@ -78,8 +78,8 @@ impl Batch {
             let org_type = school.map(|school| school.org_type);
             for (envelope, outcome) in submission.envelopes.iter().zip(outcomes) {
                 if let Outcome::Appended { range, .. } = outcome {
-                    if let Some(gone) = Gone::by(school_id, envelope, org_type) {
-                        side_writes.note_gone(gone);
+                    if let Some(erasure) = Erasure::of_command(school_id, envelope, org_type) {
+                        side_writes.add_erasure(erasure);
                     }
                     let left = self.events.get(range.clone()).unwrap_or_default();
                     side_writes.note(school_id, envelope, left);
