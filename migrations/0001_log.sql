@@ -114,7 +114,7 @@ SET LOCAL check_function_bodies = off;
 CREATE FUNCTION ledger_department() RETURNS uuid LANGUAGE sql STABLE AS $$
     SELECT department_id FROM balance_member
      WHERE school_id = ledger_school() AND member_id = ledger_member()
-       AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+       AND build = (SELECT build FROM live_build('balance'))
 $$;
 SET LOCAL check_function_bodies = on;
 

@@ -33,6 +33,13 @@ CREATE POLICY projection_projector ON projection TO ledger_projector
 CREATE POLICY projection_reader ON projection FOR SELECT TO ledger_reader USING (true);
 CREATE POLICY projection_owner ON projection FOR SELECT TO ledger_owner USING (true);
 
+-- The live build of a read model. A table function, which Postgres inlines into the query: a scalar
+-- one would be called.
+CREATE FUNCTION live_build(read_model text) RETURNS TABLE (build integer)
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT live_build FROM public.projection WHERE name = read_model
+$$;
+
 -- The last event that each build has applied, by school.
 CREATE TABLE projection_checkpoint (
     school_id  uuid        NOT NULL,
@@ -159,7 +166,7 @@ CREATE FUNCTION ledger_time_zone() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT time_zone FROM roster_school
      WHERE school_id = ledger_school()
-       AND build = (SELECT live_build FROM projection WHERE name = 'roster')
+       AND build = (SELECT build FROM live_build('roster'))
 $$;
 
 -- The number of members of a department. SECURITY DEFINER, since a teacher sees no other member;
@@ -168,7 +175,7 @@ CREATE FUNCTION ledger_department_members(department uuid) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT count(*) FROM roster_member AS m
      WHERE m.school_id = ledger_school() AND m.department_id = department
-       AND m.build = (SELECT live_build FROM projection WHERE name = 'roster')
+       AND m.build = (SELECT build FROM live_build('roster'))
        AND m.status <> 'removed'
        AND (ledger_sees_school()
             OR (ledger_role() = 'teacher' AND department = ledger_department()))
@@ -284,18 +291,20 @@ CREATE POLICY balance_department_tenant ON balance_department FOR SELECT TO ledg
          OR ((SELECT ledger_role()) = 'teacher' AND department_id = (SELECT ledger_department())))
 );
 
--- Allocations of members, and the usage drawn on them.
+-- Allocations of members and departments, and the usage drawn on them: of a department the usage
+-- drawn on its own allocation, without its members'.
 CREATE TABLE balance_line (
-    school_id  uuid    NOT NULL,
-    build      integer NOT NULL,
-    member_id  uuid    NOT NULL,
-    service    text    NOT NULL,
-    allocated  bigint  DEFAULT 0,
-    used       bigint  NOT NULL DEFAULT 0,
-    held       bigint  NOT NULL DEFAULT 0,
-    priority   text    NOT NULL DEFAULT 'normal',
-    auto_renew boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (school_id, build, member_id, service),
+    school_id   uuid    NOT NULL,
+    build       integer NOT NULL,
+    holder_kind text    NOT NULL CHECK (holder_kind IN ('member', 'department')),
+    holder_id   uuid    NOT NULL,
+    service     text    NOT NULL,
+    allocated   bigint  DEFAULT 0,
+    used        bigint  NOT NULL DEFAULT 0,
+    held        bigint  NOT NULL DEFAULT 0,
+    priority    text    NOT NULL DEFAULT 'normal',
+    auto_renew  boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (school_id, build, holder_kind, holder_id, service),
     CONSTRAINT balance_line_not_negative CHECK (allocated >= 0 AND used >= 0 AND held >= 0)
 ) WITH (fillfactor = 70);
 
@@ -310,38 +319,9 @@ CREATE POLICY balance_line_owner ON balance_line FOR SELECT TO ledger_owner
 CREATE POLICY balance_line_tenant ON balance_line FOR SELECT TO ledger_reader USING (
     school_id = (SELECT ledger_school())
     AND ((SELECT ledger_sees_balances())
-         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
-);
-
--- Allocations of departments, and the usage drawn on them directly.
-CREATE TABLE balance_department_line (
-    school_id     uuid    NOT NULL,
-    build         integer NOT NULL,
-    department_id uuid    NOT NULL,
-    service       text    NOT NULL,
-    allocated     bigint  DEFAULT 0,
-    direct_used   bigint  NOT NULL DEFAULT 0,
-    direct_held   bigint  NOT NULL DEFAULT 0,
-    priority      text    NOT NULL DEFAULT 'normal',
-    auto_renew    boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (school_id, build, department_id, service),
-    CONSTRAINT balance_department_line_not_negative
-        CHECK (allocated >= 0 AND direct_used >= 0 AND direct_held >= 0)
-) WITH (fillfactor = 70);
-
-ALTER TABLE balance_department_line ENABLE ROW LEVEL SECURITY;
-ALTER TABLE balance_department_line FORCE ROW LEVEL SECURITY;
-GRANT SELECT, INSERT, UPDATE, DELETE ON balance_department_line TO ledger_projector;
-GRANT SELECT ON balance_department_line TO ledger_reader;
-CREATE POLICY balance_department_line_projector ON balance_department_line TO ledger_projector
-    USING (true) WITH CHECK (true);
-CREATE POLICY balance_department_line_owner ON balance_department_line FOR SELECT TO ledger_owner
-    USING (school_id = (SELECT ledger_school()));
-CREATE POLICY balance_department_line_tenant ON balance_department_line FOR SELECT TO ledger_reader
-USING (
-    school_id = (SELECT ledger_school())
-    AND ((SELECT ledger_sees_balances())
-         OR ((SELECT ledger_role()) = 'teacher' AND department_id = (SELECT ledger_department())))
+         OR ((SELECT ledger_role()) = 'teacher'
+             AND (holder_kind = 'member' AND holder_id = (SELECT ledger_member())
+                  OR holder_kind = 'department' AND holder_id = (SELECT ledger_department()))))
 );
 
 -- Open holds. A read subtracts those that have expired by its own clock.
@@ -471,7 +451,8 @@ USING (
 CREATE TABLE balance_closed_line (
     school_id    uuid        NOT NULL,
     build        integer     NOT NULL,
-    member_id    uuid        NOT NULL,
+    holder_kind  text        NOT NULL CHECK (holder_kind IN ('member', 'department')),
+    holder_id    uuid        NOT NULL,
     period_start timestamptz NOT NULL,
     service      text        NOT NULL,
     allocated    bigint      DEFAULT 0,
@@ -479,7 +460,7 @@ CREATE TABLE balance_closed_line (
     held         bigint      NOT NULL DEFAULT 0,
     priority     text        NOT NULL DEFAULT 'normal',
     auto_renew   boolean     NOT NULL DEFAULT false,
-    PRIMARY KEY (school_id, build, member_id, period_start, service),
+    PRIMARY KEY (school_id, build, holder_kind, holder_id, period_start, service),
     CONSTRAINT balance_closed_line_not_negative CHECK (allocated >= 0 AND used >= 0 AND held >= 0)
 ) WITH (fillfactor = 90);
 
@@ -491,48 +472,19 @@ CREATE POLICY balance_closed_line_projector ON balance_closed_line TO ledger_pro
     USING (true) WITH CHECK (true);
 CREATE POLICY balance_closed_line_owner ON balance_closed_line FOR SELECT TO ledger_owner
     USING (school_id = (SELECT ledger_school()));
+-- Teachers see the department that they were in as the period ended.
 CREATE POLICY balance_closed_line_tenant ON balance_closed_line FOR SELECT TO ledger_reader USING (
     school_id = (SELECT ledger_school())
     AND ((SELECT ledger_sees_balances())
-         OR ((SELECT ledger_role()) = 'teacher' AND member_id = (SELECT ledger_member())))
-);
-
-CREATE TABLE balance_closed_department_line (
-    school_id     uuid        NOT NULL,
-    build         integer     NOT NULL,
-    department_id uuid        NOT NULL,
-    period_start  timestamptz NOT NULL,
-    service       text        NOT NULL,
-    allocated     bigint      DEFAULT 0,
-    direct_used   bigint      NOT NULL DEFAULT 0,
-    direct_held   bigint      NOT NULL DEFAULT 0,
-    priority      text        NOT NULL DEFAULT 'normal',
-    auto_renew    boolean     NOT NULL DEFAULT false,
-    PRIMARY KEY (school_id, build, department_id, period_start, service),
-    CONSTRAINT balance_closed_department_line_not_negative
-        CHECK (allocated >= 0 AND direct_used >= 0 AND direct_held >= 0)
-) WITH (fillfactor = 90);
-
-ALTER TABLE balance_closed_department_line ENABLE ROW LEVEL SECURITY;
-ALTER TABLE balance_closed_department_line FORCE ROW LEVEL SECURITY;
-GRANT SELECT, INSERT, UPDATE, DELETE ON balance_closed_department_line TO ledger_projector;
-GRANT SELECT ON balance_closed_department_line TO ledger_reader;
-CREATE POLICY balance_closed_department_line_projector ON balance_closed_department_line
-    TO ledger_projector USING (true) WITH CHECK (true);
-CREATE POLICY balance_closed_department_line_owner ON balance_closed_department_line
-    FOR SELECT TO ledger_owner USING (school_id = (SELECT ledger_school()));
--- Teachers see the department that they were in as the period ended.
-CREATE POLICY balance_closed_department_line_tenant ON balance_closed_department_line
-FOR SELECT TO ledger_reader USING (
-    school_id = (SELECT ledger_school())
-    AND ((SELECT ledger_sees_balances())
-         OR ((SELECT ledger_role()) = 'teacher' AND EXISTS (
-             SELECT FROM balance_closed_member AS m
-              WHERE m.school_id = balance_closed_department_line.school_id
-                AND m.build = balance_closed_department_line.build
-                AND m.member_id = (SELECT ledger_member())
-                AND m.period_start = balance_closed_department_line.period_start
-                AND m.department_id = balance_closed_department_line.department_id)))
+         OR ((SELECT ledger_role()) = 'teacher'
+             AND (holder_kind = 'member' AND holder_id = (SELECT ledger_member())
+                  OR holder_kind = 'department' AND EXISTS (
+                      SELECT FROM balance_closed_member AS m
+                       WHERE m.school_id = balance_closed_line.school_id
+                         AND m.build = balance_closed_line.build
+                         AND m.member_id = (SELECT ledger_member())
+                         AND m.period_start = balance_closed_line.period_start
+                         AND m.department_id = balance_closed_line.holder_id))))
 );
 
 ------------------------------------------------------------------------------------------
@@ -544,32 +496,19 @@ CREATE FUNCTION ledger_pool_services() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
     SELECT service FROM balance_pool
      WHERE school_id = ledger_school()
-       AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+       AND build = (SELECT build FROM live_build('balance'))
 $$;
 
--- Units of expired holds that were drawn on the pool, in the current period: without them a
--- teacher's balance would change only when the expiry is recorded. Sums here and below stop at the
--- largest bigint.
-CREATE FUNCTION ledger_expired_direct_holds(at timestamptz)
+-- Units of expired holds on the pool itself, of a closed period or, where period is NULL, of the
+-- current one: without them a teacher's balance would change only when the expiry is recorded. Sums
+-- here and below stop at the largest bigint.
+CREATE FUNCTION ledger_expired_direct_holds(at timestamptz, period timestamptz)
 RETURNS TABLE (service text, units bigint)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
     SELECT h.service, least(sum(h.units), 9223372036854775807)::bigint
       FROM balance_hold AS h
-     WHERE h.school_id = ledger_school()
-       AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
-       AND h.level = 'pool' AND h.expires_at <= at AND h.period_start IS NULL
-     GROUP BY h.service
-$$;
-
--- The same for a closed period.
-CREATE FUNCTION ledger_expired_direct_holds_of(period timestamptz, at timestamptz)
-RETURNS TABLE (service text, units bigint)
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
-    SELECT h.service, least(sum(h.units), 9223372036854775807)::bigint
-      FROM balance_hold AS h
-     WHERE h.school_id = ledger_school()
-       AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
-       AND h.level = 'pool' AND h.expires_at <= at AND h.period_start = period
+     WHERE h.school_id = ledger_school() AND h.build = (SELECT build FROM live_build('balance'))
+       AND h.level = 'pool' AND h.expires_at <= at AND h.period_start IS NOT DISTINCT FROM period
      GROUP BY h.service
 $$;
 
@@ -584,15 +523,14 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
     WITH live AS MATERIALIZED (
-        SELECT ledger_school() AS school_id, live_build AS build FROM projection
-         WHERE name = 'balance'
-           AND (ledger_sees_balances()
-                OR (ledger_role() = 'teacher' AND department = ledger_department()))
+        SELECT ledger_school() AS school_id, build FROM live_build('balance')
+         WHERE ledger_sees_balances()
+            OR (ledger_role() = 'teacher' AND department = ledger_department())
     ), members AS MATERIALIZED (
         SELECT m.school_id, m.build, m.member_id FROM live JOIN balance_member AS m
             ON m.school_id = live.school_id AND m.build = live.build
            AND m.department_id = department
-    ), given AS (
+    ), allocated AS (
         SELECT p.service, coalesce(sum(l.allocated), 0) AS allocated,
                count(*) FILTER (WHERE l.allocated IS NULL) AS unlimited_holders,
                sum(l.used) AS used, sum(l.held) AS held
@@ -602,11 +540,12 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
          CROSS JOIN LATERAL (
              SELECT l.allocated, l.used, l.held FROM balance_line AS l
               WHERE l.school_id = members.school_id AND l.build = members.build
-                AND l.member_id = members.member_id AND l.service = p.service
+                AND l.holder_kind = 'member' AND l.holder_id = members.member_id
+                AND l.service = p.service
               LIMIT 1
          ) AS l
          GROUP BY p.service
-    ), gone AS (
+    ), expired AS (
         SELECT h.service, sum(h.units) AS units,
                coalesce(sum(h.units) FILTER (WHERE h.level = 'department'), 0) AS direct_units
           FROM live JOIN balance_hold AS h
@@ -617,20 +556,23 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
          GROUP BY h.service
     )
     SELECT p.service, CASE WHEN d.school_id IS NULL THEN 0 ELSE d.allocated END,
-           least(coalesce(g.allocated, 0), 9223372036854775807)::bigint,
-           coalesce(g.unlimited_holders, 0)::integer,
-           least(coalesce(g.used, 0) + coalesce(d.direct_used, 0), 9223372036854775807)::bigint,
-           least(coalesce(g.held, 0) + coalesce(d.direct_held, 0), 9223372036854775807)::bigint,
-           coalesce(d.direct_used, 0), coalesce(d.direct_held, 0),
+           least(coalesce(a.allocated, 0), 9223372036854775807)::bigint,
+           coalesce(a.unlimited_holders, 0)::integer,
+           least(coalesce(a.used, 0) + coalesce(d.used, 0), 9223372036854775807)::bigint,
+           least(coalesce(a.held, 0) + coalesce(d.held, 0), 9223372036854775807)::bigint,
+           coalesce(d.used, 0), coalesce(d.held, 0),
            least(coalesce(e.units, 0), 9223372036854775807)::bigint,
            least(coalesce(e.direct_units, 0), 9223372036854775807)::bigint,
            coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
       FROM live JOIN balance_pool AS p ON p.school_id = live.school_id AND p.build = live.build
-      LEFT JOIN balance_department_line AS d
-        ON d.school_id = p.school_id AND d.build = p.build AND d.department_id = department
-       AND d.service = p.service
-      LEFT JOIN given AS g ON g.service = p.service
-      LEFT JOIN gone AS e ON e.service = p.service
+      LEFT JOIN LATERAL (
+          SELECT d.* FROM balance_line AS d
+           WHERE d.school_id = p.school_id AND d.build = p.build AND d.holder_kind = 'department'
+             AND d.holder_id = department AND d.service = p.service
+           LIMIT 1
+      ) AS d ON true
+      LEFT JOIN allocated AS a ON a.service = p.service
+      LEFT JOIN expired AS e ON e.service = p.service
 $$;
 
 -- The same for a closed period and its members as it ended.
@@ -642,19 +584,18 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp AS $$
     WITH live AS MATERIALIZED (
-        SELECT ledger_school() AS school_id, p.live_build AS build FROM projection AS p
-         WHERE p.name = 'balance'
-           AND (ledger_sees_balances()
-                OR (ledger_role() = 'teacher' AND EXISTS (
-                    SELECT FROM balance_closed_member AS m
-                     WHERE m.school_id = ledger_school() AND m.build = p.live_build
-                       AND m.member_id = ledger_member() AND m.period_start = period
-                       AND m.department_id = department)))
+        SELECT ledger_school() AS school_id, p.build FROM live_build('balance') AS p
+         WHERE ledger_sees_balances()
+            OR (ledger_role() = 'teacher' AND EXISTS (
+                SELECT FROM balance_closed_member AS m
+                 WHERE m.school_id = ledger_school() AND m.build = p.build
+                   AND m.member_id = ledger_member() AND m.period_start = period
+                   AND m.department_id = department))
     ), members AS MATERIALIZED (
         SELECT m.school_id, m.build, m.member_id FROM live JOIN balance_closed_member AS m
             ON m.school_id = live.school_id AND m.build = live.build
            AND m.department_id = department AND m.period_start = period
-    ), given AS (
+    ), allocated AS (
         SELECT p.service, coalesce(sum(l.allocated), 0) AS allocated,
                count(*) FILTER (WHERE l.allocated IS NULL) AS unlimited_holders,
                sum(l.used) AS used, sum(l.held) AS held
@@ -664,12 +605,13 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
          CROSS JOIN LATERAL (
              SELECT l.allocated, l.used, l.held FROM balance_closed_line AS l
               WHERE l.school_id = members.school_id AND l.build = members.build
-                AND l.member_id = members.member_id AND l.period_start = period
+                AND l.holder_kind = 'member' AND l.holder_id = members.member_id
+                AND l.period_start = period
                 AND l.service = p.service
               LIMIT 1
          ) AS l
          GROUP BY p.service
-    ), gone AS (
+    ), expired AS (
         SELECT h.service, sum(h.units) AS units,
                coalesce(sum(h.units) FILTER (WHERE h.level = 'department'), 0) AS direct_units
           FROM live JOIN balance_hold AS h
@@ -680,20 +622,23 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = public, pg_temp A
          GROUP BY h.service
     )
     SELECT p.service, CASE WHEN d.school_id IS NULL THEN 0 ELSE d.allocated END,
-           least(coalesce(g.allocated, 0), 9223372036854775807)::bigint,
-           coalesce(g.unlimited_holders, 0)::integer,
-           least(coalesce(g.used, 0) + coalesce(d.direct_used, 0), 9223372036854775807)::bigint,
-           least(coalesce(g.held, 0) + coalesce(d.direct_held, 0), 9223372036854775807)::bigint,
-           coalesce(d.direct_used, 0), coalesce(d.direct_held, 0),
+           least(coalesce(a.allocated, 0), 9223372036854775807)::bigint,
+           coalesce(a.unlimited_holders, 0)::integer,
+           least(coalesce(a.used, 0) + coalesce(d.used, 0), 9223372036854775807)::bigint,
+           least(coalesce(a.held, 0) + coalesce(d.held, 0), 9223372036854775807)::bigint,
+           coalesce(d.used, 0), coalesce(d.held, 0),
            least(coalesce(e.units, 0), 9223372036854775807)::bigint,
            least(coalesce(e.direct_units, 0), 9223372036854775807)::bigint,
            coalesce(d.priority, 'normal'), coalesce(d.auto_renew, false)
       FROM live JOIN balance_pool AS p ON p.school_id = live.school_id AND p.build = live.build
-      LEFT JOIN balance_closed_department_line AS d
-        ON d.school_id = p.school_id AND d.build = p.build AND d.department_id = department
-       AND d.period_start = period AND d.service = p.service
-      LEFT JOIN given AS g ON g.service = p.service
-      LEFT JOIN gone AS e ON e.service = p.service
+      LEFT JOIN LATERAL (
+          SELECT d.* FROM balance_closed_line AS d
+           WHERE d.school_id = p.school_id AND d.build = p.build AND d.holder_kind = 'department'
+             AND d.holder_id = department AND d.period_start = period AND d.service = p.service
+           LIMIT 1
+      ) AS d ON true
+      LEFT JOIN allocated AS a ON a.service = p.service
+      LEFT JOIN expired AS e ON e.service = p.service
 $$;
 
 ------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ SELECT r.school_id AS id, r.school_id AS preschool_id, d.name AS school_name, r.
   LEFT JOIN public.school_directory AS d ON d.school_id = r.school_id
   LEFT JOIN public.balance_school AS b
     ON b.school_id = r.school_id
-   AND b.build = (SELECT live_build FROM public.projection WHERE name = 'balance')
+   AND b.build = (SELECT build FROM public.live_build('balance'))
   LEFT JOIN LATERAL (
       SELECT jsonb_object_agg(service, compat.quota(total)) AS total_quotas,
              jsonb_object_agg(service, CASE WHEN unlimited_holders > 0 THEN '"unlimited"'::jsonb
@@ -40,7 +40,7 @@ SELECT r.school_id AS id, r.school_id AS preschool_id, d.name AS school_name, r.
         FROM public.balance_pool AS pool
        WHERE pool.school_id = r.school_id AND pool.build = b.build
   ) AS p ON true
- WHERE r.build = (SELECT live_build FROM public.projection WHERE name = 'roster');
+ WHERE r.build = (SELECT build FROM public.live_build('roster'));
 
 CREATE VIEW compat.teacher_ai_allocations WITH (security_invoker = true) AS
 SELECT m.member_id AS id, m.school_id AS preschool_id, m.member_id AS user_id,
@@ -58,7 +58,7 @@ SELECT m.member_id AS id, m.school_id AS preschool_id, m.member_id AS user_id,
     ON d.school_id = m.school_id AND d.member_id = m.member_id
   LEFT JOIN public.balance_school AS b
     ON b.school_id = m.school_id
-   AND b.build = (SELECT live_build FROM public.projection WHERE name = 'balance')
+   AND b.build = (SELECT build FROM public.live_build('balance'))
   LEFT JOIN LATERAL (
       SELECT jsonb_object_agg(service, compat.quota(allocated)) AS allocated_quotas,
              jsonb_object_agg(service, used) AS used_quotas,
@@ -70,9 +70,9 @@ SELECT m.member_id AS id, m.school_id AS preschool_id, m.member_id AS user_id,
              bool_or(auto_renew) AS auto_renew
         FROM public.balance_line AS line
        WHERE line.school_id = m.school_id AND line.build = b.build
-         AND line.member_id = m.member_id
+         AND line.holder_kind = 'member' AND line.holder_id = m.member_id
   ) AS l ON true
- WHERE m.build = (SELECT live_build FROM public.projection WHERE name = 'roster')
+ WHERE m.build = (SELECT build FROM public.live_build('roster'))
    AND m.status <> 'removed';
 
 CREATE VIEW compat.ai_allocation_requests WITH (security_invoker = true) AS
@@ -89,7 +89,7 @@ SELECT r.request_id AS id, r.school_id AS preschool_id, r.member_id AS teacher_i
     ON why.school_id = r.school_id AND why.commitment = r.justification
   LEFT JOIN public.free_text AS note
     ON note.school_id = r.school_id AND note.commitment = r.reason
- WHERE r.build = (SELECT live_build FROM public.projection WHERE name = 'requests');
+ WHERE r.build = (SELECT build FROM public.live_build('requests'));
 
 -- The previous system had no departments: target_user_id is NULL for a department's own
 -- allocation, and department_id tells it from the school's.
@@ -101,7 +101,7 @@ SELECT h.seq AS id, h.school_id AS preschool_id, h.kind AS action,
        t.body AS change_reason, h.cause, h.recorded_at AS created_at, h.department_id
   FROM public.history_entry AS h
   LEFT JOIN public.free_text AS t ON t.school_id = h.school_id AND t.commitment = h.reason
- WHERE h.build = (SELECT live_build FROM public.projection WHERE name = 'history');
+ WHERE h.build = (SELECT build FROM public.live_build('history'));
 
 CREATE VIEW compat.ai_usage_logs WITH (security_invoker = true) AS
 SELECT e.event_id AS id, e.school_id AS preschool_id, e.member_id AS user_id,
@@ -128,7 +128,7 @@ SELECT u.school_id AS preschool_id, u.member_id AS user_id, u.service AS service
        round(sum(u.latency_ms) / nullif(sum(u.timed_requests), 0), 2) AS avg_processing_time_ms,
        sum(u.refusals) AS refused_requests
   FROM public.usage_rollup AS u
- WHERE u.build = (SELECT live_build FROM public.projection WHERE name = 'usage')
+ WHERE u.build = (SELECT build FROM public.live_build('usage'))
  GROUP BY 1, 2, 3, 4;
 
 CREATE VIEW compat.monthly_ai_usage_rollup WITH (security_invoker = true) AS

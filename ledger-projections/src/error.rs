@@ -1,9 +1,10 @@
-//! What can go wrong: with taking events in, and with reading what they amount to.
+//! Errors of applying events and of reading read models.
 
 use ledger_core::Seq;
 use ledger_store::{DatabaseError, StoreError};
+use sqlx::postgres::PgQueryResult;
 
-/// A page of events could not be taken in.
+/// A page of events could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// A database operation failed.
@@ -12,10 +13,10 @@ pub enum ApplyError {
     /// The log could not be read.
     #[error("the log could not be read")]
     Log(#[from] StoreError),
-    /// A newer program wrote an event that this one does not know.
+    /// A newer program wrote an event of a kind that this one does not know.
     #[error("event {seq} is of the kind {kind:?}, which this program does not know")]
     UnknownKind {
-        /// Which event.
+        /// The event.
         seq: Seq,
         /// Its kind.
         kind: String,
@@ -23,17 +24,17 @@ pub enum ApplyError {
     /// An event is missing from the log.
     #[error("event {seq} is missing from the log")]
     Gap {
-        /// Which event.
+        /// The event.
         seq: Seq,
     },
-    /// Usage of a school that was never registered, so that nobody knows when its days begin.
-    #[error("there is usage before the school's registration")]
+    /// Usage precedes the school's registration, which states the time zone of its days.
+    #[error("usage precedes the school's registration")]
     NoCalendar,
-    /// A read model holds a word that this program does not know.
-    #[error("column {0} of a read model holds an unknown word")]
+    /// A column of a read model has a word that is not of its vocabulary.
+    #[error("column {0} of a read model has an unknown word")]
     UnknownWord(&'static str),
-    /// A part of an event could not be turned into JSON.
-    #[error("a value could not be written as JSON")]
+    /// A part of an event could not be serialized as JSON.
+    #[error("a value could not be serialized as JSON")]
     Json(#[from] serde_json::Error),
 }
 
@@ -41,6 +42,14 @@ impl ApplyError {
     /// Adds the operation to an error of the driver, for `map_err`.
     pub fn at(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database(DatabaseError { operation, source })
+    }
+
+    /// Awaits a statement that returns no rows and names the operation if it fails.
+    pub(crate) async fn run<S>(operation: &'static str, statement: S) -> Result<(), Self>
+    where
+        S: Future<Output = Result<PgQueryResult, sqlx::Error>> + Send,
+    {
+        statement.await.map(|_| ()).map_err(Self::at(operation))
     }
 
     /// Returns whether the cause is not the event, so that the same page may succeed later.

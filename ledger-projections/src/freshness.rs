@@ -80,10 +80,9 @@ async fn standing(
     name: ProjectionName,
 ) -> Result<(Seq, bool), FreshnessError> {
     let row = sqlx::query!(
-        "SELECT c.seq, c.failed_seq FROM projection AS p
+        "SELECT c.seq, c.failed_seq FROM live_build($2) AS live
            JOIN projection_checkpoint AS c
-             ON c.school_id = $1 AND c.name = p.name AND c.build = p.live_build
-          WHERE p.name = $2",
+             ON c.school_id = $1 AND c.name = $2 AND c.build = live.build",
         school_id.0,
         name.as_str(),
     )

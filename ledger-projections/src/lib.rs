@@ -15,6 +15,7 @@
 //! school's projection, visibly, and no other's. Every table here can be dropped and built again.
 
 pub mod balance;
+mod columns;
 pub mod error;
 pub mod freshness;
 pub mod history;
@@ -28,7 +29,6 @@ pub mod tenant;
 pub mod timekeeper;
 pub mod unattributed;
 pub mod usage;
-mod word;
 pub mod worker;
 
 pub use error::{ApplyError, ReadError};

@@ -79,10 +79,9 @@ impl TenantRead {
     /// [`ReadError::Database`] when Postgres fails.
     pub async fn seq_of(&mut self, name: ProjectionName) -> Result<Seq, ReadError> {
         sqlx::query_scalar!(
-            "SELECT c.seq FROM projection AS p
+            "SELECT c.seq FROM live_build($2) AS live
                JOIN projection_checkpoint AS c
-                 ON c.school_id = $1 AND c.name = p.name AND c.build = p.live_build
-              WHERE p.name = $2",
+                 ON c.school_id = $1 AND c.name = $2 AND c.build = live.build",
             self.school_id.0,
             name.as_str(),
         )

@@ -60,7 +60,7 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
         .unwrap();
     sqlx::raw_sql(
         "UPDATE balance_pool SET used = used + 1; DELETE FROM balance_line;
-         DELETE FROM balance_department; UPDATE balance_department_line SET direct_used = 1;
+         DELETE FROM balance_department;
          UPDATE usage_rollup SET requests = 7; DELETE FROM roster_member;
          UPDATE request SET status = 'granted';
          UPDATE history_entry SET cause = 'a mistake', seq = seq + 100000",
@@ -86,12 +86,10 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
         "balance_line",
         "balance_hold",
         "balance_department",
-        "balance_department_line",
         "balance_closed_period",
         "balance_closed_pool",
         "balance_closed_line",
         "balance_closed_member",
-        "balance_closed_department_line",
         "history_entry",
         "request",
         "usage_calendar",

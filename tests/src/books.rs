@@ -24,11 +24,11 @@ const WRONG: [(&str, &str); 9] = [
         "pools of which more is allocated than there is",
         "SELECT count(*) FROM balance_pool AS p JOIN (
              SELECT school_id, service, sum(allocated) AS allocated FROM (
-                 SELECT school_id, service, allocated FROM balance_line
-                   JOIN balance_member USING (school_id, build, member_id)
-                  WHERE department_id IS NULL
-                 UNION ALL
-                 SELECT school_id, service, allocated FROM balance_department_line
+                 SELECT l.school_id, l.service, l.allocated FROM balance_line AS l
+                   LEFT JOIN balance_member AS m
+                     ON l.holder_kind = 'member' AND m.school_id = l.school_id
+                    AND m.build = l.build AND m.member_id = l.holder_id
+                  WHERE m.department_id IS NULL
              ) AS held GROUP BY school_id, service
          ) AS l USING (school_id, service)
          WHERE l.allocated > p.total OR l.allocated <> p.allocated",
@@ -37,19 +37,23 @@ const WRONG: [(&str, &str); 9] = [
         "departments of which more is allocated than they have",
         "SELECT count(*) FROM (
              SELECT m.school_id, m.department_id, l.service, sum(l.allocated) AS allocated
-               FROM balance_member AS m JOIN balance_line AS l USING (school_id, build, member_id)
+               FROM balance_member AS m JOIN balance_line AS l
+                 ON l.school_id = m.school_id AND l.build = m.build
+                AND l.holder_kind = 'member' AND l.holder_id = m.member_id
               WHERE m.department_id IS NOT NULL GROUP BY 1, 2, 3
-         ) AS l LEFT JOIN balance_department_line AS d USING (school_id, department_id, service)
+         ) AS l LEFT JOIN balance_line AS d
+           ON d.school_id = l.school_id AND d.service = l.service
+          AND d.holder_kind = 'department' AND d.holder_id = l.department_id
          WHERE l.allocated > CASE WHEN d.school_id IS NULL THEN 0 ELSE d.allocated END",
     ),
     (
         "members who spent more than they hold without an overage on record",
         "SELECT count(*) FROM balance_line AS l
-          WHERE used + held > allocated AND NOT EXISTS (
+          WHERE holder_kind = 'member' AND used + held > allocated AND NOT EXISTS (
               SELECT FROM event AS e
                WHERE e.school_id = l.school_id
                  AND coalesce(e.overage, (e.payload ->> 'overage')::boolean)
-                 AND e.member_id = l.member_id AND e.service = l.service)",
+                 AND e.member_id = l.holder_id AND e.service = l.service)",
     ),
     (
         "debits that left a balance below zero and are not marked",
@@ -76,8 +80,9 @@ const WRONG: [(&str, &str); 9] = [
              ) AS counts JOIN balance_school AS s USING (school_id)
               WHERE counts.period_start IS NULL AND recorded_at >= s.period_start
               GROUP BY 1, 2, 3
-         ) AS e USING (school_id, member_id, service)
-         WHERE l.used <> coalesce(e.used, 0)",
+         ) AS e ON e.school_id = l.school_id AND e.member_id = l.holder_id
+               AND e.service = l.service
+         WHERE l.holder_kind = 'member' AND l.used <> coalesce(e.used, 0)",
     ),
     (
         "pools of closed periods whose books are not the sum of the log",
@@ -107,13 +112,7 @@ const WRONG: [(&str, &str); 9] = [
         "pools of closed periods that are not the sum of their accounts",
         "SELECT count(*) FROM balance_closed_pool AS p LEFT JOIN (
              SELECT school_id, build, period_start, service, sum(used) AS used, sum(held) AS held
-               FROM (
-                   SELECT school_id, build, period_start, service, used, held
-                     FROM balance_closed_line
-                   UNION ALL
-                   SELECT school_id, build, period_start, service, direct_used, direct_held
-                     FROM balance_closed_department_line
-               ) AS accounts GROUP BY 1, 2, 3, 4
+               FROM balance_closed_line GROUP BY 1, 2, 3, 4
          ) AS l USING (school_id, build, period_start, service)
          WHERE p.used <> p.direct_used + coalesce(l.used, 0)
             OR p.held <> p.direct_held + coalesce(l.held, 0)",
@@ -210,7 +209,8 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
         );
     }
     let lines = sqlx::query_as::<_, (Uuid, String, Option<i64>, i64, i64)>(
-        "SELECT member_id, service, allocated, used, held FROM balance_line WHERE school_id = $1",
+        "SELECT holder_id, service, allocated, used, held FROM balance_line
+          WHERE school_id = $1 AND holder_kind = 'member'",
     )
     .bind(school)
     .fetch_all(pool)
@@ -244,8 +244,8 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
 /// The departments' rows against the fold.
 async fn compare_departments(pool: &PgPool, school: Uuid, replayed: &Value) {
     let lines = sqlx::query_as::<_, (Uuid, String, Option<i64>, String, bool)>(
-        "SELECT department_id, service, allocated, priority, auto_renew
-           FROM balance_department_line WHERE school_id = $1",
+        "SELECT holder_id, service, allocated, priority, auto_renew FROM balance_line
+          WHERE school_id = $1 AND holder_kind = 'department'",
     )
     .bind(school)
     .fetch_all(pool)

@@ -232,11 +232,11 @@ async fn what_is_learnt_of_a_closed_period_moves_its_books_and_no_others() {
     let pool = postgres.superuser().await;
     let lines: Vec<(String, i64)> = sqlx::query_as(
         "SELECT to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM'), used FROM (
-             SELECT period_start, member_id, service, used FROM balance_closed_line
+             SELECT period_start, holder_id, service, used FROM balance_closed_line
              UNION ALL
-             SELECT s.period_start, l.member_id, l.service, l.used
+             SELECT s.period_start, l.holder_id, l.service, l.used
                FROM balance_line AS l JOIN balance_school AS s USING (school_id, build)
-         ) AS lines WHERE member_id = ANY ($1) AND service = $2 ORDER BY period_start, member_id",
+         ) AS lines WHERE holder_id = ANY ($1) AND service = $2 ORDER BY period_start, holder_id",
     )
     .bind([one.0, two.0])
     .bind(CLAUDE)

@@ -183,15 +183,15 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
     assert_eq!(seen(&pool, teacher, transferred).await, 0);
     let of_his_history = "history_entry WHERE kind = 'units_transferred'";
     assert_eq!(seen(&pool, teacher, of_his_history).await, 1);
-    for table in [
-        "event",
-        "balance_line",
-        "balance_member",
-        "history_entry",
-        "request",
-        "usage_rollup",
+    for (table, member) in [
+        ("event", "member_id"),
+        ("balance_line", "holder_id"),
+        ("balance_member", "member_id"),
+        ("history_entry", "member_id"),
+        ("request", "member_id"),
+        ("usage_rollup", "member_id"),
     ] {
-        let others = format!("{table} WHERE member_id IS DISTINCT FROM '{me}'");
+        let others = format!("{table} WHERE {member} IS DISTINCT FROM '{me}'");
         assert_eq!(seen(&pool, teacher, &others).await, 0, "{table}");
         assert!(seen(&pool, teacher, table).await > 0, "{table}");
         assert!(

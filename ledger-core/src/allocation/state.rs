@@ -98,17 +98,17 @@ pub struct Pool {
     /// Units bought, or allocated to the department.
     pub total: Quota,
     /// Σ of the finite allocations that come out of it.
-    pub(crate) allocated: Units,
+    pub allocated: Units,
     /// How many of those that come out of it are unlimited.
-    pub(crate) unlimited_holders: u32,
+    pub unlimited_holders: u32,
     /// Units used by all.
     pub used: Units,
     /// Units held for calls in flight by all.
     pub held: Units,
     /// The part of `used` that was drawn straight on the pool.
-    pub(crate) direct_used: Units,
+    pub direct_used: Units,
     /// The part of `held` that was drawn straight on the pool.
-    pub(crate) direct_held: Units,
+    pub direct_held: Units,
 }
 
 impl Pool {

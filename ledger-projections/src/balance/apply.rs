@@ -1,21 +1,19 @@
-//! Writes what a page of events changes: one statement per table, over arrays.
+//! Writes the changes of a page of events: one statement per table, over arrays.
 
 use chrono::{DateTime, Utc};
 use ledger_core::allocation::Priority;
 use ledger_core::school::Standing;
 use ledger_core::usage::HoldPlaced;
-use ledger_core::{Level, Management, MemberId, Period, SchoolId, ServiceId};
+use ledger_core::{DepartmentId, Level, Management, MemberId, Period, SchoolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::delta::{Delta, LineDelta, MemberDelta, PoolDelta};
-use super::departments::apply as departments;
-use super::roll;
+use super::delta::MemberDelta;
+use super::rollover;
+use super::rows::{Deltas, LineRows, PoolRows};
+use crate::columns::quota_column;
 use crate::error::ApplyError;
 use crate::projection::Build;
-use crate::word::{narrow, quota_column};
-
-type Deltas<'a> = [(SchoolId, Delta<'a>)];
 
 pub(super) async fn write_in_tx(
     tx: &mut PgConnection,
@@ -31,14 +29,15 @@ pub(super) async fn write_in_tx(
             write_draw_on_department(tx, *school_id, build, draws).await?;
         }
     }
-    write_pools(tx, build, deltas).await?;
+    write_pools(tx, build, &PoolRows::current(deltas)).await?;
     write_members(tx, build, deltas).await?;
-    write_lines(tx, build, deltas).await?;
-    departments::write_in_tx(tx, build, deltas).await?;
+    write_departments(tx, build, deltas).await?;
+    write_lines(tx, build, &LineRows::current(deltas)).await?;
     close_holds(tx, build, deltas).await?;
     place_holds(tx, build, deltas).await?;
-    roll::move_closed_in_tx(tx, build, deltas).await?;
-    roll::close_in_tx(tx, build, deltas).await
+    add_to_closed_pools(tx, build, &PoolRows::closed(deltas)).await?;
+    add_to_closed_lines(tx, build, &LineRows::closed(deltas)).await?;
+    rollover::close_in_tx(tx, build, deltas).await
 }
 
 async fn write_school(
@@ -49,18 +48,15 @@ async fn write_school(
     period: Option<Period>,
 ) -> Result<(), ApplyError> {
     let Some(period) = period else {
-        return sqlx::query!(
+        let update = sqlx::query!(
             "UPDATE balance_school SET management = $3 WHERE school_id = $1 AND build = $2",
             school_id.0,
             build.0,
             management.as_str(),
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(ApplyError::at("writing a school's management"));
+        );
+        return ApplyError::run("writing a school's management", update.execute(tx)).await;
     };
-    sqlx::query!(
+    let upsert = sqlx::query!(
         "INSERT INTO balance_school (school_id, build, management, period_start, period_end)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (school_id, build) DO UPDATE
@@ -71,11 +67,8 @@ async fn write_school(
         management.as_str(),
         period.start.get(),
         period.end.get(),
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing a school's period"))
+    );
+    ApplyError::run("writing a school's period", upsert.execute(tx)).await
 }
 
 async fn write_draw_on_department(
@@ -84,61 +77,63 @@ async fn write_draw_on_department(
     build: Build,
     draws: bool,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let update = sqlx::query!(
         "UPDATE balance_school SET draw_on_department = $3 WHERE school_id = $1 AND build = $2",
         school_id.0,
         build.0,
         draws,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing what members draw on"))
+    );
+    ApplyError::run("writing a school's settings", update.execute(tx)).await
 }
 
 async fn write_pools(
     tx: &mut PgConnection,
     build: Build,
-    deltas: &Deltas<'_>,
+    rows: &PoolRows<'_>,
 ) -> Result<(), ApplyError> {
-    let pools: Vec<(SchoolId, &ServiceId, &PoolDelta)> = deltas
-        .iter()
-        .flat_map(|(school_id, delta)| {
-            let pools = delta.pools.iter();
-            pools.map(|(service, pool)| (*school_id, *service, pool))
-        })
-        .collect();
-    if pools.is_empty() {
+    if rows.schools.is_empty() {
         return Ok(());
     }
-    let sums = |of: fn(&PoolDelta) -> i128| -> Vec<i64> {
-        pools.iter().map(|(.., pool)| narrow(of(pool))).collect()
-    };
-    let schools: Vec<Uuid> = pools.iter().map(|(school_id, ..)| school_id.0).collect();
-    let services: Vec<&str> = pools.iter().map(|(_, s, _)| s.as_str()).collect();
-    let sets_total: Vec<bool> = pools.iter().map(|(.., p)| p.total.is_some()).collect();
-    let totals: Vec<Option<i64>> = pools
-        .iter()
-        .map(|(.., pool)| pool.total.and_then(quota_column))
-        .collect();
-    sqlx::query_file!(
+    let totals = rows.deltas.iter().map(|pool| pool.total);
+    let sets_total: Vec<bool> = totals.clone().map(|total| total.is_some()).collect();
+    let totals: Vec<Option<i64>> = totals.map(|total| quota_column(total?)).collect();
+    let merge = sqlx::query_file!(
         "src/balance/queries/write_pools.sql",
         build.0,
-        &schools,
-        &services as &[&str],
+        &rows.schools,
+        &rows.services as &[&str],
         &sets_total,
         &totals as &[Option<i64>],
-        &sums(|pool| pool.allocated),
-        &sums(|pool| i128::from(pool.unlimited_holders)),
-        &sums(|pool| pool.used),
-        &sums(|pool| pool.held),
-        &sums(|pool| pool.direct_used),
-        &sums(|pool| pool.direct_held),
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing pools"))
+        &rows.sums(|pool| pool.allocated),
+        &rows.sums(|pool| i128::from(pool.unlimited_holders)),
+        &rows.sums(|pool| pool.used),
+        &rows.sums(|pool| pool.held),
+        &rows.sums(|pool| pool.direct_used),
+        &rows.sums(|pool| pool.direct_held),
+    );
+    ApplyError::run("writing pools", merge.execute(tx)).await
+}
+
+async fn add_to_closed_pools(
+    tx: &mut PgConnection,
+    build: Build,
+    rows: &PoolRows<'_>,
+) -> Result<(), ApplyError> {
+    if rows.schools.is_empty() {
+        return Ok(());
+    }
+    let merge = sqlx::query_file!(
+        "src/balance/queries/add_to_closed_pools.sql",
+        build.0,
+        &rows.schools,
+        &rows.period_starts,
+        &rows.services as &[&str],
+        &rows.sums(|pool| pool.used),
+        &rows.sums(|pool| pool.held),
+        &rows.sums(|pool| pool.direct_used),
+        &rows.sums(|pool| pool.direct_held),
+    );
+    ApplyError::run("writing closed pools", merge.execute(tx)).await
 }
 
 async fn write_members(
@@ -157,86 +152,113 @@ async fn write_members(
         return Ok(());
     }
     let schools: Vec<Uuid> = members.iter().map(|(school_id, ..)| school_id.0).collect();
-    let ids: Vec<Uuid> = members
-        .iter()
-        .map(|(_, member_id, _)| member_id.0)
+    let ids: Vec<Uuid> = members.iter().map(|(_, id, _)| id.0).collect();
+    let deltas = members.iter().map(|(.., member)| member);
+    let statuses: Vec<Option<&str>> = deltas
+        .clone()
+        .map(|member| member.status.map(Standing::as_str))
         .collect();
-    let standings: Vec<Option<&str>> = members
-        .iter()
-        .map(|(.., member)| member.standing.map(Standing::as_str))
-        .collect();
-    let enrolled: Vec<bool> = members.iter().map(|(.., m)| m.enrolled).collect();
-    let moved: Vec<bool> = members
-        .iter()
-        .map(|(.., m)| m.department.is_some())
-        .collect();
-    let departments: Vec<Option<Uuid>> = members
-        .iter()
-        .map(|(.., member)| Some(member.department??.0))
-        .collect();
-    sqlx::query_file!(
+    let enrolled: Vec<bool> = deltas.clone().map(|member| member.enrolled).collect();
+    let departments = deltas.map(|member| member.department);
+    let moved: Vec<bool> = departments.clone().map(|moved| moved.is_some()).collect();
+    let departments: Vec<Option<Uuid>> = departments.map(|moved| Some(moved??.0)).collect();
+    let merge = sqlx::query_file!(
         "src/balance/queries/write_members.sql",
         build.0,
         &schools,
         &ids,
-        &standings as &[Option<&str>],
+        &statuses as &[Option<&str>],
         &enrolled,
         &moved,
         &departments as &[Option<Uuid>],
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing members' standing and departments"))
+    );
+    ApplyError::run("writing members", merge.execute(tx)).await
+}
+
+async fn write_departments(
+    tx: &mut PgConnection,
+    build: Build,
+    deltas: &Deltas<'_>,
+) -> Result<(), ApplyError> {
+    let departments: Vec<(SchoolId, DepartmentId, bool)> = deltas
+        .iter()
+        .flat_map(|(school_id, delta)| {
+            let departments = delta.departments.iter();
+            departments.map(|(id, is_closed)| (*school_id, *id, *is_closed))
+        })
+        .collect();
+    if departments.is_empty() {
+        return Ok(());
+    }
+    let schools: Vec<Uuid> = departments.iter().map(|(school, ..)| school.0).collect();
+    let ids: Vec<Uuid> = departments.iter().map(|(_, id, _)| id.0).collect();
+    let closed: Vec<bool> = departments.iter().map(|(.., closed)| *closed).collect();
+    let merge = sqlx::query_file!(
+        "src/balance/queries/write_departments.sql",
+        build.0,
+        &schools,
+        &ids,
+        &closed,
+    );
+    ApplyError::run("writing departments", merge.execute(tx)).await
 }
 
 async fn write_lines(
     tx: &mut PgConnection,
     build: Build,
-    deltas: &Deltas<'_>,
+    rows: &LineRows<'_>,
 ) -> Result<(), ApplyError> {
-    let lines: Vec<(SchoolId, MemberId, &ServiceId, &LineDelta)> = deltas
-        .iter()
-        .flat_map(|(school_id, delta)| {
-            let lines = delta.lines.iter();
-            lines.map(|((member_id, service), line)| (*school_id, *member_id, *service, line))
-        })
-        .collect();
-    if lines.is_empty() {
+    if rows.schools.is_empty() {
         return Ok(());
     }
-    let schools: Vec<Uuid> = lines.iter().map(|(school_id, ..)| school_id.0).collect();
-    let members: Vec<Uuid> = lines.iter().map(|(_, member_id, ..)| member_id.0).collect();
-    let services: Vec<&str> = lines.iter().map(|(_, _, s, _)| s.as_str()).collect();
-    let sets: Vec<bool> = lines.iter().map(|(.., l)| l.allocated.is_some()).collect();
+    let lines = rows.deltas.iter();
+    let sets_allocated: Vec<bool> = lines.clone().map(|line| line.allocated.is_some()).collect();
     let allocated: Vec<Option<i64>> = lines
-        .iter()
-        .map(|(.., line)| line.allocated.and_then(quota_column))
+        .clone()
+        .map(|line| quota_column(line.allocated?))
         .collect();
-    let used: Vec<i64> = lines.iter().map(|(.., line)| narrow(line.used)).collect();
-    let held: Vec<i64> = lines.iter().map(|(.., line)| narrow(line.held)).collect();
     let priorities: Vec<Option<&str>> = lines
-        .iter()
-        .map(|(.., line)| line.priority.map(Priority::as_str))
+        .clone()
+        .map(|line| line.priority.map(Priority::as_str))
         .collect();
-    let renewals: Vec<Option<bool>> = lines.iter().map(|(.., line)| line.auto_renew).collect();
-    sqlx::query_file!(
+    let auto_renews: Vec<Option<bool>> = lines.map(|line| line.auto_renew).collect();
+    let merge = sqlx::query_file!(
         "src/balance/queries/write_lines.sql",
         build.0,
-        &schools,
-        &members,
-        &services as &[&str],
-        &sets,
+        &rows.schools,
+        &rows.holder_kinds as &[&str],
+        &rows.holder_ids,
+        &rows.services as &[&str],
+        &sets_allocated,
         &allocated as &[Option<i64>],
-        &used,
-        &held,
+        &rows.used,
+        &rows.held,
         &priorities as &[Option<&str>],
-        &renewals as &[Option<bool>],
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing lines"))
+        &auto_renews as &[Option<bool>],
+    );
+    ApplyError::run("writing lines", merge.execute(tx)).await
+}
+
+async fn add_to_closed_lines(
+    tx: &mut PgConnection,
+    build: Build,
+    rows: &LineRows<'_>,
+) -> Result<(), ApplyError> {
+    if rows.schools.is_empty() {
+        return Ok(());
+    }
+    let merge = sqlx::query_file!(
+        "src/balance/queries/add_to_closed_lines.sql",
+        build.0,
+        &rows.schools,
+        &rows.period_starts,
+        &rows.holder_kinds as &[&str],
+        &rows.holder_ids,
+        &rows.services as &[&str],
+        &rows.used,
+        &rows.held,
+    );
+    ApplyError::run("writing closed lines", merge.execute(tx)).await
 }
 
 async fn close_holds(
@@ -254,18 +276,15 @@ async fn close_holds(
     if schools.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
+    let delete = sqlx::query!(
         "DELETE FROM balance_hold AS h
           USING unnest($2::uuid[], $3::text[]) AS d (school_id, hold_id)
           WHERE h.school_id = d.school_id AND h.build = $1 AND h.hold_id = d.hold_id",
         build.0,
         &schools,
         &hold_ids as &[&str],
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("deleting closed holds"))
+    );
+    ApplyError::run("deleting closed holds", delete.execute(tx)).await
 }
 
 async fn place_holds(
@@ -273,31 +292,30 @@ async fn place_holds(
     build: Build,
     deltas: &Deltas<'_>,
 ) -> Result<(), ApplyError> {
-    let placed: Vec<(SchoolId, &HoldPlaced)> = deltas
+    let (schools, holds): (Vec<Uuid>, Vec<&HoldPlaced>) = deltas
         .iter()
         .flat_map(|(school_id, delta)| {
             let placed = delta.holds.values().filter_map(|placed| *placed);
-            placed.map(|hold| (*school_id, hold))
+            placed.map(|hold| (school_id.0, hold))
         })
-        .collect();
-    if placed.is_empty() {
+        .unzip();
+    if schools.is_empty() {
         return Ok(());
     }
-    let schools: Vec<Uuid> = placed.iter().map(|(school_id, _)| school_id.0).collect();
-    let hold_ids: Vec<&str> = placed.iter().map(|(_, h)| h.hold_id.as_str()).collect();
-    let members: Vec<Uuid> = placed.iter().map(|(_, h)| h.member_id.0).collect();
-    let services: Vec<&str> = placed.iter().map(|(_, h)| h.service.as_str()).collect();
-    let levels: Vec<&str> = placed.iter().map(|(_, h)| h.level.as_str()).collect();
-    let units: Vec<i64> = placed.iter().map(|(_, h)| h.units.get()).collect();
-    let expiries: Vec<DateTime<Utc>> = placed.iter().map(|(_, h)| h.expires_at.get()).collect();
-    let drawn_on: Vec<Option<Uuid>> = placed
+    let hold_ids: Vec<&str> = holds.iter().map(|hold| hold.hold_id.as_str()).collect();
+    let members: Vec<Uuid> = holds.iter().map(|hold| hold.member_id.0).collect();
+    let services: Vec<&str> = holds.iter().map(|hold| hold.service.as_str()).collect();
+    let levels: Vec<&str> = holds.iter().map(|hold| hold.level.as_str()).collect();
+    let units: Vec<i64> = holds.iter().map(|hold| hold.units.get()).collect();
+    let expiries: Vec<DateTime<Utc>> = holds.iter().map(|hold| hold.expires_at.get()).collect();
+    let departments: Vec<Option<Uuid>> = holds
         .iter()
-        .map(|(_, hold)| match hold.level {
+        .map(|hold| match hold.level {
             Level::Department => hold.department_id.map(|department| department.0),
             Level::Member | Level::Pool => None,
         })
         .collect();
-    sqlx::query_file!(
+    let insert = sqlx::query_file!(
         "src/balance/queries/place_holds.sql",
         build.0,
         &schools,
@@ -307,10 +325,7 @@ async fn place_holds(
         &levels as &[&str],
         &units,
         &expiries,
-        &drawn_on as &[Option<Uuid>],
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing open holds"))
+        &departments as &[Option<Uuid>],
+    );
+    ApplyError::run("writing open holds", insert.execute(tx)).await
 }

@@ -1,4 +1,4 @@
-//! Reads the balances of a period that a caller names by one of its days.
+//! Reads the balances of the period that contains a given day.
 
 use chrono::NaiveDate;
 use ledger_core::period::{Tz, start_of_day};
@@ -9,34 +9,34 @@ use super::departments;
 use super::pool::PoolRow;
 use super::read::{
     LineBalance, LineRow, MemberBalance, SchoolBalance, direct_lines_of, drawn_lines,
-    line_balances, pool_balance,
+    line_balances, pool_balances,
 };
+use crate::columns::parse;
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
-use crate::word::word;
 
-/// A period that a school has begun.
+/// A period of a school, current or past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownPeriod {
-    /// The one that the read model stands in.
+    /// The current one.
     Current,
-    /// One that has ended.
+    /// A closed one.
     Closed(ClosedPeriod),
 }
 
-/// A period that has ended.
+/// A closed period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedPeriod {
-    /// From when to when.
+    /// Its start and end.
     pub period: Period,
-    /// What was switched on as it ended.
+    /// The allocation management as it ended.
     management: Management,
     /// Whether members drew on their departments as it ended.
     draw_on_department: bool,
 }
 
-/// The period of the viewer's school that its local day `day` lies in. `None` when there is no
-/// such school, or it has not begun that period, or had not registered then.
+/// The period of the viewer's school that contains its local day `day`. `None` for a future period,
+/// a time before the registration or an unknown school.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -48,8 +48,8 @@ pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownP
     let Some(zone) = zone else {
         return Ok(None);
     };
-    let instant = start_of_day(word::<Tz>(&zone, "time_zone")?, day).get();
-    // A period begins with a local day, so it has all of a day or nothing of it.
+    let instant = start_of_day(parse::<Tz>(&zone, "time_zone")?, day).get();
+    // A period begins with a local day, so each day is in one period.
     let row = sqlx::query!(
         r#"SELECT period_start AS "period_start!", period_end AS "period_end!",
                   management AS "management!", draw_on_department AS "draw_on_department!",
@@ -59,12 +59,12 @@ pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownP
                         false AS is_closed
                    FROM balance_school
                   WHERE school_id = $1
-                    AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+                    AND build = (SELECT build FROM live_build('balance'))
                   UNION ALL
                  SELECT period_start, period_end, management, draw_on_department, true
                    FROM balance_closed_period
                   WHERE school_id = $1
-                    AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+                    AND build = (SELECT build FROM live_build('balance'))
              ) AS known
             WHERE period_start <= $2 AND $2 < period_end"#,
         read.school_id().0,
@@ -72,7 +72,7 @@ pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownP
     )
     .fetch_optional(read.connection())
     .await
-    .map_err(ReadError::at("looking for a period"))?;
+    .map_err(ReadError::at("finding a period"))?;
     row.map(|row| {
         if !row.is_closed {
             return Ok(KnownPeriod::Current);
@@ -82,16 +82,15 @@ pub async fn find(read: &mut TenantRead, day: NaiveDate) -> Result<Option<KnownP
                 start: Timestamp::new(row.period_start),
                 end: Timestamp::new(row.period_end),
             },
-            management: word(&row.management, "management")?,
+            management: parse(&row.management, "management")?,
             draw_on_department: row.draw_on_department,
         }))
     })
     .transpose()
 }
 
-/// The balance of the viewer's school as the period closed and as late settles have moved it since;
-/// of what was held then, what has run out by `now` is free. `None` as in
-/// [`super::read::school`].
+/// The balance of the viewer's school in a closed period, late settles included, without the holds
+/// that have expired by `now`. `None` as in [`super::read::school`].
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -117,12 +116,11 @@ pub async fn school(
     Ok(Some(SchoolBalance {
         seq,
         period: closed.period,
-        services: rows.iter().map(pool_balance).collect::<Result<_, _>>()?,
+        services: pool_balances(&rows)?,
     }))
 }
 
-/// What a member of the viewer's school had in the period, in the same way. `None` as in
-/// [`super::read::member`].
+/// The same for a member of the viewer's school. `None` as in [`super::read::member`].
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -188,7 +186,7 @@ async fn own_lines(
     line_balances(&rows)
 }
 
-/// The department that a member could draw on as the period closed.
+/// The department that the member could draw on as the period closed.
 async fn department(
     read: &mut TenantRead,
     member_id: MemberId,
@@ -200,7 +198,7 @@ async fn department(
     sqlx::query_scalar!(
         "SELECT department_id FROM balance_closed_member
           WHERE school_id = $1
-            AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+            AND build = (SELECT build FROM live_build('balance'))
             AND member_id = $2 AND period_start = $3",
         read.school_id().0,
         member_id.0,
@@ -208,5 +206,5 @@ async fn department(
     )
     .fetch_optional(read.connection())
     .await
-    .map_err(ReadError::at("reading which department a member was in"))
+    .map_err(ReadError::at("reading a member's former department"))
 }

@@ -1,4 +1,4 @@
-//! Reads what every member and department of a school holds, to be handed out as a table.
+//! Reads the lines of all members and departments of a school, for a table.
 
 use std::collections::BTreeMap;
 
@@ -7,41 +7,41 @@ use ledger_core::{DepartmentId, Level, MemberId, Timestamp};
 use uuid::Uuid;
 
 use super::departments::{DepartmentLineBalance, pools};
-use super::read::{LineBalance, line_balance};
+use super::pool::unexpired;
+use super::read::LineBalance;
+use crate::columns::{parse, quota, service, units};
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
-use crate::word::{quota, service, units, word};
 
-/// The most members of one page: some thousand rows, about 200 bytes each.
+/// The maximum number of members per page: some thousand rows of about 200 bytes.
 pub const HOLDINGS_MEMBERS_MAX: u32 = 1_000;
 
-/// What a member holds of a service, with what the directory calls him.
+/// A member's line of one service, with the member's names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holding {
-    /// Whose.
+    /// The member.
     pub member_id: MemberId,
-    /// The first of the ids that other systems know him by.
+    /// The first of the member's external ids.
     pub external_id: Option<String>,
-    /// His name.
+    /// The member's name.
     pub display_name: Option<String>,
-    /// What he holds of it, and what is gone from that.
+    /// The line.
     pub line: LineBalance,
 }
 
-/// What a department holds of a service, with its name.
+/// A department's line of one service, with the department's name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DepartmentHolding {
-    /// Whose.
+    /// The department.
     pub department_id: DepartmentId,
-    /// Its name.
+    /// The department's name.
     pub name: Option<String>,
-    /// What it holds of it, and what is gone from that.
+    /// The line.
     pub line: DepartmentLineBalance,
 }
 
-/// What the departments hold as of `now` that have not ended, in the order of their ids and then of
-/// the services' names: some hundreds at most, as a school has them. Nothing in a school whose
-/// members draw straight on the pools.
+/// The lines of open departments as of `now`, in the order of ids and then of services' names; some
+/// hundreds at most. Empty in a school whose members draw on the pools.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -51,14 +51,13 @@ pub async fn departments(
 ) -> Result<Vec<DepartmentHolding>, ReadError> {
     let names: BTreeMap<Uuid, Option<String>> = sqlx::query!(
         r#"SELECT d.department_id, n.name AS "name?"
-             FROM projection AS p
+             FROM live_build('balance') AS live
              JOIN balance_school AS s
-               ON s.school_id = $1 AND s.build = p.live_build AND s.management <> 'none'
+               ON s.school_id = $1 AND s.build = live.build AND s.management <> 'none'
              JOIN balance_department AS d
-               ON d.school_id = $1 AND d.build = p.live_build AND NOT d.closed
+               ON d.school_id = $1 AND d.build = live.build AND NOT d.closed
              LEFT JOIN department_directory AS n
-               ON n.school_id = $1 AND n.department_id = d.department_id
-            WHERE p.name = 'balance'"#,
+               ON n.school_id = $1 AND n.department_id = d.department_id"#,
         read.school_id().0,
     )
     .fetch_all(read.connection())
@@ -81,10 +80,9 @@ pub async fn departments(
         .collect()
 }
 
-/// What the next members after `after` hold as of `now`, at most [`HOLDINGS_MEMBERS_MAX`] of them,
-/// in the order of their ids and then of the services' names; nothing when there are no more. Who
-/// left is not among them. In a school whose members draw straight on the pools nobody holds
-/// anything.
+/// The lines of the next members after `after` as of `now`, at most [`HOLDINGS_MEMBERS_MAX`] members,
+/// in the order of ids and then of services' names; empty on the last page. Removed members are
+/// left out. Empty in a school whose members draw on the pools.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -102,20 +100,19 @@ pub async fn page(
     )
     .fetch_all(read.connection())
     .await
-    .map_err(ReadError::at("reading what members hold"))?;
+    .map_err(ReadError::at("reading members' lines"))?;
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return Ok(Vec::new());
     };
     let expired = expired(read, (first.member_id, last.member_id), now).await?;
     rows.into_iter()
         .map(|row| {
-            let held = units(row.held, "held")?;
-            let gone = expired.get(&(row.member_id, row.service.clone())).copied();
+            let expired = expired.get(&(row.member_id, row.service.clone())).copied();
             let line = Line {
                 allocated: quota(row.allocated, "allocated")?,
                 used: units(row.used, "used")?,
-                held: held.saturating_sub(units(gone.unwrap_or(0), "units")?),
-                priority: word(&row.priority, "priority")?,
+                held: unexpired(row.held, expired.unwrap_or(0), "held")?,
+                priority: parse(&row.priority, "priority")?,
                 auto_renew: row.auto_renew,
                 ..Line::default()
             };
@@ -123,14 +120,14 @@ pub async fn page(
                 member_id: MemberId(row.member_id),
                 external_id: row.external_id,
                 display_name: row.display_name,
-                line: line_balance(service(&row.service)?, Level::Member, &line),
+                line: LineBalance::new(service(&row.service)?, Level::Member, &line),
             })
         })
         .collect()
 }
 
-/// Units of holds that have run out by `now` and are not recorded as expired yet, by member and
-/// service, of the members from one id to another.
+/// Units of holds that have expired by `now` without a recorded expiry, by member and service, of
+/// the members from `first` to `last`.
 async fn expired(
     read: &mut TenantRead,
     (first, last): (Uuid, Uuid),
@@ -141,7 +138,7 @@ async fn expired(
                   least(sum(h.units), 9223372036854775807)::bigint AS "units!"
              FROM balance_hold AS h
             WHERE h.school_id = $1
-              AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+              AND h.build = (SELECT build FROM live_build('balance'))
               AND h.level = 'member' AND h.expires_at <= $2 AND h.member_id BETWEEN $3 AND $4
               AND h.period_start IS NULL
             GROUP BY h.member_id, h.service"#,
@@ -152,7 +149,7 @@ async fn expired(
     )
     .fetch_all(read.connection())
     .await
-    .map_err(ReadError::at("reading holds that have run out"))?;
+    .map_err(ReadError::at("reading expired holds"))?;
     Ok(rows
         .into_iter()
         .map(|row| ((row.member_id, row.service), row.units))

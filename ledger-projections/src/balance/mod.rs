@@ -1,10 +1,9 @@
-//! Balance: what is there, what is gone, what is left?
+//! Balances: units allocated, used, held and available.
 //!
-//! Rows of pools, members' and departments' lines and open holds, equal to the pure fold of the log
-//! after each checkpoint, and the books of periods that ended, which late settles of their holds,
-//! reports of what happened in them and refunds still move. A read takes its own clock and gives
-//! back what was held for longer than allowed, so that an expiry is exact whether or not anybody has
-//! recorded it.
+//! Rows of pools, holders' lines and open holds, equal to the core's fold of the log after each
+//! checkpoint, and the books of closed periods, which late settles, reports and refunds still
+//! change. A read subtracts the holds that have expired by its own clock, so it is exact before an
+//! expiry is recorded.
 
 mod apply;
 pub mod closed;
@@ -14,7 +13,8 @@ pub mod holdings;
 pub mod of_state;
 mod pool;
 pub mod read;
-mod roll;
+mod rollover;
+mod rows;
 
 use async_trait::async_trait;
 use ledger_core::catalog::Kind;
@@ -33,7 +33,7 @@ impl Projection for Balance {
         ProjectionName::Balance
     }
 
-    /// Nearly every event moves a balance.
+    /// All: nearly every event changes a balance.
     fn kinds(&self) -> Option<&'static [Kind]> {
         None
     }
@@ -49,9 +49,7 @@ impl Projection for Balance {
             "balance_closed_pool",
             "balance_closed_line",
             "balance_department",
-            "balance_department_line",
             "balance_closed_member",
-            "balance_closed_department_line",
         ]
     }
 
@@ -61,7 +59,7 @@ impl Projection for Balance {
         build: Build,
         page: &[SchoolEvents<'_>],
     ) -> Result<(), ApplyError> {
-        // Up to the end of a period all changes are sums; there they start over.
+        // Changes are summed up to the end of a period, where the counters are reset.
         let mut schools: Vec<_> = page
             .iter()
             .map(|school| {

@@ -1,16 +1,13 @@
-//! Balances straight from a folded state, in the form of the read model's: for the past, and for
-//! whoever trusts the log alone.
+//! Balances of a folded state, in the form of the read model's: for reads of the past and for
+//! `ledger replay`.
 
-use ledger_core::allocation::Pool;
-use ledger_core::department::DepartmentLine;
 use ledger_core::usage::spendable;
-use ledger_core::{DepartmentId, MemberId, SchoolState, Seq, ServiceId};
+use ledger_core::{DepartmentId, MemberId, SchoolState, Seq};
 
 use super::departments::{DepartmentBalance, DepartmentLineBalance};
-use super::read::{LineBalance, MemberBalance, PoolBalance, SchoolBalance, line_balance};
+use super::read::{LineBalance, MemberBalance, PoolBalance, SchoolBalance};
 
-/// What the school has, has given and has used; `seq` is the event up to which it counts. `None`
-/// when it was not registered yet.
+/// The school's balance; `seq` is the last event of the state. `None` before the registration.
 #[must_use]
 pub fn school(state: &SchoolState, seq: Seq) -> Option<SchoolBalance> {
     let period = state.school().ok()?.period;
@@ -19,13 +16,13 @@ pub fn school(state: &SchoolState, seq: Seq) -> Option<SchoolBalance> {
         period,
         services: state
             .pools()
-            .map(|(service, pool)| pool_balance(service, pool))
+            .map(|(service, pool)| PoolBalance::new(service.clone(), pool))
             .collect(),
     })
 }
 
-/// What a member can use; one who left is found, with his standing. `None` when nobody had this id
-/// yet.
+/// A member's balance; a removed member is found, with their status. `None` when no member had this
+/// id.
 #[must_use]
 pub fn member(state: &SchoolState, member_id: MemberId, seq: Seq) -> Option<MemberBalance> {
     let school = state.school().ok()?;
@@ -38,15 +35,14 @@ pub fn member(state: &SchoolState, member_id: MemberId, seq: Seq) -> Option<Memb
     })
 }
 
-/// What everybody who ever was a member can use, in the order of their ids.
+/// The balances of all members, removed ones included, in the order of their ids.
 pub fn members(state: &SchoolState, seq: Seq) -> impl Iterator<Item = (MemberId, MemberBalance)> {
     state
         .members()
         .filter_map(move |(id, _)| Some((id, member(state, id, seq)?)))
 }
 
-/// What a department holds, has given and has used; one that ended is found. `None` when there never
-/// was one of this id.
+/// A department's balance; a closed one is found. `None` when no department had this id.
 #[must_use]
 pub fn department(
     state: &SchoolState,
@@ -62,51 +58,27 @@ pub fn department(
         closed: department.closed,
         services: state
             .pools()
-            .map(|(service, _)| department_line(service, &department.line(service)))
+            .map(|(service, _)| {
+                DepartmentLineBalance::new(service.clone(), &department.line(service))
+            })
             .collect(),
     })
 }
 
-/// What every department that ever was holds, in the order of their ids.
+/// The balances of all departments, closed ones included, in the order of their ids.
 pub fn departments(state: &SchoolState, seq: Seq) -> impl Iterator<Item = DepartmentBalance> {
     state
         .departments()
         .filter_map(move |(id, _)| department(state, id, seq))
 }
 
-/// What the member's next usage of each service is drawn on.
+/// The lines that the member's next usage of each service is drawn on.
 fn lines(state: &SchoolState, member_id: MemberId) -> Vec<LineBalance> {
     state
         .pools()
         .filter_map(|(service, _)| {
             let (level, line) = spendable(state, member_id, service)?;
-            Some(line_balance(service.clone(), level, &line))
+            Some(LineBalance::new(service.clone(), level, &line))
         })
         .collect()
-}
-
-fn department_line(service: &ServiceId, line: &DepartmentLine) -> DepartmentLineBalance {
-    DepartmentLineBalance {
-        service: service.clone(),
-        allocated: line.pool.total,
-        to_members: line.pool.allocated(),
-        unallocated: line.pool.unallocated(),
-        used: line.pool.used,
-        held: line.pool.held,
-        available: line.pool.available(),
-        priority: line.priority,
-        auto_renew: line.auto_renew,
-    }
-}
-
-fn pool_balance(service: &ServiceId, pool: &Pool) -> PoolBalance {
-    PoolBalance {
-        service: service.clone(),
-        total: pool.total,
-        allocated: pool.allocated(),
-        unallocated: pool.unallocated(),
-        used: pool.used,
-        held: pool.held,
-        available: pool.available(),
-    }
 }

@@ -1,66 +1,65 @@
-//! Reads balances: of a school's pools, and of what one member can use.
+//! Reads the balances of a school and of a member.
 
-use ledger_core::allocation::{Line, Priority};
+use ledger_core::allocation::{Line, Pool, Priority};
 use ledger_core::school::Standing;
 use ledger_core::{Level, Management, MemberId, Period, Quota, Seq, ServiceId, Timestamp, Units};
 use serde::Serialize;
 
 use super::departments::{self, DepartmentRow};
-use super::pool::PoolRow;
+use super::pool::{PoolRow, unexpired};
+use crate::columns::{parse, quota, service, units};
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
-use crate::word::{quota, service, units, word};
 
-/// What a school has, has given and has used in its period.
+/// A school's balance in its current period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SchoolBalance {
-    /// The event up to which the numbers count.
+    /// The last event that the numbers include.
     pub seq: Seq,
     /// The billing cycle.
     pub period: Period,
-    /// A row per service, in the order of their names.
+    /// A row per service, in the order of names.
     pub services: Vec<PoolBalance>,
 }
 
-/// A pool, in units of its service.
+/// A pool's balance, in the service's units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PoolBalance {
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
     /// Bought.
     pub total: Quota,
-    /// Allocated to departments, and to members in none.
+    /// Allocated to departments and to members in none.
     pub allocated: Quota,
-    /// Neither allocated nor drawn straight on the pool.
+    /// The part neither allocated nor drawn on directly.
     pub unallocated: Quota,
-    /// Used by all.
+    /// Used at all levels.
     pub used: Units,
-    /// Held by all for calls in flight.
+    /// Held for calls in flight at all levels.
     pub held: Units,
     /// total − used − held.
     pub available: Quota,
 }
 
-/// What a member can use.
+/// A member's balance.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MemberBalance {
-    /// The event up to which the numbers count.
+    /// The last event that the numbers include.
     pub seq: Seq,
     /// The billing cycle.
     pub period: Period,
-    /// Whether he may use it.
+    /// Whether the member may use it.
     pub status: Standing,
-    /// A row per service of the school's pools, in the order of their names.
+    /// A row per service of the school's pools, in the order of names.
     pub services: Vec<LineBalance>,
 }
 
-/// What a member can use of a service, in its units: what his next usage is drawn on.
+/// The line that a member's next usage of a service is drawn on, in the service's units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LineBalance {
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
-    /// Whose the numbers are: the member's own, or what is left to all who draw straight on his
-    /// department's allocation or on the pool.
+    /// The level of the line: the member's own, their department's or the pool's.
     pub level: Level,
     /// Allocated.
     pub allocated: Quota,
@@ -70,14 +69,43 @@ pub struct LineBalance {
     pub held: Units,
     /// allocated − used − held.
     pub available: Quota,
-    /// How the member ranks.
+    /// The holder's priority.
     pub priority: Priority,
-    /// Whether it is granted again in the next period.
+    /// Whether the allocation is renewed in the next period.
     pub auto_renew: bool,
 }
 
-/// Whether the period that the read model stands in has ended by `now`: then there is something to
-/// be recorded before a balance is one of `now`.
+impl PoolBalance {
+    pub(super) fn new(service: ServiceId, pool: &Pool) -> Self {
+        Self {
+            service,
+            total: pool.total,
+            allocated: pool.allocated(),
+            unallocated: pool.unallocated(),
+            used: pool.used,
+            held: pool.held,
+            available: pool.available(),
+        }
+    }
+}
+
+impl LineBalance {
+    pub(super) fn new(service: ServiceId, level: Level, line: &Line) -> Self {
+        Self {
+            service,
+            level,
+            allocated: line.allocated,
+            used: line.used,
+            held: line.held,
+            available: line.available(),
+            priority: line.priority,
+            auto_renew: line.auto_renew,
+        }
+    }
+}
+
+/// Whether the current period of the read model has ended by `now`: then the rollover has to be
+/// recorded before the balance is read.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails.
@@ -86,7 +114,7 @@ pub async fn period_has_ended(read: &mut TenantRead, now: Timestamp) -> Result<b
         r#"SELECT EXISTS (
                SELECT FROM balance_school
                 WHERE school_id = $1 AND period_end <= $2
-                  AND build = (SELECT live_build FROM projection WHERE name = 'balance')
+                  AND build = (SELECT build FROM live_build('balance'))
            ) AS "has_ended!""#,
         read.school_id().0,
         now.get(),
@@ -96,8 +124,8 @@ pub async fn period_has_ended(read: &mut TenantRead, now: Timestamp) -> Result<b
     .map_err(ReadError::at("reading when a period ends"))
 }
 
-/// The balance of the viewer's school as of `now`: holds that have run out by then are free.
-/// `None` when there is no such school, or none that the viewer may see.
+/// The balance of the viewer's school, without the holds that have expired by `now`. `None` when
+/// there is no such school or the viewer may not see it.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -108,11 +136,10 @@ pub async fn school(
     let school_id = read.school_id();
     let header = sqlx::query!(
         r#"SELECT c.seq, s.period_start, s.period_end
-             FROM projection AS p
-             JOIN balance_school AS s ON s.school_id = $1 AND s.build = p.live_build
+             FROM live_build('balance') AS live
+             JOIN balance_school AS s ON s.school_id = $1 AND s.build = live.build
              JOIN projection_checkpoint AS c
-               ON c.school_id = $1 AND c.name = p.name AND c.build = p.live_build
-            WHERE p.name = 'balance'"#,
+               ON c.school_id = $1 AND c.name = 'balance' AND c.build = live.build"#,
         school_id.0,
     )
     .fetch_optional(read.connection())
@@ -136,26 +163,18 @@ pub async fn school(
             start: Timestamp::new(header.period_start),
             end: Timestamp::new(header.period_end),
         },
-        services: rows.iter().map(pool_balance).collect::<Result<_, _>>()?,
+        services: pool_balances(&rows)?,
     }))
 }
 
-pub(super) fn pool_balance(row: &PoolRow) -> Result<PoolBalance, ReadError> {
-    let pool = row.numbers()?;
-    Ok(PoolBalance {
-        service: service(&row.service)?,
-        total: pool.total,
-        allocated: pool.allocated(),
-        unallocated: pool.unallocated(),
-        used: pool.used,
-        held: pool.held,
-        available: pool.available(),
-    })
+pub(super) fn pool_balances(rows: &[PoolRow]) -> Result<Vec<PoolBalance>, ReadError> {
+    rows.iter()
+        .map(|row| Ok(PoolBalance::new(service(&row.service)?, &row.pool()?)))
+        .collect()
 }
 
-/// What a member of the viewer's school can use as of `now`: holds that have run out by then are
-/// free. `None` when nobody ever had this id, or the viewer may not see him. One who left is
-/// found, with his standing.
+/// The balance of a member of the viewer's school, without the holds that have expired by `now`.
+/// `None` when no member has this id or the viewer may not see them; a removed member is found.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -167,23 +186,22 @@ pub async fn member(
     let header = sqlx::query!(
         r#"SELECT c.seq, s.management, s.draw_on_department, s.period_start, s.period_end,
                   m.status, m.department_id
-             FROM projection AS p
-             JOIN balance_school AS s ON s.school_id = $1 AND s.build = p.live_build
+             FROM live_build('balance') AS live
+             JOIN balance_school AS s ON s.school_id = $1 AND s.build = live.build
              JOIN balance_member AS m
-               ON m.school_id = $1 AND m.build = p.live_build AND m.member_id = $2
+               ON m.school_id = $1 AND m.build = live.build AND m.member_id = $2
              JOIN projection_checkpoint AS c
-               ON c.school_id = $1 AND c.name = p.name AND c.build = p.live_build
-            WHERE p.name = 'balance'"#,
+               ON c.school_id = $1 AND c.name = 'balance' AND c.build = live.build"#,
         read.school_id().0,
         member_id.0,
     )
     .fetch_optional(read.connection())
     .await
-    .map_err(ReadError::at("reading a member's standing"))?;
+    .map_err(ReadError::at("reading a member's status"))?;
     let Some(header) = header else {
         return Ok(None);
     };
-    let services = match word(&header.management, "management")? {
+    let services = match parse(&header.management, "management")? {
         Management::None => direct_lines(read, now).await?,
         Management::Basic | Management::Advanced => {
             let own = own_lines(read, member_id, now).await?;
@@ -202,12 +220,12 @@ pub async fn member(
             start: Timestamp::new(header.period_start),
             end: Timestamp::new(header.period_end),
         },
-        status: word(&header.status, "status")?,
+        status: parse(&header.status, "status")?,
         services,
     }))
 }
 
-/// The pools as lines, in a school whose members draw straight on them.
+/// The pools as lines, in a school whose members draw on them.
 async fn direct_lines(
     read: &mut TenantRead,
     now: Timestamp,
@@ -227,30 +245,29 @@ async fn direct_lines(
 pub(super) fn direct_lines_of(rows: &[PoolRow]) -> Result<Vec<LineBalance>, ReadError> {
     rows.iter()
         .map(|row| {
-            let line = row.numbers()?.direct();
-            Ok(line_balance(service(&row.service)?, Level::Pool, &line))
+            let line = row.pool()?.direct();
+            Ok(LineBalance::new(service(&row.service)?, Level::Pool, &line))
         })
         .collect()
 }
 
-/// A member's own lines, and where he holds nothing what is left to draw on of his department's, in
-/// a school that allows it.
+/// A member's own lines; where the member has no allocation, the department's instead.
 pub(super) fn drawn_lines(
     mut own: Vec<LineBalance>,
     department: &[DepartmentRow],
 ) -> Result<Vec<LineBalance>, ReadError> {
     for row in department {
         let service = service(&row.service)?;
-        let holds_nothing =
+        let is_empty =
             |line: &&mut LineBalance| line.service == service && line.allocated == Quota::ZERO;
-        if let Some(line) = own.iter_mut().find(holds_nothing) {
-            *line = line_balance(service, Level::Department, &row.direct()?);
+        if let Some(line) = own.iter_mut().find(is_empty) {
+            *line = LineBalance::new(service, Level::Department, &row.line()?.pool.direct());
         }
     }
     Ok(own)
 }
 
-/// A member's own lines, with an empty one for each service that he holds nothing of.
+/// A member's own lines, with an empty one for each other service of the pools.
 async fn own_lines(
     read: &mut TenantRead,
     member_id: MemberId,
@@ -269,7 +286,7 @@ async fn own_lines(
     line_balances(&rows)
 }
 
-/// A member's line of a service, with what ran out of its holds by the reader's clock.
+/// A row of a member's line, with its expired holds.
 #[derive(Debug)]
 pub(super) struct LineRow {
     pub service: String,
@@ -284,29 +301,19 @@ pub(super) struct LineRow {
 pub(super) fn line_balances(rows: &[LineRow]) -> Result<Vec<LineBalance>, ReadError> {
     rows.iter()
         .map(|row| {
-            let held = units(row.held, "held")?;
             let line = Line {
                 allocated: quota(row.allocated, "allocated")?,
                 used: units(row.used, "used")?,
-                held: held.saturating_sub(units(row.expired, "units")?),
-                priority: word(&row.priority, "priority")?,
+                held: unexpired(row.held, row.expired, "held")?,
+                priority: parse(&row.priority, "priority")?,
                 auto_renew: row.auto_renew,
                 ..Line::default()
             };
-            Ok(line_balance(service(&row.service)?, Level::Member, &line))
+            Ok(LineBalance::new(
+                service(&row.service)?,
+                Level::Member,
+                &line,
+            ))
         })
         .collect()
-}
-
-pub(super) fn line_balance(service: ServiceId, level: Level, line: &Line) -> LineBalance {
-    LineBalance {
-        service,
-        level,
-        allocated: line.allocated,
-        used: line.used,
-        held: line.held,
-        available: line.available(),
-        priority: line.priority,
-        auto_renew: line.auto_renew,
-    }
 }

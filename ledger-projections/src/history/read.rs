@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::columns::{parse, service};
 use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
-use crate::word::{service, word};
 
 /// The most entries of one page.
 pub const HISTORY_PAGE_MAX: u32 = 1_000;
@@ -193,7 +193,7 @@ impl Row {
             department_id: self.department_id.map(DepartmentId),
             service: self.service.as_deref().map(service).transpose()?,
             actor: Actor {
-                role: word(&self.actor_role, "actor_role")?,
+                role: parse(&self.actor_role, "actor_role")?,
                 id: ActorId(self.actor_id),
             },
             cause: self.cause,

@@ -7,10 +7,10 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::columns::parse;
 use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
-use crate::word::word;
 
 /// The most requests of one page.
 pub const REQUESTS_PAGE_MAX: u32 = 1_000;
@@ -230,7 +230,7 @@ struct Row {
 impl Row {
     fn view(self, now: Timestamp) -> Result<RequestView, ReadError> {
         let expires_at = Timestamp::new(self.expires_at);
-        let recorded: RequestStatus = word(&self.status, "status")?;
+        let recorded: RequestStatus = parse(&self.status, "status")?;
         let ran_out = recorded == RequestStatus::Pending && expires_at <= now;
         let status = if ran_out {
             RequestStatus::Expired
@@ -243,7 +243,7 @@ impl Row {
             request_id: RequestId(self.request_id),
             member_id: MemberId(self.member_id),
             status,
-            urgency: word(&self.urgency, "urgency")?,
+            urgency: parse(&self.urgency, "urgency")?,
             units: units(&self.asked, "asked")?,
             granted: self
                 .granted
@@ -272,7 +272,7 @@ impl Row {
 
 fn actor(role: &str, id: Uuid) -> Result<Actor, ReadError> {
     Ok(Actor {
-        role: word(role, "actor_role")?,
+        role: parse(role, "actor_role")?,
         id: ActorId(id),
     })
 }

@@ -12,9 +12,9 @@ use ledger_core::{
 use serde::{Deserialize as _, Serialize};
 use uuid::Uuid;
 
+use crate::columns::parse;
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
-use crate::word::word;
 
 /// The most members of one page.
 pub const MEMBERS_PAGE_MAX: u32 = 1_000;
@@ -128,7 +128,7 @@ pub async fn school(
     let Some(row) = row else {
         return Ok(None);
     };
-    let time_zone: Tz = word(&row.time_zone, "time_zone")?;
+    let time_zone: Tz = parse(&row.time_zone, "time_zone")?;
     let period_anchor_day = u8::try_from(row.period_anchor_day)
         .ok()
         .and_then(|day| AnchorDay::new(day).ok())
@@ -161,9 +161,9 @@ pub async fn school(
         seq: Seq(row.seq),
         school_id,
         name: row.name,
-        org_type: word(&row.org_type, "org_type")?,
-        tier: word(&row.tier, "tier")?,
-        management: word(&row.management, "management")?,
+        org_type: parse(&row.org_type, "org_type")?,
+        tier: parse(&row.tier, "tier")?,
+        management: parse(&row.management, "management")?,
         time_zone,
         period_anchor_day,
         period,
@@ -259,8 +259,8 @@ impl MemberRow {
         Ok(MemberView {
             member_id: MemberId(self.member_id),
             department_id: self.department_id.map(DepartmentId),
-            role: word(&self.role, "role")?,
-            status: word(&self.status, "status")?,
+            role: parse(&self.role, "role")?,
+            status: parse(&self.status, "status")?,
             external_ids: self.external_ids,
             display_name: self.display_name,
             email: self.email,

@@ -6,10 +6,10 @@ use ledger_core::{EventId, MemberId, Seq, Timestamp, Units};
 use serde::{Deserialize as _, Serialize};
 use uuid::Uuid;
 
+use crate::columns::{parse, units};
 use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
-use crate::word::{units, word};
 
 /// The most of one page.
 pub const UNATTRIBUTED_PAGE_MAX: u32 = 1_000;
@@ -113,7 +113,7 @@ impl Row {
             seq: Seq(self.seq),
             occurred_at: Timestamp::new(self.occurred_at),
             recorded_at: Timestamp::new(self.recorded_at),
-            reason: word(&self.why, "why")?,
+            reason: parse(&self.why, "why")?,
             source: self.source,
             id: self.id,
             member_id: self.member_id.map(MemberId),

@@ -10,9 +10,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sums::{Rows, Sums, sum_up};
+use crate::columns::narrow;
 use crate::error::ApplyError;
 use crate::projection::{Build, SchoolEvents};
-use crate::word::narrow;
 
 pub(super) async fn write_in_tx(
     tx: &mut PgConnection,

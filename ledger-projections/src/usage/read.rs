@@ -6,10 +6,10 @@ use ledger_core::{DepartmentId, MemberId, MicroUsd, Seq, ServiceId, Units};
 use serde::Serialize;
 
 use super::bucket::Granularity;
+use crate::columns::{parse, service, units};
 use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
-use crate::word::{service, units, word};
 
 /// The most rows of one answer.
 pub const ROLLUP_ROWS_MAX: u32 = 10_000;
@@ -181,7 +181,7 @@ impl Row {
             model: self.model,
             outcome: self
                 .outcome
-                .map(|outcome| word(&outcome, "outcome"))
+                .map(|outcome| parse(&outcome, "outcome"))
                 .transpose()?,
             requests: units(self.requests, "requests")?,
             units: units(self.units, "units")?,

@@ -1,7 +1,8 @@
-//! Compares the books of closed periods with what the events say of them.
+//! Compares the books of closed periods with sums over the events.
 
 use std::collections::BTreeMap;
 
+use ledger_core::allocation::Holder;
 use ledger_core::period::PeriodEvent;
 use ledger_core::usage::{Attribution, UsageEvent};
 use ledger_core::{
@@ -9,10 +10,10 @@ use ledger_core::{
     evolve,
 };
 use sqlx::PgPool;
+use uuid::Uuid;
 
 type Pools = BTreeMap<(Timestamp, String), (Option<i64>, i64, i64, i64, i64)>;
-type Lines = BTreeMap<(Timestamp, MemberId, String), (Option<i64>, i64, i64)>;
-type DepartmentLines = BTreeMap<(Timestamp, DepartmentId, String), (Option<i64>, i64, i64)>;
+type Lines = BTreeMap<(Timestamp, Holder, String), (Option<i64>, i64, i64)>;
 type Account<'a> = (
     Option<Timestamp>,
     MemberId,
@@ -21,16 +22,27 @@ type Account<'a> = (
     Option<DepartmentId>,
 );
 
-/// The books as each period closed, and as later events moved them.
+/// The account that an event names.
+macro_rules! account {
+    ($of:expr) => {
+        (
+            $of.period_start,
+            $of.member_id,
+            &$of.service,
+            $of.level,
+            $of.department_id,
+        )
+    };
+}
+
+/// The books as each period closed, with the changes of later events.
 #[derive(Default)]
 struct Books {
     /// (total, used, held, direct_used, direct_held)
     pools: Pools,
     /// (allocated, used, held)
     lines: Lines,
-    /// (allocated, direct_used, direct_held)
-    department_lines: DepartmentLines,
-    /// Who was in which department as a period closed.
+    /// The department of each member as a period closed.
     members: BTreeMap<(Timestamp, MemberId), DepartmentId>,
 }
 
@@ -40,7 +52,7 @@ impl Books {
         for recorded in events {
             match &recorded.event {
                 Event::Period(PeriodEvent::Closed(e)) => books.close(&state, e.closed.start),
-                Event::Usage(event) => books.shift(event),
+                Event::Usage(event) => books.usage(event),
                 Event::Period(PeriodEvent::Renewed(_))
                 | Event::School(_)
                 | Event::Department(_)
@@ -66,10 +78,7 @@ impl Books {
                 let allocated = line.pool.total.finite().map(|units| units.get());
                 let direct = line.pool.direct();
                 let row = (allocated, direct.used.get(), direct.held.get());
-                if row != (Some(0), 0, 0) {
-                    let line = (start, id, service.to_string());
-                    self.department_lines.insert(line, row);
-                }
+                self.close_line((start, id.into(), service.to_string()), row);
             }
         }
         for (member_id, member) in state.members() {
@@ -79,121 +88,85 @@ impl Books {
             for (service, line) in member.lines() {
                 let allocated = line.allocated.finite().map(|units| units.get());
                 let row = (allocated, line.used.get(), line.held.get());
-                if row != (Some(0), 0, 0) {
-                    self.lines
-                        .insert((start, member_id, service.to_string()), row);
-                }
+                self.close_line((start, member_id.into(), service.to_string()), row);
             }
         }
     }
 
-    fn shift(&mut self, event: &UsageEvent) {
+    /// A line with an allocation or usage; empty ones are not kept.
+    fn close_line(&mut self, key: (Timestamp, Holder, String), row: (Option<i64>, i64, i64)) {
+        if row != (Some(0), 0, 0) {
+            self.lines.insert(key, row);
+        }
+    }
+
+    fn usage(&mut self, event: &UsageEvent) {
         match event {
             UsageEvent::Debited(_)
             | UsageEvent::HoldPlaced(_)
             | UsageEvent::Refused(_)
             | UsageEvent::Parked(_) => {}
             UsageEvent::HoldSettled(e) => {
-                let account = (
-                    e.period_start,
-                    e.member_id,
-                    &e.service,
-                    e.level,
-                    e.department_id,
-                );
-                self.count(account, e.units.get(), e.freed_units.get());
+                self.add(account!(e), e.units.get(), e.freed_units.get());
             }
             UsageEvent::HoldReleased(e) => {
-                let account = (
-                    e.period_start,
-                    e.member_id,
-                    &e.service,
-                    e.level,
-                    e.department_id,
-                );
-                self.count(account, 0, e.units.get());
+                self.add(account!(e), 0, e.units.get());
             }
             UsageEvent::HoldExpired(e) => {
-                let account = (
-                    e.period_start,
-                    e.member_id,
-                    &e.service,
-                    e.level,
-                    e.department_id,
-                );
-                self.count(account, 0, e.units.get());
+                self.add(account!(e), 0, e.units.get());
             }
             UsageEvent::Reported(e) => {
-                let account = (
-                    e.period_start,
-                    e.member_id,
-                    &e.service,
-                    e.level,
-                    e.department_id,
-                );
-                self.count(account, e.units.get(), 0);
+                self.add(account!(e), e.units.get(), 0);
             }
             UsageEvent::Attributed(e) => {
                 if let Some(from) = &e.from {
-                    self.count_on(from, -e.units.get());
+                    self.add_used(from, -e.units.get());
                 }
-                self.count_on(&e.to, e.units.get());
+                self.add_used(&e.to, e.units.get());
             }
-            UsageEvent::Corrected(e) => self.count_on(&e.account, -e.units.get()),
+            UsageEvent::Corrected(e) => self.add_used(&e.account, -e.units.get()),
         }
     }
 
-    fn count_on(&mut self, of: &Attribution, used: i64) {
-        let account = (
-            of.period_start,
-            of.member_id,
-            &of.service,
-            of.level,
-            of.department_id,
-        );
-        self.count(account, used, 0);
+    fn add_used(&mut self, of: &Attribution, used: i64) {
+        self.add(account!(of), used, 0);
     }
 
-    fn count(
+    fn add(
         &mut self,
         (start, member_id, service, level, department_id): Account<'_>,
         used: i64,
         freed: i64,
     ) {
         let Some(start) = start else { return };
-        // Of a period before the school registered, nothing was closed.
+        // A period before the registration has no closed pool yet.
         let pool = self.pools.entry((start, service.to_string()));
         let pool = pool.or_insert((Some(0), 0, 0, 0, 0));
         pool.1 += used;
         pool.2 -= freed;
-        match level {
+        let holder = match level {
             Level::Pool => {
                 pool.3 += used;
                 pool.4 -= freed;
+                return;
             }
-            Level::Department => {
-                let line = (start, department_id.unwrap(), service.to_string());
-                let line = self.department_lines.entry(line).or_insert((Some(0), 0, 0));
-                line.1 += used;
-                line.2 -= freed;
-            }
-            Level::Member => {
-                let line = (start, member_id, service.to_string());
-                let line = self.lines.entry(line).or_insert((Some(0), 0, 0));
-                line.1 += used;
-                line.2 -= freed;
-            }
-        }
+            Level::Department => Holder::from(department_id.unwrap()),
+            Level::Member => Holder::from(member_id),
+        };
+        let line = (start, holder, service.to_string());
+        let line = self.lines.entry(line).or_insert((Some(0), 0, 0));
+        line.1 += used;
+        line.2 -= freed;
     }
 }
 
-/// The closed periods' rows are what the events say.
+/// The rows of closed periods equal the sums over the events.
 pub async fn assert_closed_equal(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let books = Books::of(events);
     let instant = Timestamp::new;
     let pools = sqlx::query_as::<_, (_, String, Option<i64>, i64, i64, i64, i64)>(
         "SELECT period_start, service, total, used, held, direct_used, direct_held
-           FROM balance_closed_pool JOIN projection ON name = 'balance' AND live_build = build
+           FROM balance_closed_pool JOIN live_build('balance') USING (build)
           WHERE school_id = $1",
     )
     .bind(school_id.0)
@@ -210,9 +183,9 @@ pub async fn assert_closed_equal(admin: &PgPool, school_id: SchoolId, events: &[
         )
         .collect();
     assert_eq!(pools, books.pools, "closed pools of {school_id}");
-    let lines = sqlx::query_as::<_, (_, uuid::Uuid, String, Option<i64>, i64, i64)>(
-        "SELECT period_start, member_id, service, allocated, used, held
-           FROM balance_closed_line JOIN projection ON name = 'balance' AND live_build = build
+    let lines = sqlx::query_as::<_, (_, String, Uuid, String, Option<i64>, i64, i64)>(
+        "SELECT period_start, holder_kind, holder_id, service, allocated, used, held
+           FROM balance_closed_line JOIN live_build('balance') USING (build)
           WHERE school_id = $1",
     )
     .bind(school_id.0)
@@ -221,41 +194,18 @@ pub async fn assert_closed_equal(admin: &PgPool, school_id: SchoolId, events: &[
     .unwrap();
     let lines: Lines = lines
         .into_iter()
-        .map(|(start, member_id, service, allocated, used, held)| {
-            let key = (instant(start), MemberId(member_id), service);
-            (key, (allocated, used, held))
+        .map(|(start, kind, id, service, allocated, used, held)| {
+            let holder = match kind.as_str() {
+                "member" => Holder::Member(MemberId(id)),
+                _ => Holder::Department(DepartmentId(id)),
+            };
+            ((instant(start), holder, service), (allocated, used, held))
         })
         .collect();
     assert_eq!(lines, books.lines, "closed lines of {school_id}");
-    assert_departments_equal(admin, school_id, &books).await;
-}
-
-async fn assert_departments_equal(admin: &PgPool, school_id: SchoolId, books: &Books) {
-    let instant = Timestamp::new;
-    let lines = sqlx::query_as::<_, (_, uuid::Uuid, String, Option<i64>, i64, i64)>(
-        "SELECT period_start, department_id, service, allocated, direct_used, direct_held
-           FROM balance_closed_department_line
-           JOIN projection ON name = 'balance' AND live_build = build
-          WHERE school_id = $1",
-    )
-    .bind(school_id.0)
-    .fetch_all(admin)
-    .await
-    .unwrap();
-    let lines: DepartmentLines = lines
-        .into_iter()
-        .map(|(start, id, service, allocated, used, held)| {
-            let key = (instant(start), DepartmentId(id), service);
-            (key, (allocated, used, held))
-        })
-        .collect();
-    assert_eq!(
-        lines, books.department_lines,
-        "departments' closed lines of {school_id}"
-    );
-    let members = sqlx::query_as::<_, (_, uuid::Uuid, uuid::Uuid)>(
+    let members = sqlx::query_as::<_, (_, Uuid, Uuid)>(
         "SELECT period_start, member_id, department_id FROM balance_closed_member
-           JOIN projection ON name = 'balance' AND live_build = build
+           JOIN live_build('balance') USING (build)
           WHERE school_id = $1",
     )
     .bind(school_id.0)

@@ -58,7 +58,7 @@ async fn assert_unattributed_equals(admin: &PgPool, school_id: SchoolId, events:
         .collect();
     let listed: Vec<Uuid> = sqlx::query_scalar(
         "SELECT event_id FROM unattributed_usage
-           JOIN projection ON name = 'unattributed' AND live_build = build
+           JOIN live_build('unattributed') USING (build)
           WHERE school_id = $1 ORDER BY seq",
     )
     .bind(school_id.0)
@@ -78,7 +78,7 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
              'total', coalesce(to_jsonb(total), '\"unlimited\"'), 'allocated', allocated,
              'unlimited_holders', unlimited_holders, 'used', used, 'held', held,
              'direct_used', direct_used, 'direct_held', direct_held)), '{}')
-           FROM balance_pool JOIN projection ON name = 'balance' AND live_build = build
+           FROM balance_pool JOIN live_build('balance') USING (build)
           WHERE school_id = $1",
     )
     .await;
@@ -91,7 +91,7 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
              'department_id', department_id,
              'expires_at', to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
              )), '{}')
-           FROM balance_hold JOIN projection ON name = 'balance' AND live_build = build
+           FROM balance_hold JOIN live_build('balance') USING (build)
           WHERE school_id = $1",
     )
     .await;
@@ -112,9 +112,11 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
                         'auto_renew', l.auto_renew
                     )) FILTER (WHERE l.service IS NOT NULL), '{}')) AS lines
                FROM balance_member AS m
-               JOIN projection ON name = 'balance' AND live_build = m.build
-               LEFT JOIN balance_line AS l USING (school_id, build, member_id)
-              WHERE m.school_id = $1 
+               JOIN live_build('balance') AS live ON live.build = m.build
+               LEFT JOIN balance_line AS l
+                 ON l.school_id = m.school_id AND l.build = m.build
+                AND l.holder_kind = 'member' AND l.holder_id = m.member_id
+              WHERE m.school_id = $1
               GROUP BY m.member_id, m.status, m.department_id) AS by_member",
     )
     .await;
@@ -179,7 +181,7 @@ async fn roster_rows(admin: &PgPool, school_id: SchoolId) -> Value {
         school_id,
         "SELECT coalesce(jsonb_object_agg(member_id, jsonb_build_object('role', role,
              'standing', status, 'department_id', department_id, 'is_removed', removed_at IS NOT NULL)), '{}')
-           FROM roster_member JOIN projection ON name = 'roster' AND live_build = build
+           FROM roster_member JOIN live_build('roster') USING (build)
           WHERE school_id = $1",
     )
     .await
@@ -196,7 +198,7 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
                  || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END
                  || CASE WHEN draw_on_department THEN jsonb_build_object('draw_on_department', true)
                          ELSE '{}' END)
-           FROM roster_school JOIN projection ON name = 'roster' AND live_build = build
+           FROM roster_school JOIN live_build('roster') USING (build)
           WHERE school_id = $1",
     )
     .await
@@ -207,7 +209,7 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
 async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let entries: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT seq, count(*) FROM history_entry
-           JOIN projection ON name = 'history' AND live_build = build
+           JOIN live_build('history') USING (build)
           WHERE school_id = $1 GROUP BY seq ORDER BY seq",
     )
     .bind(school_id.0)
@@ -271,14 +273,14 @@ async fn assert_requests_equal(
         "SELECT coalesce(jsonb_object_agg(request_id, jsonb_build_object(
              'member_id', member_id, 'status', status, 'version', version, 'asked', asked,
              'granted', granted, 'filed', filed_seq, 'reason', encode(reason, 'hex'))), '{}')
-           FROM request JOIN projection ON name = 'requests' AND live_build = build
+           FROM request JOIN live_build('requests') USING (build)
           WHERE school_id = $1",
     )
     .await;
     assert_eq!(found, Value::Object(expected), "requests of {school_id}");
     let pending: Vec<_> = state.requests().iter().map(|(id, _)| id.0).collect();
     let found: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT request_id FROM request JOIN projection ON name = 'requests' AND live_build = build
+        "SELECT request_id FROM request JOIN live_build('requests') USING (build)
           WHERE school_id = $1 AND status = 'pending' ORDER BY request_id",
     )
     .bind(school_id.0)

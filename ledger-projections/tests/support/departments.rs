@@ -34,10 +34,10 @@ async fn known(admin: &PgPool, school_id: SchoolId) -> Vec<(Uuid, (bool, bool))>
     let rows: Vec<(Uuid, bool, bool)> = sqlx::query_as(
         "SELECT department_id, b.closed, r.closed_at IS NOT NULL
            FROM (SELECT * FROM balance_department
-                   JOIN projection ON name = 'balance' AND live_build = build
+                   JOIN live_build('balance') USING (build)
                   WHERE school_id = $1) AS b
            FULL JOIN (SELECT * FROM roster_department
-                   JOIN projection ON name = 'roster' AND live_build = build
+                   JOIN live_build('roster') USING (build)
                   WHERE school_id = $1) AS r USING (department_id)",
     )
     .bind(school_id.0)

@@ -1,5 +1,5 @@
-//! What a page of events changes, summed up before anything is written. Mirrors the core's fold:
-//! amounts that an event states are taken as they are, usage moves counters.
+//! The changes of a page of events, summed before anything is written. Mirrors the core's fold:
+//! allocation events set amounts, usage events add to counters.
 
 mod usage;
 
@@ -16,31 +16,28 @@ use ledger_core::{
     Units,
 };
 
-/// What a page changes. Sums are kept in 128 bits: a page cannot overflow them.
+/// The start of the closed period whose books change; `None`: the current period.
+pub(super) type ClosedPeriodStart = Option<Timestamp>;
+
+/// The changes of a page. Sums have 128 bits, which a page cannot overflow.
 #[derive(Debug, Default)]
 pub(super) struct Delta<'a> {
     pub management: Option<Management>,
     pub period: Option<Period>,
     /// Whether members draw on their departments.
     pub draw_on_department: Option<bool>,
-    pub pools: BTreeMap<&'a ServiceId, PoolDelta>,
+    pub pools: BTreeMap<(ClosedPeriodStart, &'a ServiceId), PoolDelta>,
     pub members: BTreeMap<MemberId, MemberDelta>,
-    pub lines: BTreeMap<(MemberId, &'a ServiceId), LineDelta>,
-    /// Whether each department that opened or closed is closed now.
+    /// Whether each department that opened or closed is closed.
     pub departments: BTreeMap<DepartmentId, bool>,
-    /// What departments hold, and what is used and held straight on that.
-    pub department_lines: BTreeMap<(DepartmentId, &'a ServiceId), LineDelta>,
-    /// The last word on each hold: placed, or gone.
+    pub lines: BTreeMap<(ClosedPeriodStart, Holder, &'a ServiceId), LineDelta>,
+    /// The last state of each hold: placed, or `None` once closed.
     pub holds: BTreeMap<&'a Key, Option<&'a HoldPlaced>>,
-    /// What counts in periods that were closed before, by the start of each.
-    pub closed_pools: BTreeMap<(Timestamp, &'a ServiceId), PoolDelta>,
-    pub closed_lines: BTreeMap<(Timestamp, MemberId, &'a ServiceId), LineDelta>,
-    pub closed_department_lines: BTreeMap<(Timestamp, DepartmentId, &'a ServiceId), LineDelta>,
     /// The period that ends with these events.
     pub closed: Option<&'a PeriodClosed>,
 }
 
-/// Whether a period ends with this event: what comes after it begins anew.
+/// Whether a period ends with this event: later events count in the next one.
 pub(super) const fn ends_period(recorded: &Recorded) -> bool {
     matches!(recorded.event, Event::Period(PeriodEvent::Closed(_)))
 }
@@ -58,10 +55,10 @@ pub(super) struct PoolDelta {
 
 #[derive(Debug, Default)]
 pub(super) struct MemberDelta {
-    pub standing: Option<Standing>,
-    /// Whether he came in on this page, so that there may be no row of him yet.
+    pub status: Option<Standing>,
+    /// Whether the member enrolled on this page: only then may their row be missing.
     pub enrolled: bool,
-    /// The department, or none, that he moved into.
+    /// Of a move: the new department, or `Some(None)` for none.
     pub department: Option<Option<DepartmentId>>,
 }
 
@@ -75,7 +72,7 @@ pub(super) struct LineDelta {
 }
 
 impl<'a> Delta<'a> {
-    /// What `events` change, of which none but the last ends a period.
+    /// The changes of `events`, of which only the last may end a period.
     pub(super) fn of(events: &'a [Recorded]) -> Self {
         let mut delta = Self::default();
         for recorded in events {
@@ -96,8 +93,8 @@ impl<'a> Delta<'a> {
             PeriodEvent::Closed(e) => self.closed = Some(e),
             PeriodEvent::Renewed(e) => {
                 for row in &e.rows {
-                    let whose = (row.holder, row.out_of);
-                    self.allocated(whose, &row.service, row.before, row.after);
+                    let account = (row.holder, row.out_of);
+                    self.allocated(account, &row.service, row.before, row.after);
                 }
             }
         }
@@ -114,8 +111,8 @@ impl<'a> Delta<'a> {
                 self.management = Some(e.management);
                 self.totals(&e.totals);
             }
-            SchoolEvent::MemberEnrolled(e) => self.standing(e.member_id, Standing::Active, true),
-            SchoolEvent::MemberRemoved(e) => self.standing(e.member_id, Standing::Removed, false),
+            SchoolEvent::MemberEnrolled(e) => self.status(e.member_id, Standing::Active, true),
+            SchoolEvent::MemberRemoved(e) => self.status(e.member_id, Standing::Removed, false),
             SchoolEvent::SettingsChanged(e) => {
                 self.draw_on_department = Some(e.after.draw_on_department);
             }
@@ -135,29 +132,29 @@ impl<'a> Delta<'a> {
         }
     }
 
-    /// What he holds comes out of something else. His lines stay as they are: what a department's
-    /// members hold and used is summed up over those who are in it when it is read.
+    /// Changes which pool the member's allocations come from. The member's lines do not change: a
+    /// department's sums over its members are computed by the read.
     fn moved(&mut self, event: &'a MemberMoved) {
         self.members.entry(event.member_id).or_default().department = Some(event.after);
         for (service, units) in &event.units {
             if event.before.is_none() {
-                self.comes_out_of_pool(service, *units, Quota::ZERO);
+                self.allocated_from_pool(service, *units, Quota::ZERO);
             }
             if event.after.is_none() {
-                self.comes_out_of_pool(service, Quota::ZERO, *units);
+                self.allocated_from_pool(service, Quota::ZERO, *units);
             }
         }
     }
 
     fn totals(&mut self, totals: &'a Quotas) {
         for (service, total) in totals {
-            self.pools.entry(service).or_default().total = Some(*total);
+            self.pool(None, service).total = Some(*total);
         }
     }
 
-    fn standing(&mut self, member_id: MemberId, standing: Standing, enrolled: bool) {
+    fn status(&mut self, member_id: MemberId, status: Standing, enrolled: bool) {
         let member = self.members.entry(member_id).or_default();
-        member.standing = Some(standing);
+        member.status = Some(status);
         member.enrolled |= enrolled;
     }
 
@@ -175,13 +172,13 @@ impl<'a> Delta<'a> {
                 self.terms(e.holder, &e.service, e.priority, e.auto_renew);
             }
             AllocationEvent::Suspended(e) => {
-                self.standing(e.member_id, Standing::Suspended, false);
+                self.status(e.member_id, Standing::Suspended, false);
             }
-            AllocationEvent::Reactivated(e) => self.standing(e.member_id, Standing::Active, false),
+            AllocationEvent::Reactivated(e) => self.status(e.member_id, Standing::Active, false),
         }
     }
 
-    /// A holder's amount, and what it comes out of: only the school's pool is summed up here.
+    /// Sets a holder's amount, and adds it to the school's pool if it comes from there.
     fn allocated(
         &mut self,
         (holder, out_of): (Holder, Option<DepartmentId>),
@@ -189,14 +186,14 @@ impl<'a> Delta<'a> {
         before: Quota,
         after: Quota,
     ) {
-        self.line(holder, service).allocated = Some(after);
+        self.line(None, holder, service).allocated = Some(after);
         if out_of.is_none() {
-            self.comes_out_of_pool(service, before, after);
+            self.allocated_from_pool(service, before, after);
         }
     }
 
-    fn comes_out_of_pool(&mut self, service: &'a ServiceId, before: Quota, after: Quota) {
-        let pool = self.pools.entry(service).or_default();
+    fn allocated_from_pool(&mut self, service: &'a ServiceId, before: Quota, after: Quota) {
+        let pool = self.pool(None, service);
         match before {
             Quota::Finite(units) => pool.allocated -= wide(units),
             Quota::Unlimited => pool.unlimited_holders -= 1,
@@ -214,19 +211,22 @@ impl<'a> Delta<'a> {
         priority: Priority,
         auto_renew: bool,
     ) {
-        let line = self.line(holder, service);
+        let line = self.line(None, holder, service);
         line.priority = Some(priority);
         line.auto_renew = Some(auto_renew);
     }
 
-    fn line(&mut self, holder: Holder, service: &'a ServiceId) -> &mut LineDelta {
-        match holder {
-            Holder::Member(member_id) => self.lines.entry((member_id, service)).or_default(),
-            Holder::Department(department_id) => self
-                .department_lines
-                .entry((department_id, service))
-                .or_default(),
-        }
+    fn pool(&mut self, start: ClosedPeriodStart, service: &'a ServiceId) -> &mut PoolDelta {
+        self.pools.entry((start, service)).or_default()
+    }
+
+    fn line(
+        &mut self,
+        start: ClosedPeriodStart,
+        holder: Holder,
+        service: &'a ServiceId,
+    ) -> &mut LineDelta {
+        self.lines.entry((start, holder, service)).or_default()
     }
 }
 

@@ -1,19 +1,19 @@
-//! What usage changes: the counters of the account drawn on, and of the pool, which counts all.
+//! The changes of usage events: counters of the account drawn on and of the pool.
 
+use ledger_core::allocation::Holder;
 use ledger_core::usage::{Attribution, UsageEvent};
-use ledger_core::{DepartmentId, Level, MemberId, ServiceId, Timestamp};
+use ledger_core::{DepartmentId, Level, MemberId, ServiceId};
 
-use super::{Delta, wide};
+use super::{ClosedPeriodStart, Delta, wide};
 
 /// The account that usage is drawn on.
 #[derive(Clone, Copy)]
 struct Account<'a> {
-    /// The start of the closed period in which it counts; `None`: in the current one.
-    closed: Option<Timestamp>,
+    closed: ClosedPeriodStart,
     member_id: MemberId,
     service: &'a ServiceId,
     level: Level,
-    /// The member's department, drawn on at that level.
+    /// The member's department, which is drawn on at that level.
     department_id: Option<DepartmentId>,
 }
 
@@ -33,25 +33,25 @@ macro_rules! account {
 impl<'a> Delta<'a> {
     pub(super) fn usage(&mut self, event: &'a UsageEvent) {
         match event {
-            UsageEvent::Debited(e) => self.shift(account!(None, e), wide(e.units), 0),
+            UsageEvent::Debited(e) => self.add(account!(None, e), wide(e.units), 0),
             UsageEvent::HoldPlaced(e) => {
-                self.shift(account!(None, e), 0, wide(e.units));
+                self.add(account!(None, e), 0, wide(e.units));
                 self.holds.insert(&e.hold_id, Some(e));
             }
             UsageEvent::HoldSettled(e) => {
                 let (used, freed) = (wide(e.units), wide(e.freed_units));
-                self.shift(account!(e.period_start, e), used, -freed);
+                self.add(account!(e.period_start, e), used, -freed);
                 self.holds.insert(&e.hold_id, None);
             }
             UsageEvent::HoldReleased(e) => {
-                self.shift(account!(e.period_start, e), 0, -wide(e.units));
+                self.add(account!(e.period_start, e), 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
             UsageEvent::HoldExpired(e) => {
-                self.shift(account!(e.period_start, e), 0, -wide(e.units));
+                self.add(account!(e.period_start, e), 0, -wide(e.units));
                 self.holds.insert(&e.hold_id, None);
             }
-            UsageEvent::Reported(e) => self.shift(account!(e.period_start, e), wide(e.units), 0),
+            UsageEvent::Reported(e) => self.add(account!(e.period_start, e), wide(e.units), 0),
             UsageEvent::Attributed(e) => {
                 if let Some(from) = &e.from {
                     self.count(from, -wide(e.units));
@@ -63,45 +63,28 @@ impl<'a> Delta<'a> {
         }
     }
 
-    /// Moves what is used of an account.
+    /// Adds to the used units of an account.
     fn count(&mut self, of: &'a Attribution, used: i128) {
-        self.shift(account!(of.period_start, of), used, 0);
+        self.add(account!(of.period_start, of), used, 0);
     }
 
-    /// Moves the account drawn on, and the pool: those of the current period, or of the closed one.
-    fn shift(&mut self, account: Account<'a>, used: i128, held: i128) {
-        let service = account.service;
-        let pool = match account.closed {
-            Some(start) => self.closed_pools.entry((start, service)).or_default(),
-            None => self.pools.entry(service).or_default(),
-        };
+    /// Adds to the counters of the account drawn on and of the pool, which counts all levels.
+    fn add(&mut self, account: Account<'a>, used: i128, held: i128) {
+        let (start, service) = (account.closed, account.service);
+        let pool = self.pool(start, service);
         pool.used += used;
         pool.held += held;
-        let line = match (account.level, account.department_id) {
+        let holder = match (account.level, account.department_id) {
             (Level::Pool, _) => {
                 pool.direct_used += used;
                 pool.direct_held += held;
                 return;
             }
-            (Level::Department, None) => return, // no event says so: there would be no account
-            (Level::Department, Some(department_id)) => match account.closed {
-                Some(start) => {
-                    let line = (start, department_id, service);
-                    self.closed_department_lines.entry(line).or_default()
-                }
-                None => {
-                    let line = (department_id, service);
-                    self.department_lines.entry(line).or_default()
-                }
-            },
-            (Level::Member, _) => match account.closed {
-                Some(start) => {
-                    let line = (start, account.member_id, service);
-                    self.closed_lines.entry(line).or_default()
-                }
-                None => self.lines.entry((account.member_id, service)).or_default(),
-            },
+            (Level::Department, None) => return, // no event has this: the account would be missing
+            (Level::Department, Some(department_id)) => Holder::Department(department_id),
+            (Level::Member, _) => Holder::Member(account.member_id),
         };
+        let line = self.line(start, holder, service);
         line.used += used;
         line.held += held;
     }

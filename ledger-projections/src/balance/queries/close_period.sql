@@ -1,4 +1,4 @@
--- The periods that end, one of a school.
+-- The periods that end, at most one per school.
 INSERT INTO balance_closed_period (
     school_id, build, period_start, period_end, management, draw_on_department
 )

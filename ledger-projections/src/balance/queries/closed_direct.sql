@@ -2,7 +2,7 @@
 SELECT p.service, p.total, p.allocated, p.unlimited_holders, p.used, p.held, p.direct_used,
        p.direct_held, coalesce(e.units, 0) AS "expired!", coalesce(e.units, 0) AS "direct_expired!"
   FROM balance_closed_pool AS p
-  LEFT JOIN ledger_expired_direct_holds_of($3, $2) AS e ON e.service = p.service
- WHERE p.school_id = $1 AND p.build = (SELECT live_build FROM projection WHERE name = 'balance')
+  LEFT JOIN ledger_expired_direct_holds($2, $3) AS e ON e.service = p.service
+ WHERE p.school_id = $1 AND p.build = (SELECT build FROM live_build('balance'))
    AND p.period_start = $3
  ORDER BY p.service COLLATE "C"

@@ -6,13 +6,13 @@ SELECT s.service AS "service!",
        coalesce(l.auto_renew, false) AS "auto_renew!"
   FROM ledger_pool_services() AS s (service)
   LEFT JOIN balance_closed_line AS l
-    ON l.school_id = $1 AND l.build = (SELECT live_build FROM projection WHERE name = 'balance')
-   AND l.member_id = $2 AND l.period_start = $4 AND l.service = s.service
+    ON l.school_id = $1 AND l.build = (SELECT build FROM live_build('balance'))
+   AND l.holder_kind = 'member' AND l.holder_id = $2 AND l.period_start = $4
+   AND l.service = s.service
   LEFT JOIN (
       SELECT h.service, least(sum(h.units), 9223372036854775807)::bigint AS units
         FROM balance_hold AS h
-       WHERE h.school_id = $1
-         AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+       WHERE h.school_id = $1 AND h.build = (SELECT build FROM live_build('balance'))
          AND h.member_id = $2 AND h.level = 'member' AND h.expires_at <= $3
          AND h.period_start = $4
        GROUP BY h.service

@@ -1,4 +1,4 @@
--- The pools of a closed period, with what ran out since of its holds.
+-- As pools.sql, of a closed period.
 SELECT p.service, p.total, p.allocated, p.unlimited_holders, p.used, p.held, p.direct_used,
        p.direct_held, coalesce(e.units, 0) AS "expired!",
        coalesce(e.direct_units, 0) AS "direct_expired!"
@@ -9,10 +9,10 @@ SELECT p.service, p.total, p.allocated, p.unlimited_holders, p.used, p.held, p.d
                  AS direct_units
         FROM balance_hold AS h
        WHERE h.school_id = $1
-         AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+         AND h.build = (SELECT build FROM live_build('balance'))
          AND h.expires_at <= $2 AND h.period_start = $3
        GROUP BY h.service
   ) AS e ON e.service = p.service
- WHERE p.school_id = $1 AND p.build = (SELECT live_build FROM projection WHERE name = 'balance')
+ WHERE p.school_id = $1 AND p.build = (SELECT build FROM live_build('balance'))
    AND p.period_start = $3
  ORDER BY p.service COLLATE "C"

@@ -1,4 +1,4 @@
--- What departments hold, and their members of it: sums also over those whom a teacher does not see.
+-- The allocations of departments as pools: sums include members whom a teacher does not see.
 SELECT d.department_id AS "department_id!", p.service AS "service!", p.total AS "total?",
        p.allocated AS "allocated!", p.unlimited_holders AS "unlimited_holders!", p.used AS "used!",
        p.held AS "held!", p.direct_used AS "direct_used!", p.direct_held AS "direct_held!",

@@ -1,14 +1,12 @@
--- A row for each member of a page and each service of the pools, with an empty line where he holds
--- nothing of it. Where members draw straight on the pools nobody holds anything: no rows. Each line
--- is looked up by its key (LIMIT keeps it from being joined), whatever the statistics say: of a
--- school that was just filled they say nothing, and the planner would go through all of its lines
--- for each member.
+-- A row for each member of a page and each service of the pools, with an empty line where the member
+-- has none. No rows where members draw on the pools. Each line is looked up by its key, one by one
+-- (LIMIT keeps the planner from joining): of a new school it has no statistics, and would read all
+-- lines for each member.
 WITH live AS MATERIALIZED (
-    SELECT p.live_build AS build
-      FROM projection AS p
+    SELECT live.build
+      FROM live_build('balance') AS live
       JOIN balance_school AS s
-        ON s.school_id = $1 AND s.build = p.live_build AND s.management <> 'none'
-     WHERE p.name = 'balance'
+        ON s.school_id = $1 AND s.build = live.build AND s.management <> 'none'
 ), page AS MATERIALIZED (
     SELECT m.member_id
       FROM balance_member AS m
@@ -40,7 +38,7 @@ SELECT page.member_id AS "member_id!", d.display_name AS "display_name?",
       SELECT l.service, l.allocated, l.used, l.held, l.priority, l.auto_renew
         FROM balance_line AS l
        WHERE l.school_id = $1 AND l.build = (SELECT build FROM live)
-         AND l.member_id = page.member_id AND l.service = p.service
+         AND l.holder_kind = 'member' AND l.holder_id = page.member_id AND l.service = p.service
        LIMIT 1
   ) AS l ON true
  ORDER BY page.member_id, p.service COLLATE "C"

@@ -1,3 +1,4 @@
+-- The pools with their expired holds, in all and at the level of the pool.
 SELECT p.service, p.total, p.allocated, p.unlimited_holders, p.used, p.held, p.direct_used,
        p.direct_held, coalesce(e.units, 0) AS "expired!",
        coalesce(e.direct_units, 0) AS "direct_expired!"
@@ -8,9 +9,9 @@ SELECT p.service, p.total, p.allocated, p.unlimited_holders, p.used, p.held, p.d
                  AS direct_units
         FROM balance_hold AS h
        WHERE h.school_id = $1
-         AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+         AND h.build = (SELECT build FROM live_build('balance'))
          AND h.expires_at <= $2 AND h.period_start IS NULL
        GROUP BY h.service
   ) AS e ON e.service = p.service
- WHERE p.school_id = $1 AND p.build = (SELECT live_build FROM projection WHERE name = 'balance')
+ WHERE p.school_id = $1 AND p.build = (SELECT build FROM live_build('balance'))
  ORDER BY p.service COLLATE "C"

@@ -1,5 +1,5 @@
--- Adds to the counters of pools and sets their totals. Sums that 64 bits cannot hold stop at their
--- largest value: a projection must not stop because somebody used too much.
+-- Sets the totals of pools and adds to their counters, which stop at the largest bigint: excessive
+-- usage must not halt the projection.
 MERGE INTO balance_pool AS p
 USING unnest(
     $2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bigint[],

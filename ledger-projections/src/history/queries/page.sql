@@ -7,7 +7,7 @@ SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.department_id,
       SELECT h.*
         FROM history_entry AS h
        WHERE h.school_id = $1
-         AND h.build = (SELECT live_build FROM projection WHERE name = 'history')
+         AND h.build = (SELECT build FROM live_build('history'))
          AND h.seq > $2 AND h.seq < $3
          AND ($4::text IS NULL OR h.service = $4) AND ($5::text IS NULL OR h.kind = $5)
          -- Who moves away is named by how it was before.

@@ -7,5 +7,5 @@ SELECT r.request_id AS "request_id!", r.member_id AS "member_id!", r.status AS "
   FROM request AS r
   LEFT JOIN free_text AS j ON j.school_id = $1 AND j.commitment = r.justification
   LEFT JOIN free_text AS t ON t.school_id = $1 AND t.commitment = r.reason
- WHERE r.school_id = $1 AND r.build = (SELECT live_build FROM projection WHERE name = 'requests')
+ WHERE r.school_id = $1 AND r.build = (SELECT build FROM live_build('requests'))
    AND r.request_id = $2

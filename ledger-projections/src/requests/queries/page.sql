@@ -9,7 +9,7 @@ SELECT r.request_id AS "request_id!", r.member_id AS "member_id!", r.status AS "
       SELECT r.*
         FROM request AS r
        WHERE r.school_id = $1
-         AND r.build = (SELECT live_build FROM projection WHERE name = 'requests')
+         AND r.build = (SELECT build FROM live_build('requests'))
          AND r.filed_seq < $3
          AND ($4::text IS NULL OR $4 = CASE
               WHEN r.status = 'pending' AND r.expires_at <= $2 THEN 'expired' ELSE r.status END)

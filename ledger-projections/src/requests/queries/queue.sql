@@ -9,7 +9,7 @@ SELECT r.request_id AS "request_id!", r.member_id AS "member_id!", r.status AS "
       SELECT r.*
         FROM request AS r
        WHERE r.school_id = $1
-         AND r.build = (SELECT live_build FROM projection WHERE name = 'requests')
+         AND r.build = (SELECT build FROM live_build('requests'))
          AND r.status = 'pending' AND r.expires_at > $2
          AND (r.urgency_rank, r.filed_seq) > ($3::smallint, $4::bigint)
          AND ($5::uuid IS NULL OR r.member_id = $5)

@@ -2,5 +2,5 @@ SELECT d.department_id, n.name AS "name?", d.opened_at, d.closed_at,
        ledger_department_members(d.department_id) AS "members!"
   FROM roster_department AS d
   LEFT JOIN department_directory AS n ON n.school_id = $1 AND n.department_id = d.department_id
- WHERE d.school_id = $1 AND d.build = (SELECT live_build FROM projection WHERE name = 'roster')
+ WHERE d.school_id = $1 AND d.build = (SELECT build FROM live_build('roster'))
    AND d.department_id = $2

@@ -5,7 +5,7 @@ SELECT d.department_id, n.name AS "name?", d.opened_at, d.closed_at,
       SELECT d.department_id, d.opened_at, d.closed_at
         FROM roster_department AS d
        WHERE d.school_id = $1
-         AND d.build = (SELECT live_build FROM projection WHERE name = 'roster')
+         AND d.build = (SELECT build FROM live_build('roster'))
          AND d.department_id > $2 AND ($3 OR d.closed_at IS NULL)
        ORDER BY d.department_id
        LIMIT $4

@@ -7,5 +7,5 @@ SELECT m.member_id, m.department_id, m.role, m.status, m.enrolled_at, m.removed_
        ) AS "external_ids!"
   FROM roster_member AS m
   LEFT JOIN member_directory AS d ON d.school_id = $1 AND d.member_id = m.member_id
- WHERE m.school_id = $1 AND m.build = (SELECT live_build FROM projection WHERE name = 'roster')
+ WHERE m.school_id = $1 AND m.build = (SELECT build FROM live_build('roster'))
    AND m.member_id = $2

@@ -7,7 +7,7 @@ SELECT m.member_id, m.department_id, m.role, m.status, m.enrolled_at, m.removed_
        ) AS "external_ids!"
   FROM roster_member AS m
   LEFT JOIN member_directory AS d ON d.school_id = $1 AND d.member_id = m.member_id
- WHERE m.school_id = $1 AND m.build = (SELECT live_build FROM projection WHERE name = 'roster')
+ WHERE m.school_id = $1 AND m.build = (SELECT build FROM live_build('roster'))
    AND m.member_id > $2 AND ($3 OR m.status <> 'removed')
    AND ($5::uuid IS NULL OR m.department_id = $5)
  ORDER BY m.member_id

@@ -4,7 +4,7 @@ WITH due AS (
     (SELECT s.school_id
        FROM balance_school AS s
       WHERE s.period_end <= $1
-        AND s.build = (SELECT live_build FROM projection WHERE name = 'balance')
+        AND s.build = (SELECT build FROM live_build('balance'))
         AND NOT EXISTS (
             SELECT FROM catch_up_claim AS c WHERE c.school_id = s.school_id AND c.until > $1
         )
@@ -14,7 +14,7 @@ WITH due AS (
     (SELECT h.school_id
        FROM balance_hold AS h
       WHERE h.expires_at <= $2
-        AND h.build = (SELECT live_build FROM projection WHERE name = 'balance')
+        AND h.build = (SELECT build FROM live_build('balance'))
         AND NOT EXISTS (
             SELECT FROM catch_up_claim AS c WHERE c.school_id = h.school_id AND c.until > $1
         )

@@ -3,7 +3,7 @@ SELECT u.seq, u.event_id, u.occurred_at, u.recorded_at, u.why, u.source, u.id, u
   FROM unattributed_usage AS u
   LEFT JOIN free_text AS t ON t.school_id = $1 AND t.commitment = u.subject
  WHERE u.school_id = $1
-   AND u.build = (SELECT live_build FROM projection WHERE name = 'unattributed')
+   AND u.build = (SELECT build FROM live_build('unattributed'))
    AND u.seq > $2
  ORDER BY u.seq
  LIMIT $3

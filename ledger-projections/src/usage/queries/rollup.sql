@@ -38,7 +38,7 @@ SELECT bucket AS "bucket!", member_id AS "member_id?",
              sum(r.refusals) AS refusals
         FROM usage_rollup AS r
        WHERE r.school_id = $1
-         AND r.build = (SELECT live_build FROM projection WHERE name = 'usage')
+         AND r.build = (SELECT build FROM live_build('usage'))
          AND r.day BETWEEN $3 AND $4
          AND ($9::uuid IS NULL OR r.member_id = $9) AND ($10::text IS NULL OR r.service = $10)
          AND ($13::uuid IS NULL OR r.department_id = $13)
