@@ -91,13 +91,13 @@ pub struct ApiKeyRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyError {
     /// The label is empty, too long, or has control characters.
-    #[error("a label has 1 to {LABEL_CHARS_MAX} characters and no control characters")]
+    #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     Label,
     /// The school has as many keys as it may.
-    #[error("there are {ACTIVE_KEYS_MAX} keys in force, which is the most: revoke one first")]
+    #[error("the maximum of {ACTIVE_KEYS_MAX} api keys is in force; revoke one first")]
     TooMany,
     /// There is no such key in this school.
-    #[error("there is no such api key")]
+    #[error("the api key does not exist")]
     NotFound,
     /// The table of API keys could not be read or written.
     #[error("api keys cannot be read or written")]

@@ -57,7 +57,7 @@ pub enum AuthError {
     #[error("the api key is unknown or revoked")]
     ApiKey,
     /// A good credential whose role may not do this.
-    #[error("the role {role} may not do this: {permission} is needed")]
+    #[error("the role {role} lacks the permission {permission}")]
     Forbidden {
         /// What was needed.
         permission: &'static str,
@@ -65,10 +65,10 @@ pub enum AuthError {
         role: Role,
     },
     /// The school is not there, or not for this caller to know of.
-    #[error("there is no such school")]
+    #[error("the school does not exist")]
     SchoolNotFound,
     /// The member is not there, or not for this caller to know of.
-    #[error("there is no such member")]
+    #[error("the school has no such member")]
     MemberNotFound,
     /// The credential sends more requests than it may.
     #[error("too many requests from this credential")]

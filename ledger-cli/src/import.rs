@@ -115,7 +115,7 @@ fn failure(refused: ImportRefused) -> Failure {
                 eprintln!("ledger: {row}");
             }
             let n = rows.len();
-            Failure::no(format!("{n} of the rows are refused, so none was done"))
+            Failure::no(format!("{n} rows are refused; no row was applied"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a command is refused: every reason on one page, each with what the caller needs to act.
+//! Every reason for which a command is refused, with the data that the caller needs to act.
 
 use serde::Serialize;
 
@@ -9,51 +9,51 @@ use crate::request::RequestStatus;
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 
-/// Why a command is refused.
+/// The reason for which a command is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// There is no such school.
-    #[error("there is no such school")]
+    /// The school does not exist.
+    #[error("the school does not exist")]
     SchoolNotFound,
-    /// The school is registered already.
-    #[error("the school is registered already")]
+    /// The school is already registered.
+    #[error("the school is already registered")]
     SchoolExists,
-    /// There is no such member, or he left. Without an id: nobody has the external id.
+    /// The member does not exist or was removed.
     #[error("the school has no such member")]
     MemberNotFound {
-        /// The id that nobody has.
+        /// The id; `None` if no member has the external id.
         member_id: Option<MemberId>,
     },
-    /// The member is enrolled already.
-    #[error("member {member_id} is enrolled already")]
+    /// The member is already enrolled.
+    #[error("member {member_id} is already enrolled")]
     MemberExists {
-        /// Who.
+        /// The member.
         member_id: MemberId,
     },
-    /// A member to enrol has the nil id, which stands for nobody: the ledger itself acts under it.
-    #[error("the nil UUID is nobody's; a member needs another id")]
+    /// The nil UUID cannot be the id of a member: it is the ledger's own actor id.
+    #[error("the nil UUID cannot be the id of a member")]
     NilMember,
-    /// There is no such department, or it ended.
+    /// The department does not exist or is closed.
     #[error("the school has no such department")]
     DepartmentNotFound {
-        /// The id that none has.
+        /// The id.
         department_id: DepartmentId,
     },
-    /// There is or was a department of this id.
-    #[error("there is or was a department {department_id}; another needs another id")]
+    /// The department id is or was in use.
+    #[error("department id {department_id} is or was in use; choose another")]
     DepartmentExists {
-        /// Which.
+        /// The id.
         department_id: DepartmentId,
     },
-    /// A department to open has the nil id, which stands for none.
-    #[error("the nil UUID is no department's; it needs another id")]
+    /// The nil UUID cannot be the id of a department: it means no department.
+    #[error("the nil UUID cannot be the id of a department")]
     NilDepartment,
-    /// A department that is to end has members.
-    #[error("{members} members are in the department; move them first")]
+    /// The department to close has members.
+    #[error("the department has {members} members; move them first")]
     DepartmentNotEmpty {
-        /// Which.
+        /// The id.
         department_id: DepartmentId,
-        /// How many are in it.
+        /// The number of members.
         members: usize,
     },
     /// Another member has the external id.
@@ -62,170 +62,166 @@ pub enum Refusal {
         /// The id.
         external_id: ExternalId,
     },
-    /// An individual is a school of one member.
-    #[error("an individual school has one member and no more")]
+    /// An individual school has exactly one member.
+    #[error("an individual school has exactly one member")]
     IndividualIsOneMember,
     /// The member is suspended.
-    #[error("the member is suspended; a principal can reactivate him")]
+    #[error("the member is suspended; a principal can reactivate them")]
     MemberSuspended {
-        /// Who.
+        /// The member.
         member_id: MemberId,
     },
     /// No service has this name or alias.
-    #[error("there is no service {name:?}; the catalogue lists the services")]
+    #[error("the catalogue has no service {name:?}")]
     UnknownService {
         /// The name.
         name: String,
     },
-    /// The school's plan does not include the command.
+    /// The school's plan does not include the operation.
     #[error(
-        "the plan includes {} allocation management, this needs {}",
+        "the plan includes allocation management {:?}, the operation needs {:?}",
         has.as_str(), needs.as_str()
     )]
     PlanRequired {
-        /// What the plan switches on.
+        /// The plan's allocation management.
         has: Management,
-        /// What the command needs.
+        /// The required allocation management.
         needs: Management,
-        /// The least tier that has it for a school of this type, if any has.
+        /// The lowest tier with it for this org type, if any.
         tier: Option<Tier>,
     },
-    /// The plan asked for has no allocation management, and members still hold unused units.
+    /// The new plan has no allocation management, and members hold unused units.
     #[error(
-        "{allocated} unused units of {service} are allocated and the plan asked for has no \
-         allocations; revoke them first, or have them reclaimed by priority"
+        "{allocated} unused units of {service} are allocated, and the new plan has no allocations; \
+         revoke them first, or reclaim by priority"
     )]
     AllocationsOutstanding {
-        /// Of which service.
+        /// The service.
         service: ServiceId,
-        /// How much is allocated and not used.
+        /// The allocated, unused units.
         allocated: Quota,
     },
-    /// An amount does not fit or a rule on amounts is broken.
+    /// A rule on amounts is violated.
     #[error("{0}")]
     Shortfall(Box<Shortfall>),
-    /// An amount that must be above zero is not.
-    #[error("the units must be more than zero")]
+    /// An amount that must be positive is zero.
+    #[error("units must be greater than zero")]
     NothingAsked,
-    /// A transfer names the same holder as giver and taker.
+    /// Both holders of a transfer are the same.
     #[error("a transfer needs two different holders")]
     TransferToSelf,
-    /// A transfer is between a department and a member of it.
+    /// The transfer is between a department and one of its members.
     #[error(
-        "a member's allocation comes out of his department's: add to it or revoke from it, and \
-         the department has so much less or more left"
+        "a member's allocation is part of their department's; use add or revoke instead of a \
+         transfer"
     )]
     TransferWithinDepartment,
-    /// A batch names the same holder and service twice; only transfers may come together.
-    #[error("the batch names this holder and service in an earlier row; put them together")]
+    /// Two rows of a batch, other than transfers, have the same holder and service.
+    #[error("an earlier row has the same holder and service; combine them")]
     RepeatedRow,
-    /// Some rows of a batch are refused, so none is done.
-    #[error("{} of the rows are refused, so none was done", .0.len())]
+    /// Rows of a batch are refused; no row is applied.
+    #[error("{} rows are refused; no row was applied", .0.len())]
     Rows(Vec<RowRefusal>),
-    /// Units of all calls together would not fit into 64 bits.
-    #[error("the amount does not fit: sums are kept in 64 bits")]
+    /// A sum of units does not fit into 64 bits.
+    #[error("a sum exceeds 64 bits")]
     AmountOutOfRange,
-    /// The usage is said to lie in the future.
-    #[error("occurred_at is more than {limit_seconds} s ahead of {now}")]
+    /// The usage is dated in the future.
+    #[error("occurred_at is more than {limit_seconds} s after {now}")]
     OccurredInFuture {
         /// The ledger's clock.
         now: Timestamp,
-        /// How far ahead is forgiven.
+        /// The accepted difference.
         limit_seconds: i64,
     },
-    /// There is no such hold.
-    #[error("there is no hold {hold_id}")]
+    /// The hold does not exist.
+    #[error("hold {hold_id} does not exist")]
     HoldNotFound {
         /// The id.
         hold_id: Key,
     },
-    /// There is no such usage.
-    #[error("there is no such usage in the school's log")]
+    /// The usage does not exist.
+    #[error("the school's log has no such usage")]
     UsageNotFound {
         /// The id of its event.
         usage_id: EventId,
     },
-    /// Usage that is nobody's yet counts nowhere, so nothing can be refunded.
-    #[error("the usage is nobody's yet; attribute it to a member first")]
+    /// Unattributed usage counts nowhere, so nothing can be refunded.
+    #[error("the usage is not attributed to a member; assign it first")]
     UsageUnattributed {
         /// The id of its event.
         usage_id: EventId,
     },
-    /// More is asked back than the usage was.
-    #[error(
-        "{asked} units asked back, the usage was {units} and {refunded} of them are refunded already"
-    )]
+    /// The refund exceeds the usage.
+    #[error("cannot refund {asked} units: the usage has {units}, {refunded} of which are refunded")]
     CorrectionExceedsUsage {
         /// The units of the usage.
         units: Units,
-        /// Those that are refunded already.
+        /// The units refunded before.
         refunded: Units,
-        /// Those asked back.
+        /// The units to refund.
         asked: Units,
     },
-    /// The hold was closed the other way: released, not settled, or settled, not released.
-    #[error("hold {hold_id} is closed already")]
+    /// The hold to settle was released, or the hold to release was settled.
+    #[error("hold {hold_id} is already closed")]
     HoldClosed {
         /// The id.
         hold_id: Key,
     },
-    /// The school does not let teachers ask for more themselves.
-    #[error("the school's teachers do not ask for units themselves; a principal can ask for one")]
+    /// The school does not allow teachers to file requests.
+    #[error("self-service requests are off; a principal can file the request")]
     SelfServiceOff,
     /// The member has a pending request for the service.
-    #[error(
-        "a request for {service} is pending; it is decided or withdrawn before another is filed"
-    )]
+    #[error("the member already has a pending request for {service}")]
     RequestPending {
         /// The pending request.
         request_id: RequestId,
-        /// The service that both ask for.
+        /// The service in both requests.
         service: ServiceId,
     },
-    /// There is no such request.
-    #[error("there is no request {request_id}")]
+    /// The request does not exist.
+    #[error("request {request_id} does not exist")]
     RequestNotFound {
         /// The id.
         request_id: RequestId,
     },
-    /// The request is decided, taken back or expired, for ever.
-    #[error("request {request_id} is {status} and stays so")]
+    /// The request is approved, rejected, withdrawn or expired.
+    #[error("request {request_id} is already {status}")]
     RequestClosed {
         /// The id.
         request_id: RequestId,
-        /// How it ended.
+        /// The outcome.
         status: RequestStatus,
     },
-    /// Somebody would decide on his own request.
-    #[error("nobody decides on his own request; somebody else does")]
+    /// The actor is the member that the request is for.
+    #[error("a request cannot be decided by the member that it is for")]
     OwnRequest {
         /// The id.
         request_id: RequestId,
     },
-    /// More would be granted than was asked for.
-    #[error("{granted} units of {service} would be granted, {asked} were asked for")]
+    /// The grant exceeds the request.
+    #[error("cannot grant {granted} units of {service}: the request is for {asked}")]
     GrantAboveAsked {
-        /// Of which service.
+        /// The service.
         service: ServiceId,
-        /// What the request asks for.
+        /// The units in the request.
         asked: Units,
-        /// What would be granted.
+        /// The units to grant.
         granted: Units,
     },
     /// A request names a service twice, by name or alias.
-    #[error("{service} is named twice; put its units together")]
+    #[error("{service} is named twice; combine its units")]
     RepeatedService {
-        /// Which.
+        /// The service.
         service: ServiceId,
     },
 }
 
-/// A row of a batch that is refused.
+/// A refused row of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowRefusal {
     /// Its index in the batch, from 0.
     pub index: usize,
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
 }
 
@@ -248,7 +244,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The rule's word in problem types.
+    /// The name of the rule in problem types.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -262,7 +258,7 @@ impl Rule {
     }
 }
 
-/// On whose account an amount stands.
+/// The account of an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
@@ -275,7 +271,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The word in JSON and in columns.
+    /// The name in JSON and SQL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -286,26 +282,26 @@ impl Level {
     }
 }
 
-/// An amount that does not fit, with every number that explains it.
+/// A violated rule on amounts, with all numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shortfall {
-    /// Which rule.
+    /// The rule.
     pub rule: Rule,
-    /// On whose account.
+    /// The account.
     pub level: Level,
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
-    /// The most (or, lowering, the least) that the rule allows in all.
+    /// The maximum (when lowering, the minimum) that the rule allows.
     pub limit: Quota,
     /// Units used in the period.
     pub used: Units,
     /// Units held for calls in flight.
     pub held: Units,
-    /// What was asked for.
+    /// The requested amount.
     pub asked: Quota,
-    /// What could have been had.
+    /// The amount that is possible.
     pub available: Quota,
-    /// When what was used starts again from zero.
+    /// When used units return to zero.
     pub resets_at: Timestamp,
 }
 
@@ -323,13 +319,13 @@ impl std::fmt::Display for Shortfall {
         match self.rule {
             Rule::QuotaExceeded => write!(
                 f,
-                "{asked} units of {service} asked for, {available} available \
-                 (limit {limit}, used {used}, held {held})"
+                "{asked} units of {service} requested, {available} available (limit {limit}, used \
+                 {used}, held {held})"
             ),
             Rule::PoolExceeded => write!(
                 f,
-                "{asked} units of {service} asked for, {available} of the {}'s {limit} are \
-                 not allocated",
+                "{asked} units of {service} requested, {available} of the {}'s {limit} are \
+                 unallocated",
                 match self.level {
                     Level::Department => "department",
                     Level::Member | Level::Pool => "pool",
@@ -338,34 +334,34 @@ impl std::fmt::Display for Shortfall {
             Rule::MemberCapExceeded => {
                 write!(
                     f,
-                    "{asked} units of {service} asked for, a member may hold {limit}"
+                    "{asked} units of {service} requested, the cap per member is {limit}"
                 )
             }
             Rule::AllocationBelowUsage => write!(
                 f,
-                "an allocation of {service} cannot go below {limit}: {used} are used and {held} \
+                "the allocation of {service} cannot be less than {limit}: {used} are used, {held} \
                  held"
             ),
             Rule::TotalBelowUsage => write!(
                 f,
-                "a total of {asked} {service} asked for, {used} are used and {held} held, so it \
-                 cannot be less than {limit}"
+                "the total of {service} cannot be {asked}: {used} are used and {held} held, so the \
+                 minimum is {limit}"
             ),
             Rule::TotalBelowAllocated if self.level == Level::Department => write!(
                 f,
-                "{asked} units of {service} asked for, {limit} of the department's are allocated \
-                 to its members or used, {available} can be had; revoke from them first"
+                "{asked} units of {service} requested, {limit} of the department's are allocated \
+                 to members or used; possible is {available}"
             ),
             Rule::TotalBelowAllocated => write!(
                 f,
-                "a total of {asked} {service} asked for, {limit} are allocated; revoke first, or \
+                "the total of {service} cannot be {asked}: {limit} are allocated; revoke first, or \
                  reclaim by priority"
             ),
         }
     }
 }
 
-/// The service of that name or alias.
+/// Returns the service with this name or alias.
 pub(crate) fn known_service(catalogue: &Catalogue, name: &str) -> Result<ServiceId, Refusal> {
     catalogue
         .resolve(name)

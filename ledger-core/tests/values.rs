@@ -151,29 +151,28 @@ mod amounts {
     #[rstest]
     #[case(
         Rule::QuotaExceeded,
-        "9 units of claude_messages asked for, 4 available (limit 10, used 5, held 1)"
+        "9 units of claude_messages requested, 4 available (limit 10, used 5, held 1)"
     )]
     #[case(
         Rule::PoolExceeded,
-        "9 units of claude_messages asked for, 4 of the pool's 10 are not allocated"
+        "9 units of claude_messages requested, 4 of the pool's 10 are unallocated"
     )]
     #[case(
         Rule::MemberCapExceeded,
-        "9 units of claude_messages asked for, a member may hold 10"
+        "9 units of claude_messages requested, the cap per member is 10"
     )]
     #[case(
         Rule::AllocationBelowUsage,
-        "an allocation of claude_messages cannot go below 10: 5 are used and 1 held"
+        "the allocation of claude_messages cannot be less than 10: 5 are used, 1 held"
     )]
     #[case(
         Rule::TotalBelowUsage,
-        "a total of 9 claude_messages asked for, 5 are used and 1 held, \
-         so it cannot be less than 10"
+        "the total of claude_messages cannot be 9: 5 are used and 1 held, so the minimum is 10"
     )]
     #[case(
         Rule::TotalBelowAllocated,
-        "a total of 9 claude_messages asked for, 10 are allocated; revoke first, \
-         or reclaim by priority"
+        "the total of claude_messages cannot be 9: 10 are allocated; revoke first, or reclaim \
+         by priority"
     )]
     fn a_refusal_says_its_numbers(#[case] rule: Rule, #[case] expected: &str) {
         let numbers = short(rule, Level::Member)

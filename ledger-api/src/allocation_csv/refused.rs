@@ -136,7 +136,7 @@ impl From<ImportRefused> for Problem {
             ImportRefused::Whole(problem) => problem,
             ImportRefused::Rows { rows, seq } => {
                 let errors: Vec<Value> = rows.iter().map(RowFault::to_json).collect();
-                let detail = format!("{} of the rows are refused, so none was done", rows.len());
+                let detail = format!("{} rows are refused; no row was applied", rows.len());
                 let problem = Self::new(Code::BatchRefused, detail).with("errors", errors);
                 match seq {
                     Some(seq) => problem.at_seq(seq),

@@ -252,7 +252,7 @@ impl Caller {
             return match self.credential.tenancy {
                 Tenancy::School(school) => Ok(school),
                 Tenancy::AllSchools => Err(Problem::invalid(
-                    "this credential is for all schools: name one by the header Ledger-School",
+                    "the credential is for all schools; name one in the header Ledger-School",
                 )
                 .with("at", "Ledger-School")),
             };

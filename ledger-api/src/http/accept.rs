@@ -27,10 +27,7 @@ pub fn preferred(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'stat
     }
     best.map(|(_, media_type)| media_type).ok_or_else(|| {
         let formats = offered.join(" or ");
-        Problem::new(
-            Code::NotAcceptable,
-            format!("this can be sent as {formats}"),
-        )
+        Problem::new(Code::NotAcceptable, format!("the path returns {formats}"))
     })
 }
 

@@ -87,7 +87,7 @@ pub async fn read_body(request: Request, most: usize) -> Result<Bytes, Problem> 
     }
     Err(Problem::new(
         Code::BodyTooLarge,
-        format!("at most {most} bytes can be sent at a time"),
+        format!("the body may have at most {most} bytes"),
     ))
 }
 

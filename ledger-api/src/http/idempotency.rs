@@ -45,7 +45,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         };
         let key = value.to_str().ok().and_then(|text| Key::new(text).ok());
         key.map(|key| Self(CommandKey::Request(key)))
-            .ok_or_else(|| Problem::invalid("Idempotency-Key has 1 to 128 visible characters"))
+            .ok_or_else(|| {
+                Problem::invalid(
+                    "Idempotency-Key must have 1 to 128 characters and no control characters",
+                )
+            })
     }
 }
 

@@ -27,7 +27,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
         let seq = value.to_str().ok().and_then(|text| text.parse().ok());
         seq.filter(|seq| *seq >= 0)
             .map(|seq| Self(Some(Seq(seq).into())))
-            .ok_or_else(|| Problem::invalid("Last-Event-ID is the position of an event"))
+            .ok_or_else(|| Problem::invalid("Last-Event-ID must be the seq of an event"))
     }
 }
 

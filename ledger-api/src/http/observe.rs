@@ -59,13 +59,13 @@ async fn answered(answer: impl Future<Output = Response>) -> Response {
             tracing::error!("a handler panicked");
             Problem::new(
                 Code::Internal,
-                "the ledger failed; its operator finds the cause in its log",
+                "internal error; the operator finds the cause in the log",
             )
             .into_response()
         }
         Err(_) => Problem::new(
             Code::Timeout,
-            "a command may have been done all the same; sending the same request again is safe",
+            "the request timed out and may have been executed; sending it again is safe",
         )
         .into_response(),
     }

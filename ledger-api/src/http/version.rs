@@ -28,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             Some(tag) => read(tag).map(|version| Self(Some(version))).ok_or_else(|| {
                 Problem::new(
                     Code::PreconditionFailed,
-                    "If-Match is no ETag that was given out here: read it again, then decide",
+                    "If-Match is not an ETag of this resource; read the resource again",
                 )
             }),
         }

@@ -45,7 +45,7 @@ impl Problem {
         tracing::error!(event.id = %receipt.event_id, "the writer's answer is not that of {command}");
         Self::new(
             Code::Internal,
-            "the ledger failed; its operator finds the cause in its log",
+            "internal error; the operator finds the cause in the log",
         )
     }
 

@@ -13,12 +13,16 @@ use ledger_auth::{ApiKeyError, AuthError, OUTAGE_RETRY_SECONDS};
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Overloaded => {
-                Self::new(Code::Overloaded, "too many commands wait; send it again").retry_after(1)
-            }
-            WriteError::Stopped => {
-                Self::new(Code::Unavailable, "the ledger is stopping; send it again").retry_after(1)
-            }
+            WriteError::Overloaded => Self::new(
+                Code::Overloaded,
+                "too many commands are queued; send the request again",
+            )
+            .retry_after(1),
+            WriteError::Stopped => Self::new(
+                Code::Unavailable,
+                "the ledger is stopping; send the request again",
+            )
+            .retry_after(1),
             WriteError::Store(error) => Self::from(&*error),
         }
     }
@@ -30,13 +34,13 @@ impl From<&StoreError> for Problem {
         if error.is_transient() {
             Self::new(
                 Code::Unavailable,
-                "the ledger cannot reach its database; sending the same request again is safe",
+                "the database cannot be reached; sending the same request again is safe",
             )
             .retry_after(1)
         } else {
             Self::new(
                 Code::Internal,
-                "the ledger failed; its operator finds the cause in its log",
+                "internal error; the operator finds the cause in the log",
             )
         }
     }
@@ -122,7 +126,7 @@ impl From<FreshnessError> for Problem {
     fn from(error: FreshnessError) -> Self {
         match error {
             FreshnessError::ProjectionBehind { at, asked } => {
-                let detail = format!("the read model is at {at}, {asked} was asked for; ask again");
+                let detail = format!("the read model is at {at}, min_seq is {asked}; try again");
                 Self::new(Code::ProjectionBehind, detail)
                     .with("at_seq", at.0)
                     .with("asked_seq", asked.0)
@@ -145,7 +149,7 @@ impl From<ReadError> for Problem {
                 );
                 Self::new(
                     Code::Internal,
-                    "the ledger failed; its operator finds the cause in its log",
+                    "internal error; the operator finds the cause in the log",
                 )
             }
         }

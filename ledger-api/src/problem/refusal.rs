@@ -15,11 +15,11 @@ impl From<Refused> for Problem {
             RefusedBy::Rule(refusal) => Self::from(*refusal),
             RefusedBy::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
-                "this id or Idempotency-Key was used for another request; use a new one",
+                "the id or Idempotency-Key was used for another request; use a new one",
             ),
             RefusedBy::VersionMoved { version } => Self::new(
                 Code::PreconditionFailed,
-                format!("it is at version {version} by now: read it again, then decide"),
+                format!("the current version is {version}; read the resource again"),
             )
             .with("version", version.0),
         };

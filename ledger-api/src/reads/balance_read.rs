@@ -49,6 +49,6 @@ async fn catch_up(state: &AppState, school: SchoolId, now: Timestamp) -> Result<
 pub fn no_period_of(Day(day): Day) -> Problem {
     Problem::new(
         Code::PeriodNotFound,
-        format!("the school has no period that {day} lies in"),
+        format!("no billing period of the school contains {day}"),
     )
 }

@@ -87,12 +87,11 @@ pub(super) fn whose(
         (Some(member_id), None) => Ok(member_id.into()),
         (None, Some(Subject(subject))) => Ok(subject.into()),
         (None, None) => {
-            Err(Problem::invalid("one of member_id and subject is needed").with("at", "member_id"))
+            Err(Problem::invalid("member_id or subject is required").with("at", "member_id"))
         }
-        (Some(_), Some(_)) => Err(Problem::invalid(
-            "only one of member_id and subject can be given",
-        )
-        .with("at", "subject")),
+        (Some(_), Some(_)) => {
+            Err(Problem::invalid("member_id and subject exclude each other").with("at", "subject"))
+        }
     }
 }
 

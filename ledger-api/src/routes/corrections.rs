@@ -72,10 +72,14 @@ impl CorrectionBody {
                 id: id.clone(),
             },
             (UsageKind::Event, None) => {
-                return Err(Problem::invalid("an event needs its source").with("at", "source"));
+                return Err(
+                    Problem::invalid("source is required for an event").with("at", "source")
+                );
             }
             (UsageKind::Debit | UsageKind::Hold, Some(_)) => {
-                return Err(Problem::invalid("only an event has a source").with("at", "source"));
+                return Err(
+                    Problem::invalid("source is allowed for an event only").with("at", "source")
+                );
             }
         };
         Ok(key.first_event_id())

@@ -65,7 +65,7 @@ fn page(name: &str) -> Result<Response, Problem> {
         );
         Problem::new(
             Code::Internal,
-            "the ledger failed; its operator finds the cause in its log",
+            "internal error; the operator finds the cause in the log",
         )
     })?;
     let file = file.ok_or_else(|| Problem::new(Code::NotFound, "/docs has no such page"))?;

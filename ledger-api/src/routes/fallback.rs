@@ -9,7 +9,7 @@ use crate::problem::{Code, Problem};
 pub async fn not_found() -> Problem {
     Problem::new(
         Code::NotFound,
-        "no resource has this path; /openapi.json lists those that there are",
+        "the path does not exist; /openapi.json lists all paths",
     )
 }
 
@@ -20,7 +20,7 @@ pub async fn method_not_allowed(method: Method) -> Response {
     }
     Problem::new(
         Code::MethodNotAllowed,
-        "the Allow header lists the methods of this path",
+        "the Allow header lists the supported methods",
     )
     .into_response()
 }

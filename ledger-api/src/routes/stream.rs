@@ -69,9 +69,9 @@ pub async fn follow_events(
     headers: HeaderMap,
     Query(query): Query<StreamQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let place = FOLLOWERS.try_acquire().map_err(|_| {
-        Problem::new(Code::Overloaded, "too many follow the log already").retry_after(5)
-    })?;
+    let place = FOLLOWERS
+        .try_acquire()
+        .map_err(|_| Problem::new(Code::Overloaded, "too many live readers").retry_after(5))?;
     let mut log = LogReader::new(&state.database, &state.wakes, allowed.viewer(), Seq::ZERO);
     let head = log.head().await?;
     log.after = last.or(query.after).map_or(head, |position| position.0);

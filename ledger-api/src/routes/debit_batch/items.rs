@@ -54,7 +54,7 @@ impl DebitItems {
     fn of<'a>(items: impl Iterator<Item = &'a [u8]>) -> Result<Self, Problem> {
         let read: Vec<_> = items.take(DEBIT_BATCH_MAX + 1).map(parse_json).collect();
         match read.len() {
-            0 => Err(Problem::invalid("a batch has at least one debit")),
+            0 => Err(Problem::invalid("a batch must have at least one debit")),
             n if n > DEBIT_BATCH_MAX => Err(Problem::invalid(format!(
                 "a batch has at most {DEBIT_BATCH_MAX} debits"
             ))),

@@ -128,11 +128,11 @@ impl ChangeBody {
             (Some(role), None) => Ok(MemberChange::Role(role)),
             (None, Some(department_id)) => Ok(MemberChange::Department(department_id)),
             (Some(_), Some(_)) => Err(Problem::invalid(
-                "role and department_id are changed one at a time: send two requests",
+                "role and department_id cannot be changed in one request",
             )
             .with("at", "department_id")),
             (None, None) => {
-                Err(Problem::invalid("one of role and department_id is needed").with("at", "role"))
+                Err(Problem::invalid("role or department_id is required").with("at", "role"))
             }
         }
     }

@@ -50,7 +50,8 @@ impl RequestBody {
         catalogue: &Catalogue,
     ) -> Result<Envelope, Problem> {
         let member_id = member_id.ok_or_else(|| {
-            Problem::invalid("who is no member says for whom he asks").with("at", "member_id")
+            Problem::invalid("member_id is required: the caller is not a member")
+                .with("at", "member_id")
         })?;
         // Without a member in the body two callers send the same one, and mean different members.
         let fingerprint = fingerprint("file-request", &[&member_id], &self)?;
