@@ -1,8 +1,7 @@
-//! Long-lived keys for proxies, as they are written down: `lk_<id>_<secret>`.
+//! Long-lived API keys of proxies, as text: `lk_<id>_<secret>`.
 //!
-//! The id is 48 hexadecimal digits: the school (nil for all schools) and the key's own id, so that
-//! a key is found by its primary key, which begins with `school_id` like every other. The secret is
-//! 32 random bytes in base64url, 43 characters.
+//! The id is 48 hexadecimal digits: the school (nil for all schools) and the key's id, together the
+//! primary key of its row. The secret is 32 random bytes in base64url, 43 characters.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,20 +16,20 @@ use uuid::Uuid;
 
 use crate::tenancy::Tenancy;
 
-/// What every API key begins with. No JWT does: those begin with the base64url of `{`.
+/// Prefix of every API key. A JWT begins with the base64url of `{`.
 const PREFIX: &str = "lk_";
 
 const SCHOOL_DIGITS: usize = 32;
 const KEY_DIGITS: usize = 16;
 const SECRET_BYTES: usize = 32;
 
-/// A key's id, unique in its school: 64 random bits. It is no secret.
+/// Id of a key, unique within its school: 64 random bits. Not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ApiKeyId(u64);
 
-/// The text is no id of an API key.
+/// The text is not the id of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the id of an api key has {KEY_DIGITS} hexadecimal digits in lower case")]
+#[error("the id of an API key has {KEY_DIGITS} lower-case hexadecimal digits")]
 pub struct NotAnApiKeyId;
 
 impl FromStr for ApiKeyId {
@@ -52,13 +51,13 @@ impl fmt::Display for ApiKeyId {
     }
 }
 
-/// One spelling for each number: the parsers of integers and UUIDs also take signs and capitals.
+/// Stricter than the parsers of integers and UUIDs, which accept signs and capitals.
 fn is_hexadecimal(text: &str) -> bool {
     text.bytes()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A whole key, secret included.
+/// A key with its secret.
 #[derive(Debug)]
 pub struct ApiKey {
     tenancy: Tenancy,
@@ -67,7 +66,7 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// A new key for a proxy of `tenancy`.
+    /// Generates a key.
     #[must_use]
     pub fn generate(tenancy: Tenancy, rng: &mut impl CryptoRng) -> Self {
         let id = ApiKeyId(rng.next_u64());
@@ -81,13 +80,13 @@ impl ApiKey {
         }
     }
 
-    /// Whether `credential` claims to be an API key, as against a JWT.
+    /// Whether a credential has the prefix of an API key.
     #[must_use]
-    pub fn is_meant_by(credential: &str) -> bool {
+    pub fn has_prefix(credential: &str) -> bool {
         credential.starts_with(PREFIX)
     }
 
-    /// The key that a caller sent. Whether there is such a key is another question.
+    /// Parses a key. It need not exist.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
@@ -108,7 +107,7 @@ impl ApiKey {
         })
     }
 
-    /// The key as its proxy sends it. Shown once, when it is made: we do not keep it.
+    /// The key as text. Shown once, when it is created: the secret is not stored.
     #[must_use]
     pub fn reveal(&self) -> SecretString {
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(self.secret.expose_secret()));
@@ -116,35 +115,23 @@ impl ApiKey {
         SecretString::from(format!("{PREFIX}{school}{}_{}", self.id, *secret))
     }
 
-    /// Whose proxy it is for.
+    /// The schools that the key is valid for.
     #[must_use]
     pub const fn tenancy(&self) -> Tenancy {
         self.tenancy
     }
 
-    /// Its id.
+    /// The id.
     #[must_use]
     pub const fn id(&self) -> ApiKeyId {
         self.id
     }
 
-    /// What is stored of the secret: its SHA-256. A slow, salted hash protects secrets that people
-    /// think up, by making each guess dear. This one is 256 random bits, which nobody guesses at
-    /// any price, so that a slow hash would only make each call slower.
-    pub(super) fn secret_hash(&self) -> [u8; 32] {
+    /// The stored SHA-256 of the secret. A slow, salted hash protects passwords, which can be
+    /// guessed; 256 random bits cannot.
+    pub(crate) fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret.expose_secret()).into()
     }
-}
-
-/// Whether two hashes are the same, in a time that does not depend on where they differ.
-pub(super) fn same_hash(stored: &[u8], presented: &[u8; 32]) -> bool {
-    let Ok(stored) = <&[u8; 32]>::try_from(stored) else {
-        return false;
-    };
-    let difference = stored.iter().zip(presented).fold(0, |all, (one, other)| {
-        std::hint::black_box(all | (one ^ other))
-    });
-    difference == 0
 }
 
 #[cfg(test)]
@@ -157,28 +144,28 @@ mod tests {
     }
 
     #[test]
-    fn a_key_reads_back_as_it_was_revealed() {
+    fn a_key_is_parsed_from_its_text() {
         for tenancy in [Tenancy::School(SCHOOL), Tenancy::AllSchools] {
             let key = generate(tenancy);
             let text = key.reveal();
             assert_eq!(text.expose_secret().len(), 3 + 48 + 1 + 43);
-            assert!(ApiKey::is_meant_by(text.expose_secret()));
+            assert!(ApiKey::has_prefix(text.expose_secret()));
             let parsed = ApiKey::parse(text.expose_secret()).unwrap();
             assert_eq!(parsed.tenancy(), tenancy);
             assert_eq!(parsed.id(), key.id());
-            assert!(same_hash(&parsed.secret_hash(), &key.secret_hash()));
+            assert_eq!(parsed.secret_hash(), key.secret_hash());
         }
     }
 
     #[test]
-    fn two_keys_are_never_the_same() {
+    fn two_keys_differ() {
         let [one, other] = [(); 2].map(|()| generate(Tenancy::AllSchools));
         assert_ne!(one.id(), other.id());
-        assert!(!same_hash(&one.secret_hash(), &other.secret_hash()));
+        assert_ne!(one.secret_hash(), other.secret_hash());
     }
 
     #[test]
-    fn a_key_is_not_printed() {
+    fn a_secret_is_not_printed() {
         let key = generate(Tenancy::AllSchools);
         let text = key.reveal();
         let secret = text.expose_secret().rsplit_once('_').unwrap().1;
@@ -187,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_spelling_is_no_key() {
+    fn any_other_text_is_not_a_key() {
         let key = generate(Tenancy::School(SCHOOL)).reveal();
         let key = key.expose_secret();
         let cut = &key[..key.len() - 1];
@@ -212,25 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn an_id_has_one_spelling() {
+    fn an_id_has_one_text() {
         let id = ApiKeyId(0xab);
         assert_eq!(id.to_string(), "00000000000000ab");
         assert_eq!("00000000000000ab".parse(), Ok(id));
         for text in ["ab", "00000000000000AB", "+0000000000000ab", ""] {
             assert_eq!(text.parse::<ApiKeyId>(), Err(NotAnApiKeyId), "{text}");
         }
-    }
-
-    #[test]
-    fn hashes_differ_wherever_they_differ() {
-        let hash = [7; 32];
-        assert!(same_hash(&hash, &hash));
-        for index in 0..32 {
-            let mut other = hash;
-            other[index] ^= 1;
-            assert!(!same_hash(&other, &hash));
-        }
-        assert!(!same_hash(&hash[..31], &hash));
-        assert!(!same_hash(&[], &hash));
     }
 }

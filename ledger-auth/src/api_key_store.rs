@@ -1,9 +1,8 @@
-//! API keys in Postgres, and who is behind one.
+//! API keys in Postgres: created, listed, revoked, verified.
 //!
-//! A hot proxy costs no query per call: a good key is remembered for ten seconds, which is also how
-//! long a revoked one may go on in another process. A bad one is remembered for two, a failed
-//! look-up for one. Callers with the same key wait for one look-up, so that the end of those ten
-//! seconds is one query and not a thousand.
+//! A busy proxy costs no query per call: a valid key is cached for ten seconds, for which a revoked
+//! one can stay valid in another process. An invalid key is cached for two seconds, a failed look-up
+//! for one. Concurrent callers with the same key share one look-up.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -15,36 +14,36 @@ use chrono::{DateTime, Utc};
 use ledger_core::{ActorId, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
+use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::api_key::{ApiKey, ApiKeyId, same_hash};
+use crate::api_key::{ApiKey, ApiKeyId};
 use crate::cache::ExpiringCache;
 use crate::credential::Credential;
 use crate::error::{AuthError, OUTAGE_RETRY_SECONDS};
 use crate::tenancy::Tenancy;
 
-/// How long a good key is taken on trust, and so the longest that a revoked one lives on.
-pub const GOOD_KEY_SECONDS: i64 = 10;
+/// Lifetime of a cached valid key, and so the time for which a revoked key can stay valid.
+const VALID_KEY_SECONDS: i64 = 10;
 
-/// How long a bad key is known to be bad: a key that was used before it was made works this late.
-pub const BAD_KEY_SECONDS: i64 = 2;
+/// Lifetime of a cached invalid key. A key used before its creation is rejected this long.
+const INVALID_KEY_SECONDS: i64 = 2;
 
-/// The most keys that are remembered, good and bad each: 10,000 × about 130 bytes.
-pub const CACHED_KEYS_MAX: usize = 10_000;
+/// Cached keys, valid and invalid each: 10,000 × about 130 bytes.
+const CACHED_KEYS_MAX: usize = 10_000;
 
-/// The most keys of one school that are in force at once: a proxy has one, and two while it is
-/// being changed.
+/// Keys of one school in force. A proxy has one, and two while it changes keys.
 pub const ACTIVE_KEYS_MAX: i64 = 100;
 
-/// The most keys that a list shows: those in force come first.
-pub const LISTED_KEYS_MAX: i64 = 1_000;
+/// Keys in a list, those in force first.
+const LISTED_KEYS_MAX: i64 = 1_000;
 
-/// The longest label in characters.
+/// Maximum length of a label in characters.
 pub const LABEL_CHARS_MAX: usize = 100;
 
-/// Look-ups that can run side by side: a few times the connections that serve them.
-const FLIGHTS: usize = 64;
+/// Locks of look-ups: a few times the connections that serve them.
+const LOOKUP_LOCKS: usize = 64;
 
 /// API keys in Postgres. Cheap to clone.
 #[derive(Clone)]
@@ -54,72 +53,72 @@ pub struct ApiKeyStore {
 
 struct Inner {
     pool: PgPool,
-    good: ExpiringCache<KeyDigest, Arc<Credential>>,
-    bad: ExpiringCache<KeyDigest, Bad>,
-    /// Held while a key is looked up. Which of them is nobody's to choose: the hasher is random.
-    flights: Box<[Mutex<()>]>,
+    valid: ExpiringCache<KeyDigest, Arc<Credential>>,
+    invalid: ExpiringCache<KeyDigest, Invalid>,
+    /// Held during a look-up. The hasher is random, so that no caller can choose the lock.
+    locks: Box<[Mutex<()>]>,
     hasher: RandomState,
 }
 
-/// Of the whole text that a caller sent.
+/// SHA-256 of the text that a caller sent.
 type KeyDigest = [u8; 32];
 
 #[derive(Clone, Copy)]
-enum Bad {
+enum Invalid {
     UnknownOrRevoked,
-    LookUpFailed,
+    LookupFailed,
 }
 
-/// What is known of a key, without its secret.
+/// A key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyRecord {
-    /// Its id.
+    /// The id.
     pub id: ApiKeyId,
-    /// Whose proxy it is for.
+    /// The schools that it is valid for.
     pub tenancy: Tenancy,
-    /// What people call it.
+    /// The label, for people.
     pub label: String,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// By whom.
+    /// The actor who created it.
     pub created_by: ActorId,
-    /// Since when it is void.
+    /// The time of its revocation.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// A key could not be made, listed or revoked.
+/// A key could not be created, listed or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyError {
     /// The label is empty, too long, or has control characters.
     #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     Label,
-    /// The school has as many keys as it may.
-    #[error("the maximum of {ACTIVE_KEYS_MAX} api keys is in force; revoke one first")]
+    /// The school has the maximum of keys.
+    #[error("the maximum of {ACTIVE_KEYS_MAX} API keys is in force; revoke one first")]
     TooMany,
-    /// There is no such key in this school.
-    #[error("the api key does not exist")]
+    /// The school has no such key.
+    #[error("the API key does not exist")]
     NotFound,
     /// The table of API keys could not be read or written.
-    #[error("api keys cannot be read or written")]
+    #[error("could not read or write API keys")]
     Database(#[from] sqlx::Error),
 }
 
 impl ApiKeyStore {
-    /// Keys in the database that `pool` reaches as the role `ledger_authenticator`.
+    /// A store on connections with the role `ledger_authenticator`.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self {
             inner: Arc::new(Inner {
                 pool,
-                good: ExpiringCache::new(CACHED_KEYS_MAX),
-                bad: ExpiringCache::new(CACHED_KEYS_MAX),
-                flights: (0..FLIGHTS).map(|_| Mutex::default()).collect(),
+                valid: ExpiringCache::new(CACHED_KEYS_MAX),
+                invalid: ExpiringCache::new(CACHED_KEYS_MAX),
+                locks: (0..LOOKUP_LOCKS).map(|_| Mutex::default()).collect(),
                 hasher: RandomState::new(),
             }),
         }
     }
 
-    /// Stores the hash of a new key, which is good from then on.
+    /// Stores the hash of a new key, which is valid from then on.
     ///
     /// # Errors
     /// [`ApiKeyError::Label`], [`ApiKeyError::TooMany`] or [`ApiKeyError::Database`].
@@ -164,7 +163,7 @@ impl ApiKeyStore {
         })
     }
 
-    /// The keys of a school, or those for all schools: those in force, then those revoked; newest
+    /// The keys of a school, or those for all schools: keys in force, then revoked ones; newest
     /// first.
     ///
     /// # Errors
@@ -185,8 +184,8 @@ impl ApiKeyStore {
         Ok(rows.into_iter().filter_map(Row::into_record).collect())
     }
 
-    /// Makes a key void: here at once, in other processes within [`GOOD_KEY_SECONDS`]. Revoking
-    /// one that is revoked changes nothing.
+    /// Revokes a key: in this process at once, in others within ten seconds. Revoking a revoked key
+    /// changes nothing.
     ///
     /// # Errors
     /// [`ApiKeyError::NotFound`] or [`ApiKeyError::Database`].
@@ -208,14 +207,14 @@ impl ApiKeyStore {
         .fetch_optional(&self.inner.pool)
         .await?;
         let credential = Credential::from_api_key(tenancy, id).id;
-        self.inner.good.forget(|good| good.id == credential);
+        self.inner.valid.remove_if(|valid| valid.id == credential);
         row.and_then(Row::into_record).ok_or(ApiKeyError::NotFound)
     }
 
-    /// Who sent the API key `presented`, at the instant `now`.
+    /// The credential of the API key `presented`, at the instant `now`.
     ///
     /// # Errors
-    /// [`AuthError::ApiKey`], or that the database was not there to look it up.
+    /// [`AuthError::ApiKey`], or a failed look-up.
     pub async fn verify(
         &self,
         presented: &str,
@@ -223,40 +222,39 @@ impl ApiKeyStore {
     ) -> Result<Arc<Credential>, AuthError> {
         let inner = &*self.inner;
         let digest = KeyDigest::from(Sha256::digest(presented));
-        if let Some(known) = inner.known(&digest, now) {
-            return known;
+        if let Some(cached) = inner.cached(&digest, now) {
+            return cached;
         }
         let key = ApiKey::parse(presented).ok_or(AuthError::ApiKey)?;
 
-        let _flight = inner.flight(&digest).lock().await;
-        if let Some(known) = inner.known(&digest, now) {
-            return known;
+        let _lock = inner.lock(&digest).lock().await;
+        if let Some(cached) = inner.cached(&digest, now) {
+            return cached;
         }
-        let asked = Instant::now();
-        let is_good = inner.is_good(&key).await;
-        let keep_bad = |why, seconds| {
-            inner
-                .bad
-                .insert(digest, why, now, now.plus_seconds(seconds));
+        let started = Instant::now();
+        let is_valid = inner.is_valid(&key).await;
+        let cache_invalid = |reason, seconds| {
+            let until = now.plus_seconds(seconds);
+            inner.invalid.insert(digest, reason, now, until);
         };
-        match is_good {
+        match is_valid {
             Ok(true) => {
                 let credential = Arc::new(Credential::from_api_key(key.tenancy(), key.id()));
-                let until = now.plus_seconds(GOOD_KEY_SECONDS);
+                let until = now.plus_seconds(VALID_KEY_SECONDS);
                 inner
-                    .good
+                    .valid
                     .insert(digest, Arc::clone(&credential), now, until);
                 Ok(credential)
             }
             Ok(false) => {
-                keep_bad(Bad::UnknownOrRevoked, BAD_KEY_SECONDS);
+                cache_invalid(Invalid::UnknownOrRevoked, INVALID_KEY_SECONDS);
                 Err(AuthError::ApiKey)
             }
             Err(error) => {
-                // All who came while this one waited are told so too, instead of waiting as long
-                // one after another.
-                let seconds = asked.elapsed().as_secs() + OUTAGE_RETRY_SECONDS;
-                keep_bad(Bad::LookUpFailed, seconds.cast_signed());
+                // The callers that waited meanwhile fail too, instead of waiting as long one after
+                // the other.
+                let seconds = started.elapsed().as_secs() + OUTAGE_RETRY_SECONDS;
+                cache_invalid(Invalid::LookupFailed, seconds.cast_signed());
                 Err(AuthError::Database(error))
             }
         }
@@ -270,30 +268,30 @@ impl fmt::Debug for ApiKeyStore {
 }
 
 impl Inner {
-    fn known(
+    fn cached(
         &self,
         digest: &KeyDigest,
         now: Timestamp,
     ) -> Option<Result<Arc<Credential>, AuthError>> {
-        if let Some(credential) = self.good.get(digest, now) {
+        if let Some(credential) = self.valid.get(digest, now) {
             return Some(Ok(credential));
         }
-        match self.bad.get(digest, now)? {
-            Bad::UnknownOrRevoked => Some(Err(AuthError::ApiKey)),
-            Bad::LookUpFailed => Some(Err(AuthError::DatabaseUnavailable)),
+        match self.invalid.get(digest, now)? {
+            Invalid::UnknownOrRevoked => Some(Err(AuthError::ApiKey)),
+            Invalid::LookupFailed => Some(Err(AuthError::DatabaseUnavailable)),
         }
     }
 
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the low bits of a hash are as good as all of them"
+        reason = "any bits of a hash will do"
     )]
-    fn flight(&self, digest: &KeyDigest) -> &Mutex<()> {
-        &self.flights[self.hasher.hash_one(digest) as usize % FLIGHTS]
+    fn lock(&self, digest: &KeyDigest) -> &Mutex<()> {
+        &self.locks[self.hasher.hash_one(digest) as usize % LOOKUP_LOCKS]
     }
 
-    /// Whether the key is in the table, unrevoked, with this secret.
-    async fn is_good(&self, key: &ApiKey) -> Result<bool, sqlx::Error> {
+    /// Whether the key exists with this secret and is not revoked.
+    async fn is_valid(&self, key: &ApiKey) -> Result<bool, sqlx::Error> {
         let row = sqlx::query!(
             "SELECT secret_hash FROM api_key
               WHERE school_id = $1 AND key_id = $2 AND revoked_at IS NULL",
@@ -302,7 +300,7 @@ impl Inner {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.is_some_and(|row| same_hash(&row.secret_hash, &key.secret_hash())))
+        Ok(row.is_some_and(|row| row.secret_hash[..].ct_eq(&key.secret_hash()).into()))
     }
 }
 
@@ -316,8 +314,7 @@ struct Row {
 }
 
 impl Row {
-    /// Nothing when somebody else wrote a row whose id is not one of ours: such a key cannot be
-    /// used, and not be named either.
+    /// `None` for a row with an invalid id, which another program wrote: the key cannot be used.
     fn into_record(self) -> Option<ApiKeyRecord> {
         Some(ApiKeyRecord {
             id: self.key_id.parse().ok()?,

@@ -1,4 +1,4 @@
-//! From an `Authorization` header to a caller.
+//! From an `Authorization` header to a credential.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::jwt::JwtVerifier;
 use crate::member::MemberDirectory;
 use crate::rate_limit::RateLimiter;
 
-/// Everything that says who a caller is. Cheap to clone.
+/// Authenticates callers. Cheap to clone.
 #[derive(Clone)]
 pub struct Authenticator {
     inner: Arc<Inner>,
@@ -27,7 +27,7 @@ struct Inner {
 }
 
 impl Authenticator {
-    /// Puts the parts together.
+    /// Combines the parts.
     #[must_use]
     pub fn new(
         tokens: JwtVerifier,
@@ -56,26 +56,26 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Arc<Credential>, AuthError> {
         let credential = bearer(header.ok_or(AuthError::Missing)?)?;
-        if ApiKey::is_meant_by(credential) {
+        if ApiKey::has_prefix(credential) {
             self.inner.api_keys.verify(credential, now).await
         } else {
             self.inner.tokens.verify(credential, now).await
         }
     }
 
-    /// The limits on how many requests a caller may send.
+    /// The rate limits.
     #[must_use]
     pub fn limits(&self) -> &RateLimiter {
         &self.inner.limits
     }
 
-    /// The API keys, to make, list and revoke them.
+    /// The API keys.
     #[must_use]
     pub fn api_keys(&self) -> &ApiKeyStore {
         &self.inner.api_keys
     }
 
-    /// Which members callers are.
+    /// The members that callers are.
     #[must_use]
     pub fn members(&self) -> &MemberDirectory {
         &self.inner.members
@@ -88,8 +88,8 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// The credential in `Bearer <credential>`. The scheme is compared without regard to case
-/// (RFC 9110 §11.1), and at least one space follows it.
+/// The credential in `Bearer <credential>`. The scheme is case-insensitive (RFC 9110 §11.1) and
+/// followed by at least one space.
 fn bearer(header: &[u8]) -> Result<&str, AuthError> {
     let text = std::str::from_utf8(header).map_err(|_| AuthError::NotBearer)?;
     let (scheme, credential) = text.split_once(' ').ok_or(AuthError::NotBearer)?;

@@ -1,8 +1,7 @@
-//! A bounded map whose entries end at an instant.
+//! A bounded map whose entries expire.
 //!
-//! Not moka, whose clock cannot be an argument and whose `get` (under its `future` feature) is an
-//! await: a hit here is one read lock, one look-up and one clone. Sharded, so that inserting into
-//! one part holds up no reader of another.
+//! Not moka: its clock cannot be an argument, and its asynchronous `get` is an await. A hit here is
+//! one read lock, one look-up and one clone. Sharded, so that an insert blocks few readers.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -11,18 +10,18 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ledger_core::Timestamp;
 
-/// As many parts as a machine of today has cores to contend for them.
+/// About one per core of a usual machine.
 const SHARDS: usize = 16;
 
-/// How far the clock may jump back before entries made later than "now" are void. Requests read
-/// the clock before they wait for one another, so that a little is ordinary; and no more, or a
-/// clock set back by an hour would keep a revoked key alive for one.
+/// Tolerance for entries inserted after "now". Requests read the clock before they wait for each
+/// other, so small differences are normal. Without the limit, a clock set back by an hour would
+/// keep a revoked key valid for an hour.
 const STEP_BACK_SECONDS: i64 = 5;
 
-/// A bounded map of `V` by `K`. It never holds more than about `entries_max`: an insert into a
-/// full part drops what has ended, else some entry or other, which then is looked up again.
+/// A map of `V` by `K` with about `entries_max` entries at most: an insert into a full shard removes
+/// the expired entries, or else an arbitrary one.
 #[derive(Debug)]
-pub(super) struct ExpiringCache<K, V> {
+pub(crate) struct ExpiringCache<K, V> {
     shards: Box<[RwLock<Shard<K, V>>]>,
     hasher: RandomState,
     shard_entries_max: usize,
@@ -38,13 +37,13 @@ struct Entry<V> {
 }
 
 impl<V> Entry<V> {
-    fn holds_at(&self, now: Timestamp) -> bool {
+    fn is_valid_at(&self, now: Timestamp) -> bool {
         now < self.until && now.plus_seconds(STEP_BACK_SECONDS) >= self.from
     }
 }
 
 impl<K: Copy + Eq + Hash, V: Clone> ExpiringCache<K, V> {
-    pub(super) fn new(entries_max: usize) -> Self {
+    pub(crate) fn new(entries_max: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: RandomState::new(),
@@ -52,24 +51,24 @@ impl<K: Copy + Eq + Hash, V: Clone> ExpiringCache<K, V> {
         }
     }
 
-    /// What `key` stands for at `now`.
-    pub(super) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
+    /// The value of `key`, if it is valid at `now`.
+    pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
         let shard = self.read(key);
         let entry = shard.get(key)?;
-        entry.holds_at(now).then(|| entry.value.clone())
+        entry.is_valid_at(now).then(|| entry.value.clone())
     }
 
-    /// Keeps `value` from `now` until just before `until`.
-    pub(super) fn insert(&self, key: K, value: V, now: Timestamp, until: Timestamp) {
+    /// Inserts `value`, valid from `now` to before `until`.
+    pub(crate) fn insert(&self, key: K, value: V, now: Timestamp, until: Timestamp) {
         if until <= now {
             return;
         }
         let mut shard = self.write(&key);
         if shard.len() >= self.shard_entries_max && !shard.contains_key(&key) {
-            shard.retain(|_, entry| entry.holds_at(now));
+            shard.retain(|_, entry| entry.is_valid_at(now));
         }
         if shard.len() >= self.shard_entries_max && !shard.contains_key(&key) {
-            // The hasher is random, so that nobody can choose whose entry this is.
+            // The hasher is random, so that no caller can choose the entry.
             if let Some(some_key) = shard.keys().next().copied() {
                 shard.remove(&some_key);
             }
@@ -82,8 +81,8 @@ impl<K: Copy + Eq + Hash, V: Clone> ExpiringCache<K, V> {
         shard.insert(key, entry);
     }
 
-    /// Forgets every value that `is_void`. Walks the whole map: for rare events.
-    pub(super) fn forget(&self, is_void: impl Fn(&V) -> bool) {
+    /// Removes every value with the property. Walks the whole map: for rare events.
+    pub(crate) fn remove_if(&self, is_void: impl Fn(&V) -> bool) {
         for shard in &self.shards {
             shard
                 .write()
@@ -92,16 +91,16 @@ impl<K: Copy + Eq + Hash, V: Clone> ExpiringCache<K, V> {
         }
     }
 
-    /// How many entries there are, ended ones included.
+    /// The number of entries, expired ones included.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shards
             .iter()
             .map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len())
             .sum()
     }
 
-    // A poisoned lock is used all the same: no code here can panic half-way through a change.
+    // A poisoned lock is used: no code here can panic in the middle of a change.
     fn read(&self, key: &K) -> RwLockReadGuard<'_, Shard<K, V>> {
         self.shard(key)
             .read()
@@ -116,7 +115,7 @@ impl<K: Copy + Eq + Hash, V: Clone> ExpiringCache<K, V> {
 
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the low bits of a hash are as good as all of them"
+        reason = "any bits of a hash will do"
     )]
     fn shard(&self, key: &K) -> &RwLock<Shard<K, V>> {
         &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
@@ -129,7 +128,7 @@ mod tests {
     use crate::fixtures::at;
 
     #[test]
-    fn an_entry_ends_at_its_instant() {
+    fn an_entry_expires_at_its_instant() {
         let cache = ExpiringCache::new(10);
         cache.insert("key", 1, at(100), at(110));
         assert_eq!(cache.get(&"key", at(100)), Some(1));
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_back_does_not_lengthen_an_entry() {
+    fn a_clock_set_back_does_not_extend_an_entry() {
         let cache = ExpiringCache::new(10);
         cache.insert("key", 1, at(100), at(110));
         assert_eq!(cache.get(&"key", at(95)), Some(1));
@@ -147,31 +146,31 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_not_kept() {
+    fn an_expired_entry_is_not_inserted() {
         let cache = ExpiringCache::new(10);
         cache.insert("key", 1, at(100), at(100));
         assert_eq!(cache.len(), 0);
     }
 
     #[test]
-    fn its_size_is_bounded() {
+    fn the_size_is_bounded() {
         let cache = ExpiringCache::new(160);
         for key in 0..10_000 {
             cache.insert(key, key, at(100), at(110));
-            assert_eq!(cache.get(&key, at(100)), Some(key), "the newest is there");
+            assert_eq!(cache.get(&key, at(100)), Some(key), "the newest is cached");
         }
         assert!(cache.len() <= 160, "{}", cache.len());
         cache.insert(-1, -1, at(110), at(120));
-        assert!(cache.len() <= 160 - 9, "what ended made room");
+        assert!(cache.len() <= 160 - 9, "expired entries are removed");
     }
 
     #[test]
-    fn some_can_be_forgotten() {
+    fn values_can_be_removed_by_property() {
         let cache = ExpiringCache::new(100);
         for key in 0..10 {
             cache.insert(key, key, at(100), at(110));
         }
-        cache.forget(|value| value % 2 == 0);
+        cache.remove_if(|value| value % 2 == 0);
         assert_eq!(cache.len(), 5);
         assert_eq!(cache.get(&4, at(100)), None);
         assert_eq!(cache.get(&5, at(100)), Some(5));

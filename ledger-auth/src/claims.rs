@@ -1,4 +1,4 @@
-//! What a verified token says: where its claims are, and how they become a credential.
+//! The claims of a verified token: their paths, and the credential that they make.
 
 use std::time::Duration;
 
@@ -9,37 +9,36 @@ use uuid::Uuid;
 
 use crate::credential::Credential;
 use crate::error::{AuthConfigError, AuthError};
+use crate::settings::JwtSettings;
 
-/// The object that Supabase lets every user write for himself, at sign-up and later.
+/// The claim that Supabase lets every user write.
 const USER_METADATA: &str = "user_metadata";
 
-/// Where a claim is: names of objects inside one another, with dots between.
+/// The path of a claim: names of nested objects, separated by dots.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ClaimPath {
+pub(crate) struct ClaimPath {
     outer: Vec<String>,
     last: String,
 }
 
 impl ClaimPath {
-    /// The path that the configuration's `setting` gives.
-    pub(super) fn parse(setting: &'static str, path: &str) -> Result<Self, AuthConfigError> {
+    fn parse(setting: &'static str, path: &str) -> Result<Self, AuthConfigError> {
+        let invalid = || AuthConfigError::ClaimPath { setting };
         let mut names: Vec<String> = path.split('.').map(str::to_owned).collect();
         if names
             .iter()
             .any(|name| name.trim() != name || name.is_empty())
         {
-            return Err(AuthConfigError::ClaimPath { setting });
+            return Err(invalid());
         }
         if names[0].eq_ignore_ascii_case(USER_METADATA) {
             return Err(AuthConfigError::UserMetadata { setting });
         }
-        match names.pop() {
-            Some(last) => Ok(Self { outer: names, last }),
-            None => Err(AuthConfigError::ClaimPath { setting }),
-        }
+        let last = names.pop().ok_or_else(invalid)?;
+        Ok(Self { outer: names, last })
     }
 
-    /// The claim, when it is there; `null` is not.
+    /// The claim, unless it is missing or `null`.
     fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         let object = self
             .outer
@@ -48,9 +47,8 @@ impl ClaimPath {
         object.get(&self.last).filter(|value| !value.is_null())
     }
 
-    /// Writes the claim, and the objects around it. An outer claim that is there and is no object
-    /// is replaced by one.
-    pub(super) fn put(&self, claims: &mut Map<String, Value>, value: Value) {
+    /// Inserts the claim and its outer objects. An outer claim that is not an object is replaced.
+    pub(crate) fn insert(&self, claims: &mut Map<String, Value>, value: Value) {
         let mut object = claims;
         for name in &self.outer {
             let inner = object.entry(name.as_str()).or_insert(Value::Null);
@@ -66,17 +64,27 @@ impl ClaimPath {
     }
 }
 
-/// What tokens are read by.
+/// Reads the claims of tokens.
 #[derive(Clone, Debug)]
-pub(super) struct ClaimReader {
-    pub(super) role: ClaimPath,
-    pub(super) school: ClaimPath,
-    pub(super) leeway_seconds: i64,
+pub(crate) struct ClaimReader {
+    pub(crate) role: ClaimPath,
+    pub(crate) school: ClaimPath,
+    leeway_seconds: i64,
 }
 
 impl ClaimReader {
-    /// Who the claims of a token with a good signature speak of, and until when.
-    pub(super) fn read(
+    /// # Errors
+    /// [`AuthConfigError`] for a path that is invalid or in `user_metadata`.
+    pub(crate) fn new(settings: &JwtSettings) -> Result<Self, AuthConfigError> {
+        Ok(Self {
+            role: ClaimPath::parse("role_claim", &settings.role_claim)?,
+            school: ClaimPath::parse("school_claim", &settings.school_claim)?,
+            leeway_seconds: i64::from(settings.leeway_seconds),
+        })
+    }
+
+    /// The credential of a token with a valid signature, and the instant at which it expires.
+    pub(crate) fn read(
         &self,
         claims: &Map<String, Value>,
         now: Timestamp,
@@ -92,15 +100,15 @@ impl ClaimReader {
                 let id = Uuid::try_parse(id).map_err(|_| AuthError::UnknownSchool)?;
                 Some(SchoolId(id))
             }
-            // Something else than an id must not read as "all schools".
+            // A value that is not an id must not mean all schools.
             Some(_) => return Err(AuthError::UnknownSchool),
         };
         let credential = Credential::from_claims(role, school, subject)?;
         Ok((credential, expires_at))
     }
 
-    /// RFC 7519 §4.1.4 and §4.1.5: `now` is before `exp` and not before `nbf`, give or take the
-    /// leeway. Returns the first instant at which the token is refused.
+    /// RFC 7519 §4.1.4 and §4.1.5: `now` is before `exp` and not before `nbf`, with leeway. Returns
+    /// the first instant at which the token is rejected.
     fn check_times(
         &self,
         claims: &Map<String, Value>,
@@ -130,7 +138,7 @@ fn text<'a>(claim: Option<&'a Value>, name: &'static str) -> Result<&'a str, Aut
     }
 }
 
-/// A NumericDate (RFC 7519 §2): seconds since 1970, with or without a fraction, which is dropped.
+/// A NumericDate (RFC 7519 §2): seconds since 1970. A fraction is dropped.
 fn instant(
     claims: &Map<String, Value>,
     name: &'static str,
@@ -149,7 +157,7 @@ fn instant(
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map(|since| since.as_secs()),
     };
-    // Negative, or beyond what can be counted: neither is a date of ours.
+    // Negative or too large numbers are not dates.
     let seconds = seconds
         .and_then(|seconds| i64::try_from(seconds).ok())
         .ok_or(AuthError::InvalidClaim(name))?;
@@ -174,7 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn what_users_write_themselves_is_no_place_for_a_role() {
+    fn an_invalid_path_is_refused() {
+        for text in ["", ".", "a.", ".a", "a..b", "a. b", " "] {
+            let refused = ClaimPath::parse("role_claim", text);
+            let is_path_error = matches!(refused, Err(AuthConfigError::ClaimPath { .. }));
+            assert!(is_path_error, "{text:?}");
+        }
+        // Users write these claims themselves.
         for text in ["user_metadata.role", "user_metadata", "User_Metadata.role"] {
             let refused = ClaimPath::parse("role_claim", text);
             assert!(
@@ -185,28 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn a_path_has_names() {
-        for text in ["", ".", "a.", ".a", "a..b", "a. b", " "] {
-            let refused = ClaimPath::parse("role_claim", text);
-            assert!(
-                matches!(refused, Err(AuthConfigError::ClaimPath { .. })),
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_claim_is_found_where_it_was_put() {
+    fn an_inserted_claim_is_found() {
         let mut claims = map(json!({ "app_metadata": { "provider": "email" }, "flat": 1 }));
         for text in ["app_metadata.role", "a.b.c", "role", "flat.inner"] {
-            path(text).put(&mut claims, json!(text));
+            path(text).insert(&mut claims, json!(text));
             assert_eq!(path(text).find(&claims), Some(&json!(text)));
         }
         assert_eq!(claims["app_metadata"]["provider"], "email");
     }
 
     #[test]
-    fn a_claim_that_is_null_or_inside_something_else_is_not_there() {
+    fn a_claim_that_is_null_or_not_in_an_object_is_missing() {
         let claims = map(json!({ "a": { "b": null }, "c": [1], "d": "e" }));
         for text in ["a.b", "a.c", "c.0", "d.e", "x.y"] {
             assert_eq!(path(text).find(&claims), None, "{text}");
@@ -214,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_date_may_have_a_fraction_and_must_make_sense() {
+    fn a_numeric_date_is_a_positive_number() {
         let read = |value: Value| instant(&map(json!({ "exp": value })), "exp");
         assert_eq!(read(json!(100)).unwrap(), Some(at(100)));
         assert_eq!(read(json!(100.9)).unwrap(), Some(at(100)));
         assert_eq!(read(json!(null)).unwrap(), None);
-        for odd in [
+        for value in [
             json!(-1),
             json!(-0.5),
             json!(u64::MAX),
@@ -228,10 +231,10 @@ mod tests {
             json!([100]),
             json!(true),
         ] {
-            let refused = read(odd.clone());
+            let refused = read(value.clone());
             assert!(
                 matches!(refused, Err(AuthError::InvalidClaim("exp"))),
-                "{odd}"
+                "{value}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Who calls, once that is proved.
+//! An authenticated caller.
 
 use std::fmt;
 
@@ -9,47 +9,47 @@ use crate::api_key::ApiKeyId;
 use crate::error::AuthError;
 use crate::tenancy::Tenancy;
 
-/// The namespace of credential ids (a random UUID). These live as long as the process.
+/// Namespace of credential ids, a random UUID. The ids are not stored.
 const CREDENTIALS: Uuid = Uuid::from_u128(0xc7e2_51d8_0a96_4f1b_b3d4_92fe_6870_1c5d);
 
-/// The longest subject in characters: as long as an external id of the directory may be.
+/// Maximum length of a subject in characters, that of an external id.
 pub const SUBJECT_CHARS_MAX: usize = 256;
 
-/// What a rate limit counts by: one for each subject of a school, or API key. Not one for each
-/// token, or a fresh token would be a fresh limit.
+/// The key of a rate limit: one per subject and school, or API key. Not one per token, since a new
+/// token would be a new limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CredentialId(Uuid);
 
-/// A caller whose token or API key was good: what he may be, and where.
+/// A caller with a valid token or API key.
 ///
-/// **Invariant:** the role is never [`Role::System`], and only a proxy or a platform admin is for
-/// all schools. Nobody else can make one: who holds one was authenticated.
+/// **Invariant:** the role is never [`Role::System`], and only proxies and platform admins have all
+/// schools. Only this crate can create one, so that its holder was authenticated.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// Who acts, as commands and events name him.
+    /// The actor of commands and events.
     pub actor: Actor,
-    /// What he may be: the actor's role.
+    /// The actor's role.
     pub role: Role,
-    /// Where.
+    /// The schools that the credential is valid for.
     pub tenancy: Tenancy,
-    /// The token's `sub`, or what stands for it with an API key. It may be an e-mail address: it
-    /// goes into no event and no log line.
+    /// The token's `sub`, or an equivalent of an API key. It can be an e-mail address, so it is in no
+    /// event and no log line.
     pub subject: String,
-    /// What his requests are counted by.
+    /// The key of the caller's rate limit.
     pub id: CredentialId,
-    proved: Proved,
+    private: Private,
 }
 
-/// Keeps the rest of the program from making a [`Credential`] out of nothing.
+/// Prevents the construction of a [`Credential`] by other crates.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Proved;
+struct Private;
 
 impl Credential {
-    /// What a verified token's claims amount to.
+    /// The credential of a verified token.
     ///
-    /// A platform admin is for every school, whatever school his token names. A proxy whose token
-    /// names none is for all. Everybody else belongs to one.
-    pub(super) fn from_claims(
+    /// Platform admins have all schools, even if their token names one. A proxy without a school
+    /// has all; any other role needs one.
+    pub(crate) fn from_claims(
         role: Role,
         school: Option<SchoolId>,
         subject: &str,
@@ -84,13 +84,13 @@ impl Credential {
             tenancy,
             subject: subject.to_owned(),
             id: credential_id("token", tenancy, subject),
-            proved: Proved,
+            private: Private,
         })
     }
 
-    /// A proxy by its API key.
-    pub(super) fn from_api_key(tenancy: Tenancy, key: ApiKeyId) -> Self {
-        // Where the key belongs is a part of the name: key ids are unique in their school only.
+    /// The credential of a verified API key.
+    pub(crate) fn from_api_key(tenancy: Tenancy, key: ApiKeyId) -> Self {
+        // With the school, since key ids are unique within one only.
         let subject = format!("api-key:{}:{key}", tenancy.column().simple());
         Self {
             actor: Actor {
@@ -101,12 +101,12 @@ impl Credential {
             tenancy,
             id: credential_id("api-key", tenancy, &subject),
             subject,
-            proved: Proved,
+            private: Private,
         }
     }
 }
 
-// Without the subject, which may name a person.
+// Without the subject, which may identify a person.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ledgers_own_role_is_no_credential() {
+    fn the_system_role_is_rejected() {
         for school in [None, Some(SCHOOL)] {
             let refused = credential(Role::System, school);
             assert!(matches!(refused, Err(AuthError::UnknownRole)));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_belongs_to_one_school() {
+    fn people_need_a_school() {
         for role in [
             Role::Teacher,
             Role::Principal,
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_for_one_school_or_all_and_a_platform_admin_for_all() {
+    fn proxies_have_one_school_or_all_and_platform_admins_have_all() {
         let proxy = |school| credential(Role::Proxy, school).unwrap().tenancy;
         assert_eq!(proxy(None), Tenancy::AllSchools);
         assert_eq!(proxy(Some(SCHOOL)), Tenancy::School(SCHOOL));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_subject_is_the_actor_and_any_other_is_hashed() {
+    fn a_uuid_subject_is_the_actor_id_and_any_other_is_hashed() {
         let actor = |subject: &str| {
             Credential::from_claims(Role::Proxy, None, subject)
                 .unwrap()
@@ -188,13 +188,13 @@ mod tests {
         assert_eq!(
             actor("teacher@school.example").to_string(),
             "a10748b0-6e41-54a3-8715-69b280b2ce47",
-            "events hold these ids: they never change"
+            "events contain these ids: they never change"
         );
         assert_ne!(actor(&Uuid::nil().to_string()), Actor::SYSTEM.id);
     }
 
     #[test]
-    fn a_subject_has_a_length() {
+    fn a_subject_has_a_length_limit() {
         for subject in [String::new(), "x".repeat(SUBJECT_CHARS_MAX + 1)] {
             let refused = Credential::from_claims(Role::Proxy, None, &subject);
             assert!(matches!(refused, Err(AuthError::InvalidClaim("sub"))));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_counts_by_subject_and_school() {
+    fn a_rate_limit_is_per_subject_and_school() {
         let id = |school, subject| {
             Credential::from_claims(Role::Teacher, Some(school), subject)
                 .unwrap()

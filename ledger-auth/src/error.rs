@@ -2,10 +2,10 @@
 
 use ledger_core::Role;
 
-/// Why a caller is not let in.
+/// A rejected caller.
 ///
-/// `Display` is fit for a caller to read: it names what is wrong with his credential, never a key,
-/// a token or an inner error. Only [`Database`](Self::Database) has a source, which is not.
+/// `Display` is for the caller: it describes what is wrong with the credential, without keys, tokens
+/// or inner errors. Only [`Database`](Self::Database) has a source, which is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// There is no `Authorization` header.
@@ -14,80 +14,80 @@ pub enum AuthError {
     /// The `Authorization` header is not exactly one `Bearer <credential>` (RFC 6750 §2.1).
     #[error("the authorization header is not one bearer credential")]
     NotBearer,
-    /// The token is no JWT in the compact form of RFC 7515, or too long for one.
+    /// The token is not a JWT in compact form (RFC 7515), or too long.
     #[error("the token is malformed")]
     Malformed,
-    /// The token's header asks for an algorithm other than that of the key; `none` among them.
-    #[error("the token's algorithm is not that of a key it may be signed with")]
+    /// The header's algorithm is not that of the key; for example `none`.
+    #[error("the token's algorithm is not that of its key")]
     Algorithm,
     /// No key, or more than one, fits the token's `kid`.
     #[error("the token is signed with an unknown key")]
     UnknownKey,
     /// The signature was not made with the key.
-    #[error("the token's signature is wrong")]
+    #[error("the token's signature is invalid")]
     Signature,
-    /// A claim that every token needs is missing.
+    /// A required claim is missing.
     #[error("the token has no {0} claim")]
     MissingClaim(&'static str),
-    /// A claim is there and is not what it should be.
-    #[error("the token's {0} claim cannot be read")]
+    /// A claim has the wrong type or value.
+    #[error("the token's {0} claim is invalid")]
     InvalidClaim(&'static str),
-    /// `exp` is past, leeway included.
+    /// `exp` is past, with leeway.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` is to come, leeway included.
+    /// `nbf` is in the future, with leeway.
     #[error("the token is not valid yet")]
     NotYetValid,
     /// `iss` is not the configured one.
-    #[error("the token comes from another issuer")]
+    #[error("the token is of another issuer")]
     Issuer,
-    /// `aud` does not name this service.
-    #[error("the token is meant for another audience")]
+    /// `aud` does not contain the configured one.
+    #[error("the token is for another audience")]
     Audience,
-    /// The role is none that a credential may carry.
+    /// The role is not one of a credential.
     #[error("the token's role is unknown")]
     UnknownRole,
-    /// The school is not the id of one.
+    /// The school is not a school id.
     #[error("the token's school is unknown")]
     UnknownSchool,
-    /// The role belongs to a school, and the token names none.
-    #[error("the token's role needs a school, and it names none")]
+    /// The role needs a school, and the token has none.
+    #[error("the token's role needs a school, and it has none")]
     SchoolRequired,
-    /// No such API key, a wrong secret, or one that was revoked: the caller is not told which.
-    #[error("the api key is unknown or revoked")]
+    /// The API key does not exist, has another secret or is revoked.
+    #[error("the API key is unknown or revoked")]
     ApiKey,
-    /// A good credential whose role may not do this.
+    /// The role lacks the permission.
     #[error("the role {role} lacks the permission {permission}")]
     Forbidden {
-        /// What was needed.
+        /// The required permission.
         permission: &'static str,
-        /// What was there.
+        /// The caller's role.
         role: Role,
     },
-    /// The school is not there, or not for this caller to know of.
+    /// The school does not exist, or the caller may not know that it does.
     #[error("the school does not exist")]
     SchoolNotFound,
-    /// The member is not there, or not for this caller to know of.
+    /// The member does not exist, or the caller may not know that it does.
     #[error("the school has no such member")]
     MemberNotFound,
-    /// The credential sends more requests than it may.
-    #[error("too many requests from this credential")]
+    /// The credential exceeds its rate limit.
+    #[error("too many requests with this credential")]
     RateLimited {
-        /// When the next one will be let in, rounded up.
+        /// Seconds until the next request is allowed, rounded up.
         retry_after_seconds: u64,
     },
-    /// The signing keys cannot be fetched, so nobody can say whether the token is good.
-    #[error("the keys that sign tokens cannot be reached")]
+    /// The signing keys cannot be fetched, so that the token can be neither accepted nor rejected.
+    #[error("the keys that sign tokens are unavailable")]
     KeysUnavailable,
-    /// The database was not there to look a credential up.
-    #[error("credentials cannot be looked up")]
+    /// The look-up of a credential failed.
+    #[error("credentials cannot be looked up at the moment")]
     Database(#[source] sqlx::Error),
-    /// A look-up that failed a moment ago, and is not tried again yet.
-    #[error("credentials cannot be looked up")]
+    /// A look-up failed a moment ago and is not repeated yet.
+    #[error("credentials cannot be looked up at the moment")]
     DatabaseUnavailable,
 }
 
-/// Seconds after which a failed look-up (of keys or credentials) is tried again.
+/// Seconds between a failed look-up of keys or credentials and the next.
 pub const OUTAGE_RETRY_SECONDS: u64 = 1;
 
 /// Settings that cannot be used.

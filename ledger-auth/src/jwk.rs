@@ -1,4 +1,4 @@
-//! One key, and the one algorithm that it is for.
+//! A key and its algorithm.
 
 use jsonwebtoken::jwk::PublicKeyUse;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations};
@@ -8,19 +8,19 @@ use serde_json::Value;
 
 /// A key that verifies tokens.
 ///
-/// **Invariant:** the algorithm belongs to the key and was settled when the key was loaded. A
-/// token's header can only agree with it. That is what stops `alg: none`, and a token "signed" by
-/// HMAC with a public RSA key as the secret (RFC 8725 §2.1).
+/// **Invariant:** the algorithm belongs to the key and is fixed when the key is loaded; a token's
+/// header can only agree with it. This rejects `alg: none` and tokens signed by HMAC with a public
+/// RSA key as the secret (RFC 8725 §2.1).
 #[derive(Debug)]
-pub(super) struct VerificationKey {
-    pub(super) id: Option<String>,
-    pub(super) algorithm: Algorithm,
-    pub(super) decoding: DecodingKey,
+pub(crate) struct VerificationKey {
+    pub(crate) id: Option<String>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) decoding: DecodingKey,
 }
 
 impl VerificationKey {
-    /// The shared secret of HS256 tokens.
-    pub(super) fn from_secret(secret: &[u8]) -> Self {
+    /// The key of HS256 tokens.
+    pub(crate) fn from_secret(secret: &[u8]) -> Self {
         Self {
             id: None,
             algorithm: Algorithm::HS256,
@@ -28,10 +28,9 @@ impl VerificationKey {
         }
     }
 
-    /// A key of a set, when it is one that verifies ES256 or RS256 signatures. Sets hold keys for
-    /// other ends and of other kinds, which are to be passed over (RFC 7517 §5). A symmetric key
-    /// (`oct`) is one of them: a set is public.
-    pub(super) fn from_jwk(jwk: &Jwk) -> Option<Self> {
+    /// A key of a set, if it verifies ES256 or RS256 signatures. Keys of other types or for other
+    /// uses are ignored (RFC 7517 §5), also symmetric ones (`oct`), since a set is public.
+    pub(crate) fn from_jwk(jwk: &Jwk) -> Option<Self> {
         let common = &jwk.common;
         let usage = common.public_key_use.as_ref();
         if usage.is_some_and(|usage| *usage != PublicKeyUse::Signature) {
@@ -58,8 +57,8 @@ impl VerificationKey {
     }
 }
 
-/// The algorithm that a token's header names, when it is one that any key here can be for.
-pub(super) fn known_algorithm(name: &str) -> Option<Algorithm> {
+/// The algorithm in a token's header, if a key can have it.
+pub(crate) fn known_algorithm(name: &str) -> Option<Algorithm> {
     match name {
         "HS256" => Some(Algorithm::HS256),
         "ES256" => Some(Algorithm::ES256),
@@ -69,7 +68,7 @@ pub(super) fn known_algorithm(name: &str) -> Option<Algorithm> {
 }
 
 /// The usable keys of a JSON Web Key Set (RFC 7517 §5).
-pub(super) fn read_set(json: &[u8]) -> Result<Vec<VerificationKey>, serde_json::Error> {
+pub(crate) fn read_set(json: &[u8]) -> Result<Vec<VerificationKey>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<Value>,
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keys_algorithm_follows_from_its_type() {
+    fn the_algorithm_of_a_key_follows_from_its_type() {
         let (ec, rsa) = (public_jwk(&es256(), "ec"), public_jwk(&rs256(), "rsa"));
         let both = vec![Algorithm::ES256, Algorithm::RS256];
         assert_eq!(algorithms(json!([ec, rsa])), both);
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_for_other_ends_are_passed_over() {
+    fn keys_for_other_uses_are_ignored() {
         let key = || public_jwk(&es256(), "ec");
         let rsa = public_jwk(&rs256(), "rsa");
         let other = json!([
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_set_is_an_error() {
+    fn an_invalid_set_is_an_error() {
         for text in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>"] {
             assert!(read_set(text.as_bytes()).is_err(), "{text}");
         }

@@ -1,9 +1,8 @@
-//! The public keys of the issuer, kept fresh without a restart.
+//! The public keys of the issuer, refreshed while the process runs.
 //!
-//! Readers never wait for one another: the set is swapped as a whole. A token with an unknown
-//! `kid` makes one of its bearers look again, at most every N seconds, while the others wait for
-//! what he finds. A set that has grown old is looked up beside the requests. Whatever goes wrong,
-//! the last good set stays in force.
+//! Readers do not block each other: the set is replaced as a whole. A token with an unknown `kid`
+//! causes a fetch, at most every N seconds; concurrent callers wait for the same one. An old set is
+//! refreshed in the background. After any failure the last valid set stays in force.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +15,16 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::error::{AuthConfigError, AuthError};
 use crate::jwk::VerificationKey;
 use crate::jwks_source::{FETCH_LIMIT, KeySource};
-use crate::settings::{JwksSource, JwtSettings};
+use crate::settings::JwtSettings;
 
 /// The issuer's keys.
 #[derive(Debug)]
-pub(super) struct Jwks {
+pub(crate) struct Jwks {
     source: KeySource,
     refresh_seconds: i64,
     max_age_seconds: i64,
     keys: ArcSwap<KeySet>,
-    /// Held while the source is being asked, so that one asks for all.
+    /// Locked during a fetch, so that concurrent callers share it.
     attempt: Arc<Mutex<Attempt>>,
 }
 
@@ -35,7 +34,7 @@ struct KeySet {
     loaded_at: Option<Timestamp>,
 }
 
-/// The last time the source was asked.
+/// The latest fetch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Attempt {
     at: Option<Timestamp>,
@@ -43,105 +42,106 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Whether it is too early to ask again.
+    /// Whether it is too early for another fetch.
     fn is_recent(self, now: Timestamp, seconds: i64) -> bool {
-        // A clock that was set back far lets the source be asked again.
+        // A clock that was set back far permits another fetch.
         self.at
             .is_some_and(|at| now < at.plus_seconds(seconds) && now.plus_seconds(seconds) >= at)
     }
 }
 
-/// Why a set has no key for a token.
+/// A set has no key for a token.
 #[derive(Debug, PartialEq, Eq)]
 enum NoKey {
-    /// None by this id, or of this algorithm: there may be one by now.
+    /// No key has the id or algorithm; a new set may have one.
     Unknown,
-    /// There is one by this id, for another algorithm.
+    /// The key with the id has another algorithm.
     Algorithm,
-    /// There are several, and nothing says which.
+    /// Several keys fit.
     Ambiguous,
 }
 
 impl KeySet {
-    /// The key named `kid`; without a name, the only key for the algorithm.
+    /// The key with the id `kid`; without an id, the only key for the algorithm.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<VerificationKey>, NoKey> {
-        let named = || {
+        let candidates = || {
             self.keys
                 .iter()
                 .filter(move |key| kid.is_none() || key.id.as_deref() == kid)
         };
-        let mut fitting = named().filter(|key| key.algorithm == algorithm);
+        let mut fitting = candidates().filter(|key| key.algorithm == algorithm);
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => Ok(Arc::clone(key)),
             (Some(_), Some(_)) => Err(NoKey::Ambiguous),
-            (None, _) if kid.is_some() && named().next().is_some() => Err(NoKey::Algorithm),
+            (None, _) if kid.is_some() && candidates().next().is_some() => Err(NoKey::Algorithm),
             (None, _) => Err(NoKey::Unknown),
         }
     }
 }
 
 impl Jwks {
+    /// The keys in the settings' JWKS, if there is one. The first token causes the first fetch.
+    ///
     /// # Errors
-    /// [`AuthConfigError`] when `source` cannot be used. It is not asked before the first token.
-    pub(super) fn new(
-        source: &JwksSource,
-        settings: &JwtSettings,
-    ) -> Result<Arc<Self>, AuthConfigError> {
-        Self::with_fetch_limit(source, settings, FETCH_LIMIT)
+    /// [`AuthConfigError`] if the URL cannot be used.
+    pub(crate) fn new(settings: &JwtSettings) -> Result<Option<Arc<Self>>, AuthConfigError> {
+        Self::with_fetch_limit(settings, FETCH_LIMIT)
     }
 
     fn with_fetch_limit(
-        source: &JwksSource,
         settings: &JwtSettings,
         fetch_limit: Duration,
-    ) -> Result<Arc<Self>, AuthConfigError> {
-        Ok(Arc::new(Self {
-            source: KeySource::new(source, settings, fetch_limit)?,
-            refresh_seconds: i64::from(settings.jwks_refresh_seconds),
-            max_age_seconds: i64::from(settings.jwks_max_age_seconds),
-            keys: ArcSwap::default(),
-            attempt: Arc::default(),
+    ) -> Result<Option<Arc<Self>>, AuthConfigError> {
+        let source = KeySource::new(settings, fetch_limit)?;
+        Ok(source.map(|source| {
+            Arc::new(Self {
+                source,
+                refresh_seconds: i64::from(settings.jwks_refresh_seconds),
+                max_age_seconds: i64::from(settings.jwks_max_age_seconds),
+                keys: ArcSwap::default(),
+                attempt: Arc::default(),
+            })
         }))
     }
 
-    /// The key that a token named `kid`, of this algorithm, must be signed with.
+    /// The key with the id `kid` and this algorithm.
     ///
     /// # Errors
-    /// [`AuthError::UnknownKey`], [`AuthError::Algorithm`], or [`AuthError::KeysUnavailable`] when
-    /// the key is unknown and the source did not answer: the token may be a good one.
-    pub(super) async fn key(
+    /// [`AuthError::UnknownKey`], [`AuthError::Algorithm`], or [`AuthError::KeysUnavailable`] if the
+    /// key is unknown and the fetch failed: the token may be valid.
+    pub(crate) async fn key(
         self: &Arc<Self>,
         kid: Option<&str>,
         algorithm: Algorithm,
         now: Timestamp,
     ) -> Result<Arc<VerificationKey>, AuthError> {
         let set = self.keys.load();
-        if let Some(known) = settled(set.find(kid, algorithm)) {
+        if let Some(result) = decided(set.find(kid, algorithm)) {
             self.refresh_if_old(&set, now);
-            return known;
+            return result;
         }
         drop(set);
 
         let attempt = Arc::clone(&self.attempt).lock_owned().await;
-        // Somebody may have found it while this one waited for the lock.
-        if let Some(known) = settled(self.keys.load().find(kid, algorithm)) {
-            return known;
+        // Another caller may have fetched it meanwhile.
+        if let Some(result) = decided(self.keys.load().find(kid, algorithm)) {
+            return result;
         }
         let failed = if attempt.is_recent(now, self.refresh_seconds) {
             attempt.failed
         } else {
-            // A task of its own: a caller who hangs up must not break off what others wait for.
+            // A separate task, so that a disconnecting caller does not cancel it for the others.
             let refresh = tokio::spawn(Arc::clone(self).refresh(attempt, now));
             refresh.await.unwrap_or(true)
         };
-        match settled(self.keys.load().find(kid, algorithm)) {
-            Some(known) => known,
+        match decided(self.keys.load().find(kid, algorithm)) {
+            Some(result) => result,
             None if failed => Err(AuthError::KeysUnavailable),
             None => Err(AuthError::UnknownKey),
         }
     }
 
-    /// Looks the set up again beside the requests, when it is old and nobody is doing so.
+    /// Starts a background fetch if the set is old and none is running.
     fn refresh_if_old(self: &Arc<Self>, set: &KeySet, now: Timestamp) {
         let fresh_until = set
             .loaded_at
@@ -156,7 +156,7 @@ impl Jwks {
         }
     }
 
-    /// Asks the source once. Returns whether that failed.
+    /// Fetches the set once. Returns whether that failed.
     async fn refresh(
         self: Arc<Self>,
         mut attempt: OwnedMutexGuard<Attempt>,
@@ -167,7 +167,7 @@ impl Jwks {
         match self.source.fetch().await {
             Ok(keys) => {
                 attempt.failed = false;
-                tracing::info!(auth.jwks.keys = keys.len(), "the key set was loaded");
+                tracing::info!(auth.jwks.keys = keys.len(), "key set loaded");
                 self.keys.store(Arc::new(KeySet {
                     keys: keys.into_iter().map(Arc::new).collect(),
                     loaded_at: Some(now),
@@ -175,15 +175,15 @@ impl Jwks {
             }
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the key set could not be loaded; the last good one stays in force"
+                "could not load the key set; the last valid one stays in force"
             ),
         }
         attempt.failed
     }
 }
 
-/// What is known for certain without asking the source: everything but an unknown key.
-fn settled(
+/// The result, unless a fetch could change it.
+fn decided(
     found: Result<Arc<VerificationKey>, NoKey>,
 ) -> Option<Result<Arc<VerificationKey>, AuthError>> {
     match found {
@@ -200,9 +200,12 @@ mod tests {
     use crate::fixtures::{Answer, KeyServer, at, es256, es256_next, key_set, rs256};
 
     fn jwks(url: &str) -> Arc<Jwks> {
-        let source = JwksSource::Url(url.to_owned());
-        let limit = Duration::from_millis(300);
-        Jwks::with_fetch_limit(&source, &JwtSettings::default(), limit).unwrap()
+        let settings = JwtSettings {
+            jwks_url: Some(url.to_owned()),
+            ..JwtSettings::default()
+        };
+        let jwks = Jwks::with_fetch_limit(&settings, Duration::from_millis(300));
+        jwks.unwrap().unwrap()
     }
 
     async fn id(jwks: &Arc<Jwks>, kid: &str, now: i64) -> Result<String, AuthError> {
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_key_is_found_without_a_restart() {
+    async fn a_new_key_is_fetched() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "old")]))).await;
         let jwks = jwks(&server.url);
         assert_eq!(id(&jwks, "old", 100).await.unwrap(), "old");
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unknown_keys_ask_the_source_once_in_a_while_only() {
+    async fn unknown_keys_cause_a_limited_number_of_fetches() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
         let jwks = jwks(&server.url);
         for now in [100, 100, 101, 109] {
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_asks_for_all() {
+    async fn concurrent_callers_share_a_fetch() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
         let jwks = jwks(&server.url);
         let callers: Vec<_> = (0..50)
@@ -252,13 +255,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_hangs_up_breaks_nothing_off() {
+    async fn a_disconnecting_caller_does_not_cancel_the_fetch() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
         let jwks = jwks(&server.url);
         {
             let call = id(&jwks, "a", 100);
             let mut call = std::pin::pin!(call);
-            // One poll starts the look-up; then the caller is gone.
+            // One poll starts the fetch; then the caller disconnects.
             let started = std::future::poll_fn(|context| {
                 std::task::Poll::Ready(call.as_mut().poll(context).is_pending())
             });
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_good_set_outlives_an_outage() {
+    async fn the_last_valid_set_is_used_in_an_outage() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
         let jwks = jwks(&server.url);
         assert!(id(&jwks, "a", 100).await.is_ok());
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn before_the_first_set_nobody_can_say() {
+    async fn before_the_first_set_keys_are_unavailable() {
         let server = KeyServer::start(Answer::Status(503)).await;
         let jwks = jwks(&server.url);
         for now in [100, 105] {
@@ -299,20 +302,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_old_set_is_looked_up_again_beside_the_requests() {
+    async fn an_old_set_is_refreshed_in_the_background() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
         let jwks = jwks(&server.url);
         assert!(id(&jwks, "a", 100).await.is_ok());
         assert!(id(&jwks, "a", 699).await.is_ok());
         assert_eq!(server.hits(), 1);
         server.answer(Answer::Keys(key_set(&[(&es256_next(), "b")])));
-        assert!(id(&jwks, "a", 700).await.is_ok(), "this one does not wait");
-        drop(jwks.attempt.lock().await); // the look-up holds this until it is done
+        assert!(id(&jwks, "a", 700).await.is_ok(), "does not wait");
+        drop(jwks.attempt.lock().await); // held until the fetch ends
         assert!(id(&jwks, "a", 701).await.is_err(), "withdrawn");
     }
 
     #[tokio::test]
-    async fn without_a_name_only_one_key_may_fit() {
+    async fn a_token_without_a_key_id_needs_a_single_fitting_key() {
         let set = key_set(&[(&es256(), "a"), (&rs256(), "r"), (&es256_next(), "b")]);
         let server = KeyServer::start(Answer::Keys(set)).await;
         let jwks = jwks(&server.url);
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_stands_for_one_algorithm() {
+    async fn a_key_id_has_one_algorithm() {
         let server = KeyServer::start(Answer::Keys(key_set(&[(&rs256(), "r")]))).await;
         let jwks = jwks(&server.url);
         let other = id(&jwks, "r", 100).await;
@@ -331,16 +334,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_read_again_for_an_unknown_key() {
+    async fn an_unknown_key_causes_a_read_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jwks.json");
         std::fs::write(&path, key_set(&[(&es256(), "a")]).to_string()).unwrap();
-        let source = JwksSource::File(path.clone());
-        let jwks = Jwks::new(&source, &JwtSettings::default()).unwrap();
+        let settings = JwtSettings {
+            jwks_file: Some(path.clone()),
+            ..JwtSettings::default()
+        };
+        let jwks = Jwks::new(&settings).unwrap().unwrap();
         assert!(id(&jwks, "a", 100).await.is_ok());
         std::fs::write(&path, key_set(&[(&es256_next(), "b")]).to_string()).unwrap();
         assert_eq!(id(&jwks, "b", 110).await.unwrap(), "b");
-        std::fs::write(&path, "half a fi").unwrap();
+        std::fs::write(&path, "half a se").unwrap();
         assert!(id(&jwks, "c", 120).await.is_err());
         assert_eq!(id(&jwks, "b", 120).await.unwrap(), "b");
     }

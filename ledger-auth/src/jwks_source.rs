@@ -1,4 +1,4 @@
-//! Gets a JSON Web Key Set from where it is.
+//! The source of a JSON Web Key Set: a URL or a file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,32 +8,31 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::error::AuthConfigError;
 use crate::jwk::{VerificationKey, read_set};
-use crate::settings::{JwksSource, JwtSettings};
+use crate::settings::JwtSettings;
 
-/// The most that is read of a set. A key with a certificate chain is some 4 kB; an issuer has a
-/// handful of keys.
-pub(super) const SET_BYTES_MAX: usize = 256 * 1024;
+/// Size of a key set. A key with a certificate chain is about 4 kB; an issuer has a handful.
+const SET_BYTES_MAX: usize = 256 * 1024;
 
-/// How long a fetch may take from first to last: the requests that need an unknown key wait for it.
-pub(super) const FETCH_LIMIT: Duration = Duration::from_secs(5);
+/// Limit of a fetch. The requests that need an unknown key wait for it.
+pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why a set could not be had. Said in the log; callers learn only that keys are out of reach.
+/// A key set could not be fetched. For the log only.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum JwksError {
-    #[error("the key set could not be fetched")]
+pub(crate) enum JwksError {
+    #[error("could not fetch the key set")]
     Fetch(#[source] reqwest::Error),
     #[error("the key set was answered with status {0}")]
     Status(reqwest::StatusCode),
-    #[error("the key set could not be read")]
+    #[error("could not read the key set")]
     Read(#[source] std::io::Error),
     #[error("the key set has more than {SET_BYTES_MAX} bytes")]
     TooLarge,
-    #[error("what was found is no key set")]
+    #[error("the content is not a key set")]
     NotASet(#[source] serde_json::Error),
 }
 
 #[derive(Debug)]
-pub(super) enum KeySource {
+pub(crate) enum KeySource {
     Url {
         client: reqwest::Client,
         url: reqwest::Url,
@@ -42,39 +41,39 @@ pub(super) enum KeySource {
 }
 
 impl KeySource {
+    /// The source that the settings name, if any.
+    ///
     /// # Errors
-    /// [`AuthConfigError`] when the URL is none, or its keys could be forged on the way.
-    pub(super) fn new(
-        source: &JwksSource,
+    /// [`AuthConfigError`] if the URL is invalid, or the keys could be forged on the way.
+    pub(crate) fn new(
         settings: &JwtSettings,
         fetch_limit: Duration,
-    ) -> Result<Self, AuthConfigError> {
-        let url = match source {
-            JwksSource::File(path) => return Ok(Self::File(path.clone())),
-            JwksSource::Url(url) => url,
+    ) -> Result<Option<Self>, AuthConfigError> {
+        let Some(url) = &settings.jwks_url else {
+            return Ok(settings.jwks_file.clone().map(Self::File));
         };
         let url = reqwest::Url::parse(url).map_err(|_| AuthConfigError::JwksUrl)?;
-        let safe = match url.scheme() {
+        let is_safe = match url.scheme() {
             "https" => true,
             "http" => settings.jwks_allow_http || is_loopback(&url),
             _ => false,
         };
-        // It is printed with the configuration, which has no secrets.
+        // The URL is printed with the settings, which have no secrets.
         let has_password = url.password().is_some() || !url.username().is_empty();
-        if !safe || has_password {
+        if !is_safe || has_password {
             return Err(AuthConfigError::JwksUrl);
         }
         let client = reqwest::Client::builder()
             .timeout(fetch_limit)
-            // A redirect would let whoever can steer one choose the keys.
+            // An attacker who controls a redirect would choose the keys.
             .redirect(redirect::Policy::none())
             .build()
             .map_err(AuthConfigError::HttpClient)?;
-        Ok(Self::Url { client, url })
+        Ok(Some(Self::Url { client, url }))
     }
 
-    /// The usable keys that are there now.
-    pub(super) async fn fetch(&self) -> Result<Vec<VerificationKey>, JwksError> {
+    /// The usable keys of the set.
+    pub(crate) async fn fetch(&self) -> Result<Vec<VerificationKey>, JwksError> {
         let json = match self {
             Self::Url { client, url } => download(client, url.clone()).await?,
             Self::File(path) => {
@@ -103,7 +102,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// The body of an answer, or a little more than [`SET_BYTES_MAX`] of it.
+/// The body of the response, cut off soon after [`SET_BYTES_MAX`].
 async fn download(client: &reqwest::Client, url: reqwest::Url) -> Result<Vec<u8>, JwksError> {
     let mut response = client.get(url).send().await.map_err(JwksError::Fetch)?;
     if response.status() != reqwest::StatusCode::OK {
@@ -126,18 +125,16 @@ mod tests {
 
     fn source(url: &str, allow_http: bool) -> Result<KeySource, AuthConfigError> {
         let settings = JwtSettings {
+            jwks_url: Some(url.to_owned()),
             jwks_allow_http: allow_http,
             ..JwtSettings::default()
         };
-        KeySource::new(
-            &JwksSource::Url(url.to_owned()),
-            &settings,
-            Duration::from_millis(300),
-        )
+        let source = KeySource::new(&settings, Duration::from_millis(300))?;
+        Ok(source.unwrap())
     }
 
     #[test]
-    fn keys_come_over_https_or_from_this_machine() {
+    fn a_url_is_https_or_on_this_machine() {
         for url in [
             "https://id.example/.well-known/jwks.json",
             "http://127.0.0.1:9999/jwks.json",
@@ -170,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_wrong_huge_elsewhere_or_never_is_an_error() {
+    async fn an_invalid_large_redirected_or_missing_response_is_an_error() {
         let server = KeyServer::start(Answer::Status(500)).await;
         let source = source(&server.url, false).unwrap();
         assert!(matches!(source.fetch().await, Err(JwksError::Status(_))));
@@ -188,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_read_up_to_the_same_size() {
+    async fn a_file_has_the_same_size_limit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jwks.json");
         let source = KeySource::File(path.clone());

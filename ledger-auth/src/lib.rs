@@ -1,55 +1,54 @@
-//! Who calls, and what they may do. No HTTP framework: headers come in as bytes, errors leave as
-//! values.
+//! Callers and their permissions. No HTTP framework: headers come in as bytes, errors leave as values.
 //!
 //! ```text
-//! Authorization ─ authenticator ─┬─ jwt ─ jwks ─ jwks_source      a person's or a proxy's token
-//!                                └─ api_key_store ─ api_key       a proxy's long-lived key
-//!               ─ rate_limit                                      too many: 429
-//!               ─ permission (the table), member                  the role, the member
+//! Authorization ─ authenticator ─┬─ jwt ─ jwks ─ jwks_source      a token (JWT)
+//!                                └─ api_key_store ─ api_key       a long-lived key of a proxy
+//!               ─ rate_limit                                      429
+//!               ─ permission (the table), member                  403, 404
 //! ```
 //!
-//! The extractors of `ledger-api` apply these parts to a request; each is named by a permission of
-//! [`permission`].
+//! The extractors of `ledger-api` apply these parts to a request, each for a [`permission`]. Order
+//! of the files, each of which uses only those before it: `error`, `settings`, `tenancy`, `api_key`,
+//! `credential`, `claims`, `token_issuer`, `jwk`, `jwks_source`, `jwks`, `cache`, `jwt`,
+//! `api_key_store`, `member`, `rate_limit`, `authenticator`; `permission` stands alone.
 //!
 //! **Invariant:** the algorithm of a signature belongs to the key and never comes from the token.
 //!
-//! **Invariant:** no clock is read here: time is an argument, and a cached credential expires at
-//! the instant at which it would be rejected.
+//! **Invariant:** the current time is an argument (only the rate limiter has a clock), and a cached
+//! credential expires at the instant at which it would be rejected.
 //!
-//! **Invariant:** what a caller may not know to exist is "not found" to him, never "forbidden".
+//! **Invariant:** what a caller may not know to exist is "not found", never "forbidden".
 //!
-//! Cost: a remembered credential is a hash, a look-up and a clone; no query, no signature, no await
-//! that waits. Failure: an issuer or a database that is away refuses with 503 what is not
-//! remembered, and nothing else.
+//! Cost: a cached credential is a hash, a look-up and a clone; no query, no signature, no await.
+//! Failure: without the issuer or the database, credentials that are not cached get a 503.
 
-pub mod api_key;
-pub mod api_key_store;
-pub mod authenticator;
+mod api_key;
+mod api_key_store;
+mod authenticator;
 mod cache;
 mod claims;
-pub mod credential;
-pub mod error;
+mod credential;
+mod error;
 #[cfg(test)]
 mod fixtures;
-pub mod issue;
 mod jwk;
 mod jwks;
 mod jwks_source;
-pub mod jwt;
-pub mod member;
+mod jwt;
+mod member;
 pub mod permission;
-pub mod rate_limit;
-pub mod settings;
+mod rate_limit;
+mod settings;
 mod tenancy;
 #[cfg(test)]
 mod tests;
+mod token_issuer;
 
 pub use api_key::{ApiKey, ApiKeyId};
-pub use api_key_store::{ApiKeyError, ApiKeyRecord, ApiKeyStore};
+pub use api_key_store::{ApiKeyError, ApiKeyRecord, ApiKeyStore, LABEL_CHARS_MAX};
 pub use authenticator::Authenticator;
-pub use credential::{Credential, CredentialId};
+pub use credential::{Credential, CredentialId, SUBJECT_CHARS_MAX};
 pub use error::{AuthConfigError, AuthError, OUTAGE_RETRY_SECONDS};
-pub use issue::{IssueError, TokenGrant, TokenIssuer};
 pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;
 pub use permission::{
@@ -58,5 +57,6 @@ pub use permission::{
     ReadMember, ReadMemberBalance, ReadSchool, RegisterSchool, Spend, Subscribe,
 };
 pub use rate_limit::RateLimiter;
-pub use settings::{JwksSource, JwtSettings, RateLimit, RateLimits};
+pub use settings::{HS256_SECRET_BYTES_MIN, JwtSettings, REDACTED, RateLimits, serialize_redacted};
 pub use tenancy::Tenancy;
+pub use token_issuer::{IssueError, TokenGrant, TokenIssuer};

@@ -1,7 +1,5 @@
-//! Which member of a school a caller is.
-//!
-//! The same answer as SQL's `ledger_member()`: the member whose external id the token's subject
-//! is, else the member whose own id it is.
+//! The member of a school that a caller is: the member with the subject as external id, else the
+//! member with the subject as id. SQL's `ledger_member()` has the same rule.
 
 use std::sync::Arc;
 
@@ -14,35 +12,35 @@ use crate::credential::{Credential, CredentialId};
 use crate::error::AuthError;
 use crate::tenancy::Tenancy;
 
-/// How long an answer is kept: an external id that is taken away works this long.
+/// Lifetime of a cached result. A removed external id works this long.
 pub const MEMBER_SECONDS: i64 = 10;
 
-/// The most answers that are kept: 100 bytes each.
+/// Cached results, 100 bytes each.
 pub const CACHED_MEMBERS_MAX: usize = 10_000;
 
-/// Finds members by their subjects. Cheap to clone.
+/// Finds members by subject. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct MemberDirectory {
     pool: PgPool,
-    /// A teacher's credential is for one school, which is a part of its id.
-    known: Arc<ExpiringCache<CredentialId, Option<MemberId>>>,
+    /// By credential. A credential for one school has that school in its id.
+    cache: Arc<ExpiringCache<CredentialId, Option<MemberId>>>,
 }
 
 impl MemberDirectory {
-    /// The directory in the database that `pool` reaches as the role `ledger_authenticator`.
+    /// A directory on connections with the role `ledger_authenticator`.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self {
             pool,
-            known: Arc::new(ExpiringCache::new(CACHED_MEMBERS_MAX)),
+            cache: Arc::new(ExpiringCache::new(CACHED_MEMBERS_MAX)),
         }
     }
 
-    /// The member of `school` that the caller is. Whether there still is one by this id is for the
-    /// read model to say: this only says who he would be.
+    /// The member of `school` that the caller is. A subject that is a UUID is not checked to be the
+    /// id of an existing member; the read model does that.
     ///
     /// # Errors
-    /// [`AuthError::MemberNotFound`] when he is none, also because `school` is not his;
+    /// [`AuthError::MemberNotFound`] if the caller is no member, or `school` is not theirs;
     /// [`AuthError::Database`].
     pub async fn member(
         &self,
@@ -54,19 +52,19 @@ impl MemberDirectory {
             return Err(AuthError::MemberNotFound);
         }
         let id = credential.id;
-        let member = match self.known.get(&id, now) {
-            Some(known) => known,
+        let member = match self.cache.get(&id, now) {
+            Some(cached) => cached,
             None => {
                 let found = self.find(school, &credential.subject).await?;
                 let until = now.plus_seconds(MEMBER_SECONDS);
-                self.known.insert(id, found, now, until);
+                self.cache.insert(id, found, now, until);
                 found
             }
         };
         member.ok_or(AuthError::MemberNotFound)
     }
 
-    /// The member of `school` that the caller is, if he is one: who decides for others may be one.
+    /// The member of `school` that the caller is, if any. A principal can be a member too.
     ///
     /// # Errors
     /// [`AuthError::Database`].
@@ -76,7 +74,7 @@ impl MemberDirectory {
         school: SchoolId,
         now: Timestamp,
     ) -> Result<Option<MemberId>, AuthError> {
-        // Who may enter all schools is another member in each: what is known of him is of none.
+        // The cache is by credential; this one can be another member in each school.
         if credential.tenancy == Tenancy::AllSchools {
             return self.find(school, &credential.subject).await;
         }

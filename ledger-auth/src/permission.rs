@@ -1,41 +1,39 @@
-//! Who may do what: the whole of it, on this page.
+//! The table of permissions: roles per permission. A change here changes the API contract.
 //!
-//! A handler names a permission in its arguments, as the type of an extractor, and so cannot be
-//! reached without it. Every change here is a change of the contract.
+//! A handler names a permission as the type of an extractor, so that it cannot run without it.
 
 use ledger_core::Role;
 
-/// Something that a role may do. The types that implement it are values of nothing.
+/// A permission, as an uninhabited type.
 ///
-/// **Invariant:** every permission is in [`PERMISSIONS`]: the trait cannot be implemented elsewhere.
+/// **Invariant:** every permission is in the table: the trait is sealed.
 pub trait Permission: sealed::Listed + Send + Sync + 'static {
-    /// The name, as a `forbidden` problem states it.
+    /// Name, as in a `forbidden` problem.
     const NAME: &'static str;
-    /// Who may, for the whole school.
+    /// Roles with the permission for the whole school.
     const ROLES: &'static [Role];
-    /// Who may, for himself only.
-    const OWN: &'static [Role];
+    /// Roles with the permission for the caller's own data only.
+    const OWN_ROLES: &'static [Role];
 }
 
-/// A permission in the school that the path names: `Allowed<P>`.
+/// A permission in the path's school: `Allowed<P>`.
 pub trait InSchool: Permission {}
 
-/// A permission in the school that the path names, which some have for themselves only:
-/// `AllowedViewer<P>`, `AllowedMember<P>`.
+/// A permission in the path's school, for all of it or the caller's own data: `AllowedViewer<P>`,
+/// `AllowedMember<P>`.
 pub trait InSchoolOrOwn: Permission {}
 
-/// A permission on the installation, of no school: `AllowedOnPlatform<P>`.
+/// A permission on the installation: `AllowedOnPlatform<P>`.
 pub trait OnPlatform: Permission {}
 
-/// A line of the table, for tests and documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PermissionRow {
-    /// Its name.
-    pub name: &'static str,
-    /// Who may, for the whole school.
-    pub roles: &'static [Role],
-    /// Who may, for himself only.
-    pub own: &'static [Role],
+/// Calls a generic method for each permission of the table.
+pub trait PermissionVisitor {
+    /// Visits a permission in a school.
+    fn in_school<P: InSchool>(&mut self);
+    /// Visits a permission in a school or for own data.
+    fn in_school_or_own<P: InSchoolOrOwn>(&mut self);
+    /// Visits a permission on the installation.
+    fn on_platform<P: OnPlatform>(&mut self);
 }
 
 mod sealed {
@@ -43,7 +41,7 @@ mod sealed {
 }
 
 macro_rules! permissions {
-    ($($reach:ident {
+    ($($scope:ident $visit:ident {
         $($(#[doc = $doc:literal])+ $name:ident: $($role:ident)+ $(, own: $($own:ident)+)?;)+
     })+) => {
         $($(
@@ -55,81 +53,76 @@ macro_rules! permissions {
             impl Permission for $name {
                 const NAME: &'static str = stringify!($name);
                 const ROLES: &'static [Role] = &[$(Role::$role),+];
-                const OWN: &'static [Role] = &[$($(Role::$own),+)?];
+                const OWN_ROLES: &'static [Role] = &[$($(Role::$own),+)?];
             }
-            impl $reach for $name {}
+            impl $scope for $name {}
         )+)+
 
-        /// Every permission there is.
-        pub const PERMISSIONS: &[PermissionRow] = &[$($(
-            PermissionRow {
-                name: $name::NAME,
-                roles: $name::ROLES,
-                own: $name::OWN,
-            },
-        )+)+];
+        /// Visits every permission.
+        pub fn visit_permissions(visitor: &mut impl PermissionVisitor) {
+            $($(visitor.$visit::<$name>();)+)+
+        }
     };
 }
 
 permissions! {
-    InSchool {
+    InSchool in_school {
         /// Allocate, revoke, transfer, suspend, reactivate; decide requests.
         Allocate: Principal PrincipalAdmin PlatformAdmin;
 
-        /// Change the school's settings, its members, their roles and departments.
+        /// Change the school's settings, members and departments.
         Administer: Principal PrincipalAdmin PlatformAdmin;
 
-        /// Erase what is kept of a person beside the log, for ever.
+        /// Erase a person's data outside of the log.
         Erase: PrincipalAdmin PlatformAdmin;
 
-        /// Change what the school buys: tier, totals, period.
+        /// Change the subscription: tier, totals, period.
         Subscribe: Principal PrincipalAdmin PlatformAdmin;
 
-        /// Debit, hold, settle, release, report usage. Nobody spends by hand, not even who runs
-        /// the installation.
+        /// Debit, hold, settle, release, report usage. Not for people, platform admins included.
         Spend: Proxy;
 
-        /// Refund usage by a correction, give unattributed usage to a member.
+        /// Correct usage, assign unattributed usage.
         Correct: Principal PrincipalAdmin PlatformAdmin;
 
         /// Read the school, its plan, settings, departments and members.
         ReadSchool: Principal PrincipalAdmin Auditor PlatformAdmin;
 
-        /// Read the school's balance: a proxy's only read, and its members' balances.
+        /// Read the school's balance.
         ReadBalance: Principal PrincipalAdmin Auditor PlatformAdmin Proxy;
 
         /// Read, follow and export the log.
         ReadLog: Principal PrincipalAdmin Auditor PlatformAdmin;
 
-        /// Make, list and revoke the school's API keys.
+        /// Create, list and revoke the school's API keys.
         ManageApiKeys: PrincipalAdmin PlatformAdmin;
     }
 
-    InSchoolOrOwn {
-        /// Read a member: a teacher himself only.
+    InSchoolOrOwn in_school_or_own {
+        /// Read a member.
         ReadMember: Principal PrincipalAdmin Auditor PlatformAdmin, own: Teacher;
 
-        /// Read a member's balance: a proxy anybody's, a teacher his own.
+        /// Read a member's balance.
         ReadMemberBalance: Principal PrincipalAdmin Auditor PlatformAdmin Proxy, own: Teacher;
 
-        /// Read a department: a teacher his own only.
+        /// Read a department.
         ReadDepartment: Principal PrincipalAdmin Auditor PlatformAdmin, own: Teacher;
 
-        /// Read a department's balance: a proxy any, a teacher that of his own.
+        /// Read a department's balance.
         ReadDepartmentBalance: Principal PrincipalAdmin Auditor PlatformAdmin Proxy, own: Teacher;
 
-        /// Read history, usage and requests: a teacher his own rows.
+        /// Read history, usage and requests.
         ReadActivity: Principal PrincipalAdmin Auditor PlatformAdmin, own: Teacher;
 
-        /// Ask for units, and withdraw that: a teacher for himself, a principal on behalf.
+        /// File and withdraw requests. Principals file on behalf of members.
         AskForUnits: Principal PrincipalAdmin PlatformAdmin, own: Teacher;
     }
 
-    OnPlatform {
+    OnPlatform on_platform {
         /// Register a school.
         RegisterSchool: PlatformAdmin;
 
-        /// Make, list and revoke API keys that are for all schools.
+        /// Create, list and revoke API keys for all schools.
         ManagePlatformApiKeys: PlatformAdmin;
     }
 }
@@ -139,48 +132,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_as_agreed() {
-        let table: Vec<String> = PERMISSIONS
-            .iter()
-            .map(|row| {
-                let words = |roles: &[Role]| {
-                    let words: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
-                    words.join(" ")
-                };
-                let row = format!("{}: {} | {}", row.name, words(row.roles), words(row.own));
-                row.trim_end_matches([' ', '|']).to_owned()
-            })
-            .collect();
-        assert_eq!(
-            table,
-            [
-                "Allocate: principal principal_admin platform_admin",
-                "Administer: principal principal_admin platform_admin",
-                "Erase: principal_admin platform_admin",
-                "Subscribe: principal principal_admin platform_admin",
-                "Spend: proxy",
-                "Correct: principal principal_admin platform_admin",
-                "ReadSchool: principal principal_admin auditor platform_admin",
-                "ReadBalance: principal principal_admin auditor platform_admin proxy",
-                "ReadLog: principal principal_admin auditor platform_admin",
-                "ManageApiKeys: principal_admin platform_admin",
-                "ReadMember: principal principal_admin auditor platform_admin | teacher",
-                "ReadMemberBalance: principal principal_admin auditor platform_admin proxy | teacher",
-                "ReadDepartment: principal principal_admin auditor platform_admin | teacher",
-                "ReadDepartmentBalance: principal principal_admin auditor platform_admin proxy | teacher",
-                "ReadActivity: principal principal_admin auditor platform_admin | teacher",
-                "AskForUnits: principal principal_admin platform_admin | teacher",
-                "RegisterSchool: platform_admin",
-                "ManagePlatformApiKeys: platform_admin",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_ledger_itself_is_let_in_nowhere() {
-        for row in PERMISSIONS {
-            let system = |roles: &[Role]| roles.contains(&Role::System);
-            assert!(!system(row.roles) && !system(row.own), "{}", row.name);
+    fn the_system_role_has_no_permission() {
+        struct Check;
+        fn check<P: Permission>() {
+            let has_system = [P::ROLES, P::OWN_ROLES].concat().contains(&Role::System);
+            assert!(!has_system, "{}", P::NAME);
         }
+        impl PermissionVisitor for Check {
+            fn in_school<P: InSchool>(&mut self) {
+                check::<P>();
+            }
+            fn in_school_or_own<P: InSchoolOrOwn>(&mut self) {
+                check::<P>();
+            }
+            fn on_platform<P: OnPlatform>(&mut self) {
+                check::<P>();
+            }
+        }
+        visit_permissions(&mut Check);
     }
 }

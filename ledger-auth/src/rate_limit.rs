@@ -1,10 +1,11 @@
-//! How many requests a credential may send. Never to be taken for quota, which is the business.
+//! Rate limits of requests per credential. Unrelated to quota.
 //!
-//! One bucket per credential (GCRA, by the governor crate), in memory and per process: with N
-//! processes behind a balancer a caller may get N times as much. Who stands behind a credential
-//! was proved before, so that nobody can fill the memory with names that he made up.
+//! One bucket per credential (GCRA, crate `governor`), in memory and per process: with N processes
+//! behind a load balancer a caller gets up to N times the limit. Callers are authenticated first,
+//! so that invented names cannot fill the memory.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,13 +17,13 @@ use ledger_core::Role;
 
 use crate::credential::{Credential, CredentialId};
 use crate::error::AuthError;
-use crate::settings::{RateLimit, RateLimits};
+use crate::settings::RateLimits;
 
-/// After so many requests, buckets that are full again are dropped: between two sweeps at most so
-/// many can be made, and what is left is what was used within the time that a bucket takes to fill.
+/// Requests between two sweeps, which drop full buckets. At most this many are created between
+/// sweeps; a sweep leaves those that were used within the time in which a bucket refills.
 const SWEEP_REQUESTS: u32 = 10_000;
 
-/// Counts requests by credential. Cheap to clone. `C` is the clock, which tests bring themselves.
+/// Limits requests by credential. Cheap to clone. `C` is the clock.
 #[derive(Clone)]
 pub struct RateLimiter<C: Clock = DefaultClock> {
     people: Option<Arc<Buckets<C>>>,
@@ -43,7 +44,7 @@ type Keyed<C> = Governor<
 >;
 
 impl RateLimiter {
-    /// Limits by the wall clock.
+    /// A limiter on the system's clock.
     #[must_use]
     pub fn new(limits: RateLimits) -> Self {
         Self::with_clock(limits, &DefaultClock::default())
@@ -51,20 +52,17 @@ impl RateLimiter {
 }
 
 impl<C: Clock + Clone> RateLimiter<C> {
-    /// Limits by `clock`.
-    #[must_use]
-    pub fn with_clock(limits: RateLimits, clock: &C) -> Self {
-        let buckets = |limit| Arc::new(Buckets::new(limit, clock.clone()));
+    fn with_clock(limits: RateLimits, clock: &C) -> Self {
         Self {
-            people: limits.people().map(buckets),
-            proxies: limits.proxies().map(buckets),
+            people: Buckets::new(limits.people_per_second, limits.people_burst, clock),
+            proxies: Buckets::new(limits.proxies_per_second, limits.proxies_burst, clock),
         }
     }
 
     /// Counts one request.
     ///
     /// # Errors
-    /// [`AuthError::RateLimited`] when it is one too many; it does not count then.
+    /// [`AuthError::RateLimited`] for a request above the limit, which is not counted.
     pub fn check(&self, credential: &Credential) -> Result<(), AuthError> {
         let buckets = match credential.role {
             Role::Proxy => &self.proxies,
@@ -89,13 +87,14 @@ impl<C: Clock> fmt::Debug for RateLimiter<C> {
 }
 
 impl<C: Clock + Clone> Buckets<C> {
-    fn new(limit: RateLimit, clock: C) -> Self {
-        let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
-        Self {
+    fn new(per_second: u32, burst: u32, clock: &C) -> Option<Arc<Self>> {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(NonZeroU32::new(per_second)?).allow_burst(burst);
+        Some(Arc::new(Self {
             governor: Governor::new(quota, DefaultKeyedStateStore::default(), clock.clone()),
-            clock,
+            clock: clock.clone(),
             until_sweep: AtomicU32::new(SWEEP_REQUESTS),
-        }
+        }))
     }
 
     fn check(&self, id: CredentialId) -> Result<(), AuthError> {
@@ -106,9 +105,9 @@ impl<C: Clock + Clone> Buckets<C> {
         }
         self.governor.check_key(&id).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
-            let whole = u64::from(wait.subsec_nanos() > 0) + wait.as_secs();
+            let rounded_up = u64::from(wait.subsec_nanos() > 0) + wait.as_secs();
             AuthError::RateLimited {
-                retry_after_seconds: whole.max(1),
+                retry_after_seconds: rounded_up.max(1),
             }
         })
     }
@@ -127,22 +126,20 @@ mod tests {
         Credential::from_claims(role, Some(SCHOOL), subject).unwrap()
     }
 
-    fn limiter(
-        (people_per_second, people_burst): (u32, u32),
-        clock: &FakeRelativeClock,
-    ) -> RateLimiter<FakeRelativeClock> {
+    /// A limiter of one request per second for people.
+    fn limiter(burst: u32, clock: &FakeRelativeClock) -> RateLimiter<FakeRelativeClock> {
         let limits = RateLimits {
-            people_per_second,
-            people_burst,
+            people_per_second: 1,
+            people_burst: burst,
             ..RateLimits::NONE
         };
         RateLimiter::with_clock(limits, clock)
     }
 
     #[test]
-    fn a_burst_is_let_in_and_then_one_at_a_time() {
+    fn a_burst_is_allowed_and_then_the_sustained_rate() {
         let clock = FakeRelativeClock::default();
-        let limiter = limiter((1, 3), &clock);
+        let limiter = limiter(3, &clock);
         let teacher = caller(Role::Teacher, "a");
         for _ in 0..3 {
             assert!(limiter.check(&teacher).is_ok());
@@ -155,7 +152,7 @@ mod tests {
             else {
                 panic!("{refused:?}");
             };
-            assert_eq!(retry_after_seconds, 1, "refusals do not count");
+            assert_eq!(retry_after_seconds, 1, "rejected requests are not counted");
         }
         clock.advance(Duration::from_secs(1));
         assert!(limiter.check(&teacher).is_ok());
@@ -163,31 +160,27 @@ mod tests {
     }
 
     #[test]
-    fn one_callers_limit_is_not_anothers() {
-        let limiter = limiter((1, 1), &FakeRelativeClock::default());
+    fn each_caller_has_their_own_limit() {
+        let limiter = limiter(1, &FakeRelativeClock::default());
         assert!(limiter.check(&caller(Role::Teacher, "a")).is_ok());
         assert!(limiter.check(&caller(Role::Teacher, "a")).is_err());
         assert!(limiter.check(&caller(Role::Teacher, "b")).is_ok());
     }
 
     #[test]
-    fn proxies_have_no_limit_by_default_and_people_have() {
+    fn by_default_people_are_limited_and_proxies_are_not() {
         let limiter = RateLimiter::with_clock(RateLimits::default(), &FakeRelativeClock::default());
         let proxy = caller(Role::Proxy, "a");
         let person = caller(Role::Principal, "a");
         assert!((0..10_000).all(|_| limiter.check(&proxy).is_ok()));
-        assert_eq!(
-            (0..10_000)
-                .filter(|_| limiter.check(&person).is_ok())
-                .count(),
-            500
-        );
+        let allowed = (0..10_000).filter(|_| limiter.check(&person).is_ok());
+        assert_eq!(allowed.count(), 500);
     }
 
     #[test]
-    fn buckets_that_are_full_again_are_dropped() {
+    fn full_buckets_are_dropped() {
         let clock = FakeRelativeClock::default();
-        let limiter = limiter((1, 1), &clock);
+        let limiter = limiter(1, &clock);
         let buckets = Arc::clone(limiter.people.as_ref().unwrap());
         for subject in 0..SWEEP_REQUESTS {
             let _ = limiter.check(&caller(Role::Teacher, &subject.to_string()));

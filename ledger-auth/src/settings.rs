@@ -1,91 +1,53 @@
-//! What the installation says about tokens and limits: parts of the one configuration file.
+//! Settings of tokens and rate limits, tables of the installation's settings file.
 
-use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::claims::ClaimPath;
 use crate::error::AuthConfigError;
 
-/// The fewest bytes of an HS256 secret: as many as its hash puts out (RFC 7518 §3.2). A shorter
-/// one can be guessed offline from a single token.
+/// Minimum length of an HS256 secret: the length of the hash (RFC 7518 §3.2). A shorter one can be
+/// guessed offline from a single token.
 pub const HS256_SECRET_BYTES_MIN: usize = 32;
 
-/// How much clocks are allowed to differ. More would only lengthen every token's life.
-pub const LEEWAY_SECONDS: RangeInclusive<u32> = 0..=300;
+/// What a serialized secret reads.
+pub const REDACTED: &str = "(set, not shown)";
 
-/// How long a verified token may be taken on trust: a key withdrawn from the JWKS is refused after
-/// this and [`JwtSettings::jwks_max_age_seconds`] at the latest.
-pub const CACHE_SECONDS: RangeInclusive<u32> = 0..=60;
-
-/// How often the JWKS may be looked at: less often than a look may take, which is 5 seconds, or
-/// requests that wait for one look would go on to wait for the next.
-pub const JWKS_REFRESH_SECONDS: RangeInclusive<u32> = 6..=3_600;
-
-/// How old a JWKS may grow.
-pub const JWKS_MAX_AGE_SECONDS: RangeInclusive<u32> = 60..=86_400;
-
-/// The text that stands for a secret when settings are printed.
-pub const SECRET_MARK: &str = "(set, not shown)";
-
-/// Serialises [`SECRET_MARK`] in place of a secret.
-///
-/// # Errors
-/// Those of the serialiser.
-pub fn serialize_secret<S: Serializer>(
-    secret: &Option<SecretString>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_some(&secret.as_ref().map(|_| SECRET_MARK))
-}
-
-/// Trusted token issuers, and the claims of role and school. To verify tokens, `hs256_secret` or
-/// one of `jwks_url` and `jwks_file` must be set.
+/// Trusted token issuers. A verifier needs `hs256_secret`, or one of `jwks_url` and `jwks_file`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JwtSettings {
-    /// The secret of HS256 tokens, at least 32 bytes of UTF-8 (for example Supabase's
-    /// `JWT_SECRET`). No default.
-    #[serde(serialize_with = "serialize_secret")]
+    /// Secret of HS256 tokens, as bytes of UTF-8 (like Supabase's `JWT_SECRET`).
+    #[serde(serialize_with = "serialize_redacted")]
     pub hs256_secret: Option<SecretString>,
-    /// The URL (https) of the public keys of ES256 and RS256 tokens, a JWKS. No default.
+    /// HTTPS URL of a JWKS (RFC 7517 §5) with the public keys of ES256 and RS256 tokens.
     pub jwks_url: Option<String>,
-    /// A file with a JWKS, instead of `jwks_url`. No default.
+    /// File with a JWKS. Excludes `jwks_url`.
     pub jwks_file: Option<PathBuf>,
-    /// Whether `jwks_url` may be plain http to another machine. Only for a network of the operator:
-    /// a machine that can answer there can sign any token. Default false.
+    /// Allows plain HTTP to another host for `jwks_url`. A machine in between can then forge
+    /// tokens.
     pub jwks_allow_http: bool,
-    /// The minimum interval of JWKS fetches, seconds, also when tokens name unknown keys; 6 to
-    /// 3600. Default 10.
+    /// Minimum time between two fetches of the JWKS because of unknown keys, 6 to 3600. Longer than
+    /// the limit of a fetch, 5 seconds: otherwise requests that wait for one would wait for the
+    /// next.
     pub jwks_refresh_seconds: u32,
-    /// The age at which a JWKS is fetched again in the background, seconds, so that withdrawn keys
-    /// are removed; 60 to 86400. Default 600.
+    /// Maximum age of the JWKS before it is fetched again, 60 to 86400. A withdrawn key is rejected
+    /// after this and `cache_seconds` at the latest.
     pub jwks_max_age_seconds: u32,
-    /// The required `iss` of a token. No default: not checked.
+    /// Required `iss`; not checked if unset.
     pub issuer: Option<String>,
-    /// The required `aud` of a token. No default: not checked.
+    /// Required `aud`; not checked if unset.
     pub audience: Option<String>,
-    /// The path of the role in a token, names separated by dots. Default `app_metadata.role`.
+    /// Path of the role in a token: names of nested objects, separated by dots.
     pub role_claim: String,
-    /// The path of the school's id in a token. Default `app_metadata.school_id`.
+    /// Path of the school id in a token.
     pub school_claim: String,
-    /// The tolerated difference of the issuer's clock, seconds, in both directions; 0 to 300.
-    /// Default 30.
+    /// Accepted clock difference to the issuer, in both directions, 0 to 300. A larger one would
+    /// extend the life of every token.
     pub leeway_seconds: u32,
-    /// How long a verified token is cached, seconds, never past its `exp`; 0 to 60. Default 60.
+    /// Time for which a verified token is cached, 0 to 60, but not past its `exp`.
     pub cache_seconds: u32,
-}
-
-/// The location of a JSON Web Key Set (RFC 7517 §5).
-#[derive(Clone, Debug)]
-pub enum JwksSource {
-    /// Fetched over HTTP.
-    Url(String),
-    /// Read from a file.
-    File(PathBuf),
 }
 
 impl Default for JwtSettings {
@@ -107,33 +69,61 @@ impl Default for JwtSettings {
     }
 }
 
-/// The rate limits of one credential; requests above them are answered 429 `rate-limited`.
+impl JwtSettings {
+    /// The secret, if it is set and long enough.
+    pub(crate) fn secret(&self) -> Result<Option<&[u8]>, AuthConfigError> {
+        let secret = self.hs256_secret.as_ref();
+        let secret = secret.map(|secret| secret.expose_secret().as_bytes());
+        match secret.map(<[u8]>::len) {
+            Some(bytes) if bytes < HS256_SECRET_BYTES_MIN => Err(AuthConfigError::ShortSecret {
+                bytes,
+                bytes_min: HS256_SECRET_BYTES_MIN,
+            }),
+            _ => Ok(secret),
+        }
+    }
+
+    /// Refuses numbers that would weaken the verification.
+    pub(crate) fn check_ranges(&self) -> Result<(), AuthConfigError> {
+        for (setting, value, min, max) in [
+            ("leeway_seconds", self.leeway_seconds, 0, 300),
+            ("cache_seconds", self.cache_seconds, 0, 60),
+            ("jwks_refresh_seconds", self.jwks_refresh_seconds, 6, 3_600),
+            (
+                "jwks_max_age_seconds",
+                self.jwks_max_age_seconds,
+                60,
+                86_400,
+            ),
+        ] {
+            if !(min..=max).contains(&value) {
+                return Err(AuthConfigError::OutOfRange { setting, min, max });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Requests per credential, as token buckets: `burst` requests at once after a pause, refilled by
+/// `per_second`. A `per_second` of 0 is no limit.
+///
+/// By default people are limited and proxies, which act for many people, are not. A screen needs
+/// about ten requests, and a script sends one after the other: 50 per second and 500 at once limit
+/// neither, but do limit a loop that runs away.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
-    /// Requests of a person per second in the long run; 0 is no limit. Default 50.
+    /// Sustained requests per second of a person.
     pub people_per_second: u32,
-    /// Requests of a person at once, after a pause. Default 500.
+    /// Requests that a person can send at once.
     pub people_burst: u32,
-    /// Requests of a proxy, which acts for many people, per second in the long run; 0 is no limit.
-    /// Default 0.
+    /// Sustained requests per second of a proxy.
     pub proxies_per_second: u32,
-    /// Requests of a proxy at once, if it is limited. Default 10000.
+    /// Requests that a proxy can send at once.
     pub proxies_burst: u32,
 }
 
-/// A bucket of `burst` requests that is refilled by `per_second`.
-#[derive(Clone, Copy, Debug)]
-pub struct RateLimit {
-    /// Requests per second in the long run.
-    pub per_second: NonZeroU32,
-    /// Requests at once, after a pause.
-    pub burst: NonZeroU32,
-}
-
 impl Default for RateLimits {
-    /// A screen sends about ten requests, a script one after another: 50 a second and 500 at once
-    /// stop neither, but stop a runaway loop.
     fn default() -> Self {
         Self {
             people_per_second: 50,
@@ -152,121 +142,51 @@ impl RateLimits {
         proxies_per_second: 0,
         proxies_burst: 0,
     };
-
-    /// Returns the limit of a person.
-    #[must_use]
-    pub fn people(&self) -> Option<RateLimit> {
-        RateLimit::new(self.people_per_second, self.people_burst)
-    }
-
-    /// Returns the limit of a proxy.
-    #[must_use]
-    pub fn proxies(&self) -> Option<RateLimit> {
-        RateLimit::new(self.proxies_per_second, self.proxies_burst)
-    }
 }
 
-impl RateLimit {
-    /// Returns `None`, which is no limit, if one of the numbers is 0.
-    fn new(per_second: u32, burst: u32) -> Option<Self> {
-        Some(Self {
-            per_second: NonZeroU32::new(per_second)?,
-            burst: NonZeroU32::new(burst)?,
-        })
-    }
-}
-
-impl JwtSettings {
-    /// Returns the location of the public keys; the URL takes precedence over the file.
-    pub(super) fn jwks_source(&self) -> Option<JwksSource> {
-        let url = self.jwks_url.clone().map(JwksSource::Url);
-        url.or_else(|| self.jwks_file.clone().map(JwksSource::File))
-    }
-
-    /// The secret's bytes, when there is one and it is long enough.
-    pub(super) fn secret(&self) -> Result<Option<&[u8]>, AuthConfigError> {
-        let Some(secret) = &self.hs256_secret else {
-            return Ok(None);
-        };
-        let secret = secret.expose_secret().as_bytes();
-        if secret.len() < HS256_SECRET_BYTES_MIN {
-            return Err(AuthConfigError::ShortSecret {
-                bytes: secret.len(),
-                bytes_min: HS256_SECRET_BYTES_MIN,
-            });
-        }
-        Ok(Some(secret))
-    }
-
-    /// Where the role and the school are.
-    pub(super) fn claim_paths(&self) -> Result<(ClaimPath, ClaimPath), AuthConfigError> {
-        Ok((
-            ClaimPath::parse("role_claim", &self.role_claim)?,
-            ClaimPath::parse("school_claim", &self.school_claim)?,
-        ))
-    }
-
-    /// Refuses numbers that would weaken the checks.
-    pub(super) fn check_limits(&self) -> Result<(), AuthConfigError> {
-        for (setting, value, range) in [
-            ("leeway_seconds", self.leeway_seconds, LEEWAY_SECONDS),
-            ("cache_seconds", self.cache_seconds, CACHE_SECONDS),
-            (
-                "jwks_refresh_seconds",
-                self.jwks_refresh_seconds,
-                JWKS_REFRESH_SECONDS,
-            ),
-            (
-                "jwks_max_age_seconds",
-                self.jwks_max_age_seconds,
-                JWKS_MAX_AGE_SECONDS,
-            ),
-        ] {
-            if !range.contains(&value) {
-                return Err(AuthConfigError::OutOfRange {
-                    setting,
-                    min: *range.start(),
-                    max: *range.end(),
-                });
-            }
-        }
-        Ok(())
-    }
+/// Serializes whether a secret is set, not the secret.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_redacted<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|_| REDACTED).serialize(serializer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn with_secret(secret: &str) -> JwtSettings {
+        JwtSettings {
+            hs256_secret: Some(secret.into()),
+            ..JwtSettings::default()
+        }
+    }
+
     #[test]
     fn secrets_are_not_printed() {
-        let settings = JwtSettings {
-            hs256_secret: Some("a secret of thirty-two bytes ….".into()),
-            ..JwtSettings::default()
-        };
+        let settings = with_secret("a secret of thirty-two bytes ….");
         assert!(!format!("{settings:?}").contains("thirty-two"));
         let printed = serde_json::to_string(&settings).unwrap();
         assert!(!printed.contains("thirty-two"), "{printed}");
+        assert!(printed.contains(REDACTED), "{printed}");
     }
 
     #[test]
-    fn a_secret_has_the_length_of_its_hash() {
-        let of = |secret: &str| JwtSettings {
-            hs256_secret: Some(secret.into()),
-            ..JwtSettings::default()
-        };
+    fn a_secret_is_at_least_as_long_as_its_hash() {
         assert!(matches!(
-            of(&"x".repeat(31)).secret(),
+            with_secret(&"x".repeat(31)).secret(),
             Err(AuthConfigError::ShortSecret { bytes: 31, .. })
         ));
-        assert!(of(&"x".repeat(32)).secret().is_ok());
+        assert!(with_secret(&"x".repeat(32)).secret().is_ok());
     }
 
     #[test]
-    fn the_sections_read_as_documented_and_unknown_keys_are_refused() {
-        let read = |json| serde_json::from_value::<JwtSettings>(json);
-        let settings = read(serde_json::json!({ "jwks_file": "/etc/ledger/jwks.json" })).unwrap();
-        assert!(matches!(settings.jwks_source(), Some(JwksSource::File(_))));
-        assert!(read(serde_json::json!({ "jwks_uri": "https://id.example" })).is_err());
+    fn unknown_names_are_refused() {
+        let json = serde_json::json!({ "jwks_uri": "https://id.example" });
+        assert!(serde_json::from_value::<JwtSettings>(json).is_err());
     }
 }

@@ -1,50 +1,54 @@
-//! How a command fails.
+//! Failed commands and their exit status.
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-/// A command that did not do what it was asked for, and its exit status.
+/// A command that failed: exit status 1, or 2 if it was called wrongly.
 #[derive(Debug)]
 pub struct Failure {
     error: Box<dyn Error + Send + Sync>,
-    is_usage: bool,
+    exit_status: u8,
 }
 
 impl Failure {
-    /// It ran, and the answer is no.
-    pub fn no(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// A command that ran and failed.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
         Self {
-            error: error.into(),
-            is_usage: false,
+            error,
+            exit_status: 1,
         }
     }
 
-    /// It was called wrongly.
+    /// Wrong arguments or settings.
     pub fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
         Self {
-            error: error.into(),
-            is_usage: true,
+            error,
+            exit_status: 2,
         }
     }
 
-    /// What the process exits with.
+    /// The process's exit status.
     pub fn exit_code(&self) -> ExitCode {
-        if self.is_usage {
-            ExitCode::from(2)
-        } else {
-            ExitCode::from(1)
-        }
+        ExitCode::from(self.exit_status)
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error)
     }
 }
 
 impl fmt::Display for Failure {
-    /// The error and what is behind it, on one line.
+    /// The error and its causes, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = self.error.to_string();
         let mut source = self.error.source();
         while let Some(error) = source {
-            // Some libraries say their cause themselves.
+            // The messages of some libraries include their cause.
             let cause = error.to_string();
             if !text.ends_with(&cause) {
                 text.push_str(": ");

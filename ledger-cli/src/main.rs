@@ -1,10 +1,13 @@
-//! `ledger`: the one executable of Allocation Ledger.
+//! `ledger`, the executable of Allocation Ledger.
 //!
-//! What a command was asked for goes to stdout, everything else to stderr. It exits with 0 when
-//! all went well, 1 when it ran and the answer is no, 2 when it was called wrongly.
+//! Output goes to stdout, everything else to stderr. Exit status: 0 success, 1 failure, 2 wrong
+//! arguments or settings.
+//!
+//! Order of the files, each of which uses only those before it: `failure`, `output`, `subject`,
+//! `telemetry`, `config`, `data_folder`, `server`, `database_args`, `submit`, the subcommands.
 
 mod config;
-mod data_dir;
+mod data_folder;
 mod database_args;
 mod demo;
 mod export;
@@ -17,7 +20,7 @@ mod rebuild;
 mod replay;
 mod serve;
 mod server;
-mod span;
+mod subject;
 mod submit;
 mod telemetry;
 mod token;
@@ -26,21 +29,21 @@ mod worker;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::Settings;
 use clap::{Parser, Subcommand};
 
+use config::Settings;
 use failure::Failure;
 
-/// Decides who may spend a school's AI quota, and keeps the books on it.
+/// Decides who may spend a school's AI quota, and keeps the books on it
 #[derive(Debug, Parser)]
 #[command(
     name = "ledger",
     version,
-    after_help = "Start with `ledger demo`: it brings its own database.",
+    after_help = "To try the product, run `ledger demo`: it needs no database and no settings.",
     disable_help_subcommand = true
 )]
 struct Cli {
-    /// The settings, a TOML file; environment variables LEDGER_… win over it
+    /// Settings, a TOML file; environment variables LEDGER_… override it
     #[arg(
         long,
         global = true,
@@ -97,7 +100,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
-        .map_err(Failure::no)?
+        .build()?
         .block_on(command)
 }

@@ -1,18 +1,18 @@
 //! `ledger migrate`
 
-use crate::config::Settings;
-use crate::telemetry;
 use ledger_store::database::migrate;
 use secrecy::ExposeSecret as _;
 
+use crate::config::Settings;
 use crate::database_args::DatabaseArgs;
 use crate::failure::Failure;
 use crate::output::print;
+use crate::server::ServerError;
+use crate::telemetry;
 
-/// Bring the database's schema up to date
+/// Apply the migrations to the database
 ///
-/// Runs the migrations that the database has not seen and prints how many are in force. Several
-/// may run at once: they take turns.
+/// Prints how many are in force. Concurrent runs wait for each other.
 #[derive(Debug, clap::Args)]
 pub struct Migrate {
     #[command(flatten)]
@@ -20,14 +20,11 @@ pub struct Migrate {
 }
 
 impl Migrate {
-    /// Runs the migrations.
     pub async fn run(self, mut settings: Settings) -> Result<(), Failure> {
         telemetry::log_to_stderr(&settings.log).map_err(Failure::usage)?;
         self.database.apply(&mut settings)?;
-        let Some(url) = &settings.database_url else {
-            return Err(Failure::no("no database is set"));
-        };
-        let in_force = migrate(url.expose_secret()).await.map_err(Failure::no)?;
+        let url = settings.database_url.ok_or(ServerError::NoDatabase)?;
+        let in_force = migrate(url.expose_secret()).await?;
         print(&format!("{in_force} migrations are in force\n"))
     }
 }

@@ -10,8 +10,8 @@ use crate::output::print_json;
 pub struct Openapi {}
 
 impl Openapi {
-    /// Prints it, objects in the order of their keys, so that the same program prints the same.
+    /// Prints objects in the order of their keys, so that the output is reproducible.
     pub fn run(self) -> Result<(), Failure> {
-        print_json(&serde_json::to_value(openapi()).map_err(Failure::no)?)
+        print_json(&serde_json::to_value(openapi())?)
     }
 }

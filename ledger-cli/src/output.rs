@@ -1,26 +1,24 @@
-//! Writes what a command was asked for.
+//! A command's output on stdout.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Writes text to stdout. A reader who has seen enough (`| head`) is no failure.
+/// Writes text to stdout. A reader that closes the pipe (`| head`) is not a failure.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::no(error)),
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Writes JSON for people and programs.
+/// Writes indented JSON to stdout.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value).map_err(Failure::no)?;
+    let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     print(&text)
 }

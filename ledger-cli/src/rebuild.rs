@@ -1,23 +1,19 @@
 //! `ledger rebuild`
 
-use std::time::Duration;
-
-use crate::config::Settings;
-use crate::server::{open_database, stop_on_signal};
-use crate::telemetry;
 use ledger_projections::{ProjectionName, Registry, rebuild};
 
+use crate::config::Settings;
 use crate::database_args::DatabaseArgs;
 use crate::failure::Failure;
 use crate::output::print;
 
-/// Make a read model anew from the log
+/// Rebuild a read model from the log
 ///
-/// Reads go on from the old one until the new one has caught up. What is interrupted is continued
-/// by the next rebuild of the same read model.
+/// Reads use the old build until the new one has caught up. The next rebuild of the same read model
+/// continues an interrupted one.
 #[derive(Debug, clap::Args)]
 pub struct Rebuild {
-    /// Which read model: roster, balance, history, requests, usage or unattributed
+    /// Read model: roster, balance, history, requests, usage or unattributed
     #[arg(long, value_name = "NAME")]
     projection: ProjectionName,
     #[command(flatten)]
@@ -25,20 +21,14 @@ pub struct Rebuild {
 }
 
 impl Rebuild {
-    /// Rebuilds it.
     pub async fn run(self, mut settings: Settings) -> Result<(), Failure> {
-        telemetry::log_to_stderr(&settings.log).map_err(Failure::usage)?;
-        self.database.apply(&mut settings)?;
-        let stop = stop_on_signal().map_err(Failure::no)?;
-        let database = open_database(&settings, Duration::ZERO, &stop)
-            .await
-            .map_err(Failure::no)?;
-        let rebuilt =
-            rebuild::rebuild(&database, &Registry::standard(), self.projection, &stop).await;
+        let (database, stop) = self.database.open(&mut settings).await?;
+        let registry = Registry::standard();
+        let rebuilt = rebuild::rebuild(&database, &registry, self.projection, &stop).await;
         database.close().await;
-        let rebuilt = rebuilt.map_err(Failure::no)?;
+        let rebuilt = rebuilt?;
         print(&format!(
-            "{} is rebuilt: build {} is read now, {} old rows are deleted\n",
+            "{} is rebuilt: build {} is live, {} old rows are deleted\n",
             self.projection, rebuilt.build.0, rebuilt.deleted_rows
         ))
     }

@@ -1,10 +1,5 @@
-//! `ledger replay`: the log folded by the pure core alone.
+//! `ledger replay`
 
-use std::time::Duration;
-
-use crate::config::Settings;
-use crate::server::{open_database, stop_on_signal};
-use crate::telemetry;
 use chrono::Utc;
 use ledger_core::school::Standing;
 use ledger_core::{
@@ -17,21 +12,22 @@ use ledger_store::{Database, DatabaseRole, feed};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::config::Settings;
 use crate::database_args::DatabaseArgs;
 use crate::failure::Failure;
 use crate::output::print_json;
 
 /// Events read at a time: about 3 MB of rows in memory.
-const PAGE: i64 = 5_000;
+const PAGE_EVENTS: i64 = 5_000;
 
-/// Fold a school's log from its first event and print the balances as JSON
+/// Compute a school's balances from the log and print them as JSON
 ///
-/// Uses the pure rules and the log and nothing else: no snapshot, no read model. The numbers have
-/// the form of the API's balances, so that the two can be compared. Without --as-of-seq they are
-/// as of now: a period that has ended has begun anew, and holds that have run out are free.
+/// Uses the log and the pure core only: no snapshot, no read model. The output has the form of the
+/// API's balances, for comparison. Without --as-of-seq it is as of now: expired holds are free, and
+/// a period that has ended is renewed.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
-    /// Whose log
+    /// School
     #[arg(long, value_name = "UUID")]
     school: Uuid,
     /// Stop after this event
@@ -42,64 +38,59 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Folds and prints.
     pub async fn run(self, mut settings: Settings) -> Result<(), Failure> {
-        telemetry::log_to_stderr(&settings.log).map_err(Failure::usage)?;
-        self.database.apply(&mut settings)?;
-        let stop = stop_on_signal().map_err(Failure::no)?;
-        let database = open_database(&settings, Duration::ZERO, &stop)
+        let (database, stop) = self.database.open(&mut settings).await?;
+        let (school_id, last) = (SchoolId(self.school), self.as_of_seq.map(Seq));
+        let state = stop
+            .run_until_cancelled(fold(&database, school_id, last))
             .await
-            .map_err(Failure::no)?;
-        let upto = self.as_of_seq.map(Seq);
-        let state = tokio::select! {
-            state = fold(&database, SchoolId(self.school), upto) => state,
-            () = stop.cancelled() => Err(Failure::no("interrupted")),
-        };
+            .unwrap_or_else(|| Err(Failure::new("interrupted")));
         database.close().await;
         let state = state?;
-        let now = upto.is_none().then(|| Timestamp::new(Utc::now()));
-        print_json(&Balances::of(SchoolId(self.school), state, now)?)
+        let seq = state.head();
+        let state = match last {
+            None => at_instant(state, school_id, Timestamp::new(Utc::now())),
+            Some(_) => state,
+        };
+        print_json(&Balances::of(school_id, &state, seq)?)
     }
 }
 
-/// What the school's events up to `upto`, or all of them, amount to.
+/// Folds the school's events up to `last`, or all of them.
 async fn fold(
     database: &Database,
     school_id: SchoolId,
-    upto: Option<Seq>,
+    last: Option<Seq>,
 ) -> Result<SchoolState, Failure> {
-    let pool = database.pool(DatabaseRole::Projector);
-    let mut conn = pool.acquire().await.map_err(Failure::no)?;
+    let mut conn = database.pool(DatabaseRole::Projector).acquire().await?;
     let mut state = SchoolState::default();
     loop {
-        let room = upto.map_or(PAGE, |upto| PAGE.min(upto.0 - state.head().0));
-        if room <= 0 {
+        let limit = last.map_or(PAGE_EVENTS, |last| PAGE_EVENTS.min(last.0 - state.head().0));
+        if limit <= 0 {
             break;
         }
-        let page = feed::read_after(&mut conn, school_id, state.head(), room, None)
-            .await
-            .map_err(Failure::no)?;
+        let page = feed::read_after(&mut conn, school_id, state.head(), limit, None).await?;
         if page.is_empty() {
             break;
         }
         for event in &page {
             let expected = state.head().next();
             if event.seq != expected {
-                return Err(Failure::no(format!("the log has no event {expected}")));
+                return Err(Failure::new(format!("the log has no event {expected}")));
             }
             evolve(&mut state, event);
         }
     }
-    match (state.head(), upto) {
-        (Seq::ZERO, _) => Err(Failure::no(format!("there is no school {school_id}"))),
-        (head, Some(upto)) if head < upto => Err(Failure::no(format!(
-            "the log of school {school_id} ends with event {head}, before {upto}"
+    match (state.head(), last) {
+        (Seq::ZERO, _) => Err(no_school(school_id)),
+        (head, Some(last)) if head < last => Err(Failure::new(format!(
+            "the log of school {school_id} ends with event {head}, before {last}"
         ))),
         _ => Ok(state),
     }
 }
 
-/// The balances of a school, of its departments and of everybody in it.
+/// The balances of a school, its departments and its members.
 #[derive(Debug, Serialize)]
 struct Balances {
     school_id: SchoolId,
@@ -109,7 +100,6 @@ struct Balances {
     members: Vec<Member>,
 }
 
-/// What one department has.
 #[derive(Debug, Serialize)]
 struct Department {
     department_id: DepartmentId,
@@ -117,7 +107,6 @@ struct Department {
     services: Vec<DepartmentLineBalance>,
 }
 
-/// What one member can use.
 #[derive(Debug, Serialize)]
 struct Member {
     member_id: MemberId,
@@ -126,27 +115,16 @@ struct Member {
 }
 
 impl Balances {
-    fn of(
-        school_id: SchoolId,
-        state: SchoolState,
-        now: Option<Timestamp>,
-    ) -> Result<Self, Failure> {
-        let seq = state.head();
-        let state = match now {
-            Some(now) => at_instant(state, school_id, now),
-            None => state,
-        };
-        let school = of_state::school(&state, seq);
-        let school =
-            school.ok_or_else(|| Failure::no(format!("there is no school {school_id}")))?;
-        let departments = of_state::departments(&state, seq)
+    fn of(school_id: SchoolId, state: &SchoolState, seq: Seq) -> Result<Self, Failure> {
+        let school = of_state::school(state, seq).ok_or_else(|| no_school(school_id))?;
+        let departments = of_state::departments(state, seq)
             .map(|balance| Department {
                 department_id: balance.department_id,
                 closed: balance.closed,
                 services: balance.services,
             })
             .collect();
-        let members = of_state::members(&state, seq)
+        let members = of_state::members(state, seq)
             .map(|(member_id, balance)| Member {
                 member_id,
                 status: balance.status,
@@ -160,4 +138,8 @@ impl Balances {
             members,
         })
     }
+}
+
+fn no_school(school_id: SchoolId) -> Failure {
+    Failure::new(format!("there is no school {school_id}"))
 }

@@ -1,28 +1,27 @@
-//! A command from the command line: through a writer of this process, which takes turns with those
-//! of servers that run.
+//! Commands from the command line. They use a writer of this process, which takes turns with those
+//! of running servers.
 
 use std::sync::Arc;
 
-use crate::config::Settings;
 use ledger_core::{Catalogue, SchoolId};
-use ledger_store::writer::{Answer, Envelope, Writer};
+use ledger_store::writer::{Answer, Envelope, WriteError, Writer};
 use ledger_store::{Database, Wakes};
 use tokio::sync::watch;
 
-use crate::failure::Failure;
+use crate::config::Settings;
 
-/// Has one command decided on this catalogue and written.
+/// Decides and writes one command.
 pub async fn submit(
     database: &Database,
     settings: &Settings,
     catalogue: Arc<Catalogue>,
     school_id: SchoolId,
     envelope: Envelope,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, WriteError> {
     let (_, catalogue) = watch::channel(catalogue);
-    let (writer, shards) = Writer::start(database, &catalogue, &Wakes::default(), settings.writer);
+    let (writer, tasks) = Writer::start(database, &catalogue, &Wakes::default(), settings.writer);
     let answer = writer.submit(school_id, envelope).await;
     drop(writer);
-    shards.finish().await;
-    answer.map_err(Failure::no)
+    tasks.finish().await;
+    answer
 }

@@ -12,7 +12,7 @@ use super::schema::{NO_CONTROLS, one_of_words, text};
 use crate::limits::{
     EMAIL_CHARS_MAX, MODEL_CHARS_MAX, NAME_CHARS_MAX, SERVICE_NAME_CHARS_MAX, SUBJECT_CHARS_MAX,
 };
-use ledger_auth::api_key_store::LABEL_CHARS_MAX;
+use ledger_auth::LABEL_CHARS_MAX;
 
 /// The pattern of a name: no control characters, not blank.
 const NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$";

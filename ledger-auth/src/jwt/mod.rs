@@ -1,11 +1,9 @@
-//! Verifies JSON Web Tokens (RFC 7519, after the advice of RFC 8725).
+//! Verifies JSON Web Tokens (RFC 7519, as recommended by RFC 8725).
 //!
-//! A proxy sends the same token 20,000 times a second, so a verified token is taken on trust for
-//! up to a minute: the way of a hit is one SHA-256, one look-up and one `Arc`, without an await.
-//! The cache is keyed by the SHA-256 of the whole token, signature included: half a microsecond
-//! for 600 bytes, one percent of a core. A keyed SipHash would do as well and take a third of that,
-//! but it would be a secret to keep; and a digest, unlike the token itself, is worth nothing to who
-//! reads the memory.
+//! A proxy sends the same token 20,000 times a second, so a verified token is cached for up to a
+//! minute. A hit is one SHA-256, one look-up and one `Arc`, without an await. The key of the cache
+//! is the SHA-256 of the whole token: half a microsecond for 600 bytes, one percent of a core.
+//! Unlike the token, the digest is of no use to a reader of the memory.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,13 +26,13 @@ use crate::jwk::{VerificationKey, known_algorithm};
 use crate::jwks::Jwks;
 use crate::settings::JwtSettings;
 
-/// The longest token: some 20 times an ordinary one, and less than a request's headers may be.
-pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Maximum size of a token: about 20 times a usual one.
+const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
-/// The most verified tokens that are remembered: 10,000 × about 130 bytes, and the credentials.
-pub const CACHED_TOKENS_MAX: usize = 10_000;
+/// Cached tokens: 10,000 × about 130 bytes, and the credentials.
+const CACHED_TOKENS_MAX: usize = 10_000;
 
-/// Verifies tokens, and remembers those that were good. Cheap to clone.
+/// Verifies tokens and caches the results. Cheap to clone.
 #[derive(Clone)]
 pub struct JwtVerifier {
     inner: Arc<Inner>,
@@ -43,7 +41,7 @@ pub struct JwtVerifier {
 struct Inner {
     secret: Option<Arc<VerificationKey>>,
     jwks: Option<Arc<Jwks>>,
-    /// Issuer and audience. Times are ours, since the library has its own clock.
+    /// Issuer and audience. [`ClaimReader`] checks the times, since the library reads a clock.
     validation: Validation,
     claims: ClaimReader,
     cache_seconds: i64,
@@ -52,7 +50,7 @@ struct Inner {
 
 type TokenDigest = [u8; 32];
 
-/// What the header says. It is not trusted: it only chooses among keys.
+/// A token's header. It is not trusted, it only selects a key.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -61,41 +59,33 @@ struct Header {
 }
 
 impl JwtVerifier {
-    /// A verifier by these settings. It fetches nothing before the first token.
+    /// A verifier with these settings. The first token causes the first fetch of keys.
     ///
     /// # Errors
-    /// [`AuthConfigError`] when the settings leave no key, or would weaken the checks.
+    /// [`AuthConfigError`] if there is no key, or a setting would weaken the verification.
     pub fn new(settings: &JwtSettings) -> Result<Self, AuthConfigError> {
-        settings.check_limits()?;
+        settings.check_ranges()?;
         let secret = settings.secret()?.map(VerificationKey::from_secret);
-        let jwks = settings.jwks_source();
-        let jwks = jwks
-            .map(|source| Jwks::new(&source, settings))
-            .transpose()?;
+        let jwks = Jwks::new(settings)?;
         if secret.is_none() && jwks.is_none() {
             return Err(AuthConfigError::NoKey);
         }
-        let (role, school) = settings.claim_paths()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 secret: secret.map(Arc::new),
                 jwks,
                 validation: validation(settings),
-                claims: ClaimReader {
-                    role,
-                    school,
-                    leeway_seconds: i64::from(settings.leeway_seconds),
-                },
+                claims: ClaimReader::new(settings)?,
                 cache_seconds: i64::from(settings.cache_seconds),
                 cache: ExpiringCache::new(CACHED_TOKENS_MAX),
             }),
         })
     }
 
-    /// Who sent `token`, at the instant `now`.
+    /// The credential of `token` at the instant `now`.
     ///
     /// # Errors
-    /// [`AuthError`]: what is wrong with the token, or that its key is out of reach.
+    /// [`AuthError`] for an invalid token, or unavailable keys.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Credential>, AuthError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(AuthError::Malformed);
@@ -125,8 +115,8 @@ impl fmt::Debug for JwtVerifier {
 }
 
 impl Inner {
-    /// The key that the token must be signed with. Whose key that is follows from the algorithm:
-    /// a shared secret only ever verifies HS256, a published key never does.
+    /// The key that the token must be signed with. The secret verifies HS256 only, the keys of the
+    /// set never do.
     async fn key(
         &self,
         header: &Header,
@@ -140,7 +130,7 @@ impl Inner {
         jwks.key(header.kid.as_deref(), algorithm, now).await
     }
 
-    /// The claims, once the signature, the issuer and the audience are right.
+    /// Verifies signature, issuer and audience.
     fn verified_claims(
         &self,
         token: &str,
@@ -150,7 +140,7 @@ impl Inner {
         validation.algorithms = vec![key.algorithm];
         jsonwebtoken::decode(token, &key.decoding, &validation)
             .map(|token| token.claims)
-            .map_err(|error| refusal(&error))
+            .map_err(|error| rejection(&error))
     }
 }
 
@@ -161,7 +151,7 @@ impl Header {
             .decode(header)
             .map_err(|_| AuthError::Malformed)?;
         let header: Self = serde_json::from_slice(&header).map_err(|_| AuthError::Malformed)?;
-        // Extensions that must be understood (RFC 7515 §4.1.11): we understand none.
+        // Critical extensions (RFC 7515 §4.1.11): none is supported.
         if header.crit.is_some() {
             return Err(AuthError::Malformed);
         }
@@ -188,9 +178,9 @@ fn validation(settings: &JwtSettings) -> Validation {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the library may add to its errors: whatever else is wrong, it is no token"
+    reason = "any other error means a malformed token"
 )]
-fn refusal(error: &JwtError) -> AuthError {
+fn rejection(error: &JwtError) -> AuthError {
     match error.kind() {
         ErrorKind::InvalidSignature => AuthError::Signature,
         ErrorKind::InvalidAlgorithm => AuthError::Algorithm,

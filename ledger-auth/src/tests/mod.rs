@@ -1,3 +1,3 @@
-//! The parts together, and on a real Postgres.
+//! API keys on a real Postgres.
 
 mod api_keys;

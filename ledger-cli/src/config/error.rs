@@ -2,33 +2,33 @@
 
 use std::path::PathBuf;
 
-/// Why the settings cannot be used.
+/// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file is not there, cannot be read or is not TOML.
+    /// The file is missing, unreadable or not TOML.
     #[error("cannot read the settings in {file}")]
     File {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: config::ConfigError,
     },
-    /// Names that are no settings.
+    /// Names that are not settings.
     #[error("unknown settings: {}", .unknown.join(", "))]
     Unknown {
-        /// Which, and where.
+        /// Each name with its place.
         unknown: Vec<String>,
     },
-    /// A value of the wrong kind.
-    #[error("a setting cannot be used")]
+    /// A value of the wrong type.
+    #[error("invalid setting")]
     Value(#[source] config::ConfigError),
-    /// A value outside of what makes sense.
+    /// A value out of range.
     #[error("the setting {name} {rule}")]
     Range {
-        /// Which.
+        /// The setting.
         name: &'static str,
-        /// What it must be.
+        /// The rule that it breaks, a verb phrase.
         rule: &'static str,
     },
 }

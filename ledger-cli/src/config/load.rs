@@ -1,4 +1,4 @@
-//! Reads the settings: defaults, file, environment.
+//! Loads the settings: defaults, file, environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -6,27 +6,24 @@ use std::path::Path;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::show::names;
-use super::{Settings, SettingsError};
+use super::error::SettingsError;
+use super::print::flatten;
+use super::settings::Settings;
 
-/// Before each setting's variable.
+/// Prefix of every setting's variable.
 const PREFIX: &str = "LEDGER_";
 
-/// Variables that stand for a setting's own, which wins.
-const SHORT: [(&str, &str); 2] = [
+/// Short forms of variables. The setting's own variable takes precedence.
+const SHORT_FORMS: [(&str, &str); 2] = [
     ("DATABASE_URL", "database_url"),
     ("LEDGER_JWT_SECRET", "jwt.hs256_secret"),
 ];
 
-/// Variables of this program that are no settings: they say where to look for them, or are
-/// arguments of a command.
-const NOT_SETTINGS: [&str; 2] = ["LEDGER_CONFIG", "LEDGER_DATA_DIR"];
-
-/// The longest stop that makes sense, seconds.
-const GRACE_SECONDS_MAX: u64 = 3_600;
+/// Variables of the program that are not settings but arguments.
+const ARGUMENTS: [&str; 2] = ["LEDGER_CONFIG", "LEDGER_DATA_DIR"];
 
 impl Settings {
-    /// Reads the settings from `file`, if one is given, and the process's environment.
+    /// Loads the settings from `file`, if any, and the process's environment.
     ///
     /// # Errors
     /// [`SettingsError`] names what cannot be used.
@@ -38,90 +35,42 @@ impl Settings {
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
-        let known: BTreeSet<String> = names().into_iter().collect();
+        let names = names();
         let mut unknown = Vec::new();
         let mut builder = Config::builder();
         if let Some(path) = file {
             let values = read_file(path)?;
-            let found = flattened("", &values).into_iter();
+            let in_file = full_names("", &values).into_iter();
             unknown.extend(
-                found
-                    .filter(|name| !known.contains(name))
+                in_file
+                    .filter(|name| !names.contains(name))
                     .map(|name| format!("{name} in {}", path.display())),
             );
             builder = builder.add_source(Values(values));
         }
-        let (environment, strangers) = read_environment(&known, variables);
-        unknown.extend(
-            strangers
-                .into_iter()
-                .map(|name| format!("{name} in the environment")),
-        );
+        let (values, unknown_variables) = read_environment(&names, variables);
+        let in_environment = |name| format!("{name} in the environment");
+        unknown.extend(unknown_variables.into_iter().map(in_environment));
         if !unknown.is_empty() {
             return Err(SettingsError::Unknown { unknown });
         }
-        builder
-            .add_source(Values(environment))
+        let settings: Self = builder
+            .add_source(Values(values))
             .build()
-            .and_then(Config::try_deserialize::<Self>)
-            .map_err(SettingsError::Value)?
-            .checked()
-    }
-
-    fn checked(self) -> Result<Self, SettingsError> {
-        let pool = self.pool;
-        let at_least_one = "must be at least 1";
-        let shards = u32::try_from(self.writer.shards).unwrap_or(u32::MAX);
-        let workers = u32::try_from(self.workers).unwrap_or(u32::MAX);
-        let rules = [
-            ("writer.shards", self.writer.shards > 0, at_least_one),
-            (
-                "writer.snapshot_every",
-                self.writer.snapshot_every > 0,
-                at_least_one,
-            ),
-            (
-                "jwt.jwks_file",
-                self.jwt.jwks_url.is_none() || self.jwt.jwks_file.is_none(),
-                "and jwt.jwks_url cannot both be set",
-            ),
-            ("pool.reader", pool.reader > 0, at_least_one),
-            ("pool.authenticator", pool.authenticator > 0, at_least_one),
-            ("pool.replayer", pool.replayer > 0, at_least_one),
-            (
-                "pool.writer",
-                pool.writer > shards,
-                "must be greater than writer.shards: each shard keeps a connection",
-            ),
-            (
-                "pool.projector",
-                pool.projector > workers,
-                "must be greater than workers: each takes a connection, and looking for work another",
-            ),
-            (
-                "shutdown_grace_seconds",
-                self.shutdown_grace_seconds <= GRACE_SECONDS_MAX,
-                "must be at most 3600",
-            ),
-            (
-                "rate_limit.people_burst",
-                self.rate_limit.people_burst > 0 || self.rate_limit.people_per_second == 0,
-                at_least_one,
-            ),
-            (
-                "rate_limit.proxies_burst",
-                self.rate_limit.proxies_burst > 0 || self.rate_limit.proxies_per_second == 0,
-                at_least_one,
-            ),
-        ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((name, _, rule)) => Err(SettingsError::Range { name, rule }),
-            None => Ok(self),
-        }
+            .and_then(Config::try_deserialize)
+            .map_err(SettingsError::Value)?;
+        settings.validate()?;
+        Ok(settings)
     }
 }
 
-/// Values by name, from wherever.
+/// The full names of all settings.
+fn names() -> BTreeSet<String> {
+    let settings = flatten(&Settings::default()).into_iter();
+    settings.map(|(name, _)| name).collect()
+}
+
+/// Values by name.
 #[derive(Clone, Debug)]
 struct Values(Map<String, Value>);
 
@@ -145,73 +94,63 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, SettingsError> {
         })
 }
 
-/// The settings that the environment holds, and the variables that look like settings and are none.
+/// The settings in the environment, and the variables with the prefix that are not settings.
 fn read_environment(
-    known: &BTreeSet<String>,
+    names: &BTreeSet<String>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> (Map<String, Value>, Vec<String>) {
-    let settings: BTreeMap<String, &String> =
-        known.iter().map(|name| (variable(name), name)).collect();
+) -> (Map<String, Value>, BTreeSet<String>) {
+    let settings: BTreeMap<String, &str> = names
+        .iter()
+        .map(|name| (variable(name), name.as_str()))
+        .collect();
+    let short_forms = BTreeMap::from(SHORT_FORMS);
     let mut values = Map::new();
-    let mut strangers = Vec::new();
+    let mut unknown = BTreeSet::new();
     for (name, value) in variables {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         if value.is_empty() {
             continue;
         }
-        let short = SHORT
-            .iter()
-            .find(|(short, _)| *short == name)
-            .map(|(_, setting)| *setting);
-        let Some(setting) = short.or_else(|| settings.get(&*name).map(|own| own.as_str())) else {
-            if name.starts_with(PREFIX) && !is_none_of_ours(&name) {
-                strangers.push(name.into_owned());
-            }
-            continue;
-        };
         let origin = format!("the variable {name}");
         let value = Value::new(Some(&origin), ValueKind::String(value.into_owned()));
-        if short.is_some() {
-            values.entry(setting.to_owned()).or_insert(value);
-        } else {
-            values.insert(setting.to_owned(), value);
+        if let Some(setting) = short_forms.get(&*name) {
+            values.entry((*setting).to_owned()).or_insert(value);
+        } else if let Some(setting) = settings.get(&*name) {
+            values.insert((*setting).to_owned(), value);
+        } else if name.starts_with(PREFIX) && !is_ignored(&name) {
+            unknown.insert(name.into_owned());
         }
     }
-    strangers.sort_unstable();
-    (values, strangers)
+    (values, unknown)
 }
 
 fn variable(setting: &str) -> String {
     format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
 }
 
-/// Kubernetes gives every container `LEDGER_PORT…` and `LEDGER_SERVICE_…` when a service is called
-/// `ledger`.
-fn is_none_of_ours(name: &str) -> bool {
-    NOT_SETTINGS.contains(&name)
+/// Whether a variable with the prefix is ignored. Kubernetes sets `LEDGER_PORT…` and
+/// `LEDGER_SERVICE_…` in every container when a service is named `ledger`.
+fn is_ignored(name: &str) -> bool {
+    ARGUMENTS.contains(&name)
         || name == "LEDGER_PORT"
         || name.starts_with("LEDGER_PORT_")
         || name.starts_with("LEDGER_SERVICE_")
 }
 
-/// The full names of all values, tables taken apart.
-fn flattened(prefix: &str, values: &Map<String, Value>) -> Vec<String> {
-    let mut names = Vec::new();
+/// The full names of all values; a name in a table is `table.name`.
+fn full_names(prefix: &str, values: &Map<String, Value>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
     for (name, value) in values {
-        let name = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}.{name}")
-        };
-        if let ValueKind::Table(inner) = &value.kind
-            && !inner.is_empty()
-        {
-            names.extend(flattened(&name, inner));
-        } else {
-            names.push(name);
+        let name = format!("{prefix}{name}");
+        match &value.kind {
+            ValueKind::Table(inner) if !inner.is_empty() => {
+                names.append(&mut full_names(&format!("{name}."), inner));
+            }
+            _ => {
+                names.insert(name);
+            }
         }
     }
-    names.sort_unstable();
     names
 }
 
@@ -222,7 +161,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::config::LogFormat;
+    use crate::telemetry::LogFormat;
 
     fn from(file: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let mut toml = tempfile::NamedTempFile::new().unwrap();
@@ -233,7 +172,7 @@ mod tests {
         Settings::from_sources(Some(toml.path()), variables)
     }
 
-    fn said(error: &dyn std::error::Error) -> String {
+    fn message(error: &dyn std::error::Error) -> String {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(error) = source {
@@ -244,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    fn the_environment_overrides_the_file_and_the_file_the_defaults() {
         let file = "listen = '0.0.0.0:80'\n[pool]\nreader = 3\nwriter = 9\n[log]\nformat = 'json'";
         let settings = from(file, &[("LEDGER_POOL_READER", "5"), ("PATH", "/bin")]).unwrap();
         assert_eq!(settings.listen, "0.0.0.0:80");
@@ -254,22 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn the_database_may_be_named_as_usual_but_our_own_variable_wins() {
+    fn the_own_variable_of_the_database_overrides_its_short_form() {
         let url = |variables: &[(&str, &str)]| {
             let settings = from("database_url = 'postgres://file'", variables).unwrap();
             settings.database_url.unwrap().expose_secret().to_owned()
         };
-        let usual = ("DATABASE_URL", "postgres://usual");
+        let short = ("DATABASE_URL", "postgres://short");
         let own = ("LEDGER_DATABASE_URL", "postgres://own");
         assert_eq!(url(&[]), "postgres://file");
-        assert_eq!(url(&[usual]), "postgres://usual");
-        assert_eq!(url(&[usual, own]), "postgres://own");
-        assert_eq!(url(&[own, usual]), "postgres://own");
+        assert_eq!(url(&[short]), "postgres://short");
+        assert_eq!(url(&[short, own]), "postgres://own");
+        assert_eq!(url(&[own, short]), "postgres://own");
         assert_eq!(url(&[("DATABASE_URL", "")]), "postgres://file");
     }
 
     #[test]
-    fn the_secret_has_a_short_variable() {
+    fn the_secret_has_a_short_form() {
         let secret = |variables: &[(&str, &str)]| {
             let secret = from("", variables).unwrap().jwt.hs256_secret.unwrap();
             secret.expose_secret().to_owned()
@@ -283,13 +222,13 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_are_refused_by_name() {
+    fn unknown_names_are_refused_with_their_place() {
         let error = from(
             "listn = 'x'\n[jwt]\nsecrets = 's'\n[nothing]\n",
             &[("LEDGER_LISTN", "x"), ("LEDGER_PORT", "tcp://10.0.0.1:80")],
         )
         .unwrap_err();
-        let text = said(&error);
+        let text = message(&error);
         for name in [
             "listn in /",
             "jwt.secrets",
@@ -302,25 +241,24 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_kind_is_refused_with_its_name_and_place() {
-        let text = said(&from("", &[("LEDGER_WORKERS", "many")]).unwrap_err());
+    fn an_invalid_value_is_refused_with_its_name_and_place() {
+        let text = message(&from("", &[("LEDGER_WORKERS", "many")]).unwrap_err());
         assert!(
             text.contains("workers") && text.contains("LEDGER_WORKERS"),
             "{text}"
         );
-        let text = said(&from("[log]\nformat = 'xml'", &[]).unwrap_err());
+        let text = message(&from("[log]\nformat = 'xml'", &[]).unwrap_err());
         assert!(text.contains("format") && text.contains("xml"), "{text}");
-        let text = said(&from("[pool]\nwriter = 4", &[]).unwrap_err());
+        let text = message(&from("[pool]\nwriter = 4", &[]).unwrap_err());
         assert!(text.contains("pool.writer"), "{text}");
     }
 
     #[test]
     fn every_setting_has_one_variable_of_its_own() {
-        let names = names();
-        let variables: BTreeSet<String> = names.iter().map(|name| variable(name)).collect();
-        assert_eq!(variables.len(), names.len());
+        let variables: BTreeSet<String> = names().iter().map(|name| variable(name)).collect();
+        assert_eq!(variables.len(), names().len());
         assert!(variables.contains("LEDGER_JWT_HS256_SECRET"));
         assert!(variables.contains("LEDGER_DATABASE_URL"));
-        assert!(!variables.iter().any(|name| is_none_of_ours(name)));
+        assert!(!variables.iter().any(|name| is_ignored(name)));
     }
 }

@@ -1,4 +1,4 @@
-//! The plan catalogue: read at the start, and again whenever the process is told to (SIGHUP).
+//! The plan catalogue, read at start and reloaded on SIGHUP.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,51 +8,49 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::ServerError;
+use super::error::ServerError;
 
-/// The catalogue in `file`, or the built-in one. On SIGHUP the file is read again, until `stop`; one
-/// that is no catalogue leaves the old one in force. Without a file SIGHUP ends the process, as a
-/// terminal that hangs up means it to.
+/// The catalogue in `file`, or the built-in one. SIGHUP reloads the file until `stop`; an invalid
+/// file keeps the previous catalogue. Without a file SIGHUP ends the process, its default action.
 ///
 /// # Errors
-/// [`ServerError`] when the file cannot be read or is no catalogue.
+/// [`ServerError`] if the file cannot be read or is not a catalogue.
 pub(super) fn follow(
     file: Option<&Path>,
     stop: &CancellationToken,
 ) -> Result<watch::Receiver<Arc<Catalogue>>, ServerError> {
-    let Some(file) = file else {
-        return Ok(watch::channel(Arc::new(Catalogue::built_in())).1);
-    };
-    let (current, followed) = watch::channel(Arc::new(read(file)?));
-    let hung_up = signal(SignalKind::hangup()).map_err(ServerError::Signal)?;
-    tokio::spawn(read_again(file.to_owned(), current, hung_up, stop.clone()));
-    Ok(followed)
+    let (current, receiver) = watch::channel(Arc::new(read_catalogue(file)?));
+    if let Some(file) = file {
+        let hangups = signal(SignalKind::hangup()).map_err(ServerError::Signal)?;
+        tokio::spawn(reload(file.to_owned(), current, hangups, stop.clone()));
+    }
+    Ok(receiver)
 }
 
-async fn read_again(
+async fn reload(
     file: PathBuf,
     current: watch::Sender<Arc<Catalogue>>,
-    mut hung_up: Signal,
+    mut hangups: Signal,
     stop: CancellationToken,
 ) {
-    while let Some(Some(())) = stop.run_until_cancelled(hung_up.recv()).await {
+    while let Some(Some(())) = stop.run_until_cancelled(hangups.recv()).await {
         match read(&file) {
             Ok(catalogue) => {
                 current.send_replace(Arc::new(catalogue));
-                tracing::info!(file = %file.display(), "the plan catalogue was read again");
+                tracing::info!(file = %file.display(), "plan catalogue reloaded");
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the plan catalogue stays as it was"
+                "could not reload the plan catalogue; the previous one stays in force"
             ),
         }
     }
 }
 
-/// The catalogue in `file`, or the built-in one, for a process that does not stay.
+/// The catalogue in `file`, or the built-in one.
 ///
 /// # Errors
-/// [`ServerError`] when the file cannot be read or is no catalogue.
+/// [`ServerError`] if the file cannot be read or is not a catalogue.
 pub fn read_catalogue(file: Option<&Path>) -> Result<Catalogue, ServerError> {
     file.map_or_else(|| Ok(Catalogue::built_in()), read)
 }

@@ -1,8 +1,8 @@
-//! Accepts connections and answers requests, and ends both in good order.
+//! Accepts connections, serves requests, and ends both in order.
 //!
-//! axum's own `serve` does neither bound how many there are nor how long a client may take to send
-//! a request's head, and cannot cut off what does not end: with a stream still open, the writer
-//! would never learn that nobody submits any more.
+//! `axum::serve` limits neither the number of connections nor the time for a request's head, and
+//! cannot end a connection: an open stream would keep a handle of the writer, and the writer would
+//! not stop.
 
 use std::io;
 use std::sync::Arc;
@@ -17,71 +17,66 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The most connections at a time; more wait in the system's queue. About 20 kB each.
+/// Concurrent connections, about 20 kB each; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 10_000;
 
-/// How long a client may take to send a request's head, or to send the next request on a
-/// connection that it keeps: longer than the 60 s of the usual load balancers, so that it is they
-/// who close it.
+/// Time for a request's head, and for the next request on an idle connection. Longer than the 60 s
+/// of common load balancers, so that they close the connection first.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
 
-/// The pause after the system refused a connection, for the most part since too many files are
-/// open.
-const REFUSED_PAUSE: Duration = Duration::from_millis(500);
+/// Pause after the system failed to accept a connection, usually for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Answers requests until `stop`, then lets those in flight finish for `grace` at most.
+/// Serves requests until `stop`, then gives requests in flight `grace` to finish.
 pub(super) async fn serve(
     listener: TcpListener,
     app: Router,
     stop: &CancellationToken,
     grace: Duration,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        if let Some((stream, place)) = accepted {
-            connections.spawn(answer(stream, app.clone(), stop.clone(), place));
+    while let Some(accepted) = stop.run_until_cancelled(accept(&listener, &permits)).await {
+        if let Some((stream, permit)) = accepted {
+            connections.spawn(serve_connection(stream, app.clone(), stop.clone(), permit));
         }
-        // Those that ended in the meantime.
         while connections.try_join_next().is_some() {}
     }
     drop((listener, app));
     let ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(grace, ended).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests were cut off");
+        tracing::warn!(
+            connections = connections.len(),
+            "grace period over: closing connections with requests in flight"
+        );
         connections.shutdown().await;
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
-            // An answer is one small write: it must not wait for the client's acknowledgement.
+            // A response is one small write; it must not wait for an acknowledgement.
             if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(error = %error, "a connection waits for acknowledgements");
+                tracing::debug!(error = %error, "could not set TCP_NODELAY");
             }
-            Some((stream, place))
+            Some((stream, permit))
         }
-        Err(error) if is_the_clients(&error) => None,
+        Err(error) if is_client_error(&error) => None,
         Err(error) => {
-            tracing::error!(error = %error, "a connection could not be accepted");
-            tokio::time::sleep(REFUSED_PAUSE).await;
+            tracing::error!(error = %error, "could not accept a connection; will retry");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
     }
 }
 
-/// Whether the client went away before it was accepted.
-fn is_the_clients(error: &io::Error) -> bool {
+/// Whether the client closed the connection before it was accepted.
+fn is_client_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
@@ -90,11 +85,11 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-async fn answer(
+async fn serve_connection(
     stream: TcpStream,
     app: Router,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
@@ -111,7 +106,7 @@ async fn answer(
         }
     };
     if let Err(error) = ended {
-        // For the most part a client that went away.
-        tracing::debug!(error = %error, "a connection ended badly");
+        // Usually a client that disconnected.
+        tracing::debug!(error = %error, "connection ended with an error");
     }
 }

@@ -1,4 +1,4 @@
-//! Opens the database, and makes sure that it is the one that this program was written for.
+//! Opens the database and checks that its schema is the one of this program.
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,19 @@ use tokio_util::sync::CancellationToken;
 use super::error::ServerError;
 use crate::config::Settings;
 
-/// How long a process that stays may wait for its database: both may have been started at the
-/// same time.
+/// How long a process that stays waits for its database: both may start at the same time.
 pub const STARTUP_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause between looks.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Pause between two attempts to connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long one look may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
+/// Limit for one attempt to connect.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Opens the database of the settings once it answers and has every migration.
+/// Opens the database of the settings once it is reachable and has every migration.
 ///
 /// # Errors
-/// [`ServerError`] when there is none, it does not answer within `patience`, or lacks a migration.
+/// [`ServerError`] if no database is set, it is unreachable for `patience`, or lacks a migration.
 pub async fn open_database(
     settings: &Settings,
     patience: Duration,
@@ -35,11 +34,10 @@ pub async fn open_database(
         .ok_or(ServerError::NoDatabase)?
         .expose_secret();
     let database = Database::connect(url, settings.pool).map_err(ServerError::Database)?;
-    let opened = tokio::select! {
-        opened = check(url, &database, patience) => opened,
-        () = stop.cancelled() => Err(ServerError::Stopped),
-    };
-    match opened {
+    let checked = stop
+        .run_until_cancelled(check(url, &database, patience))
+        .await;
+    match checked.unwrap_or(Err(ServerError::Stopped)) {
         Ok(()) => Ok(database),
         Err(error) => {
             database.close().await;
@@ -50,17 +48,16 @@ pub async fn open_database(
 
 async fn check(url: &str, database: &Database, patience: Duration) -> Result<(), ServerError> {
     let started = Instant::now();
-    while let Err(source) = look(url).await {
-        let error = StoreError::at("connecting to it")(source);
+    while let Err(source) = connect(url).await {
+        let error = DatabaseError::at("connecting")(source);
         if !error.is_transient() || started.elapsed() >= patience {
-            return Err(ServerError::Database(error));
+            return Err(ServerError::Database(error.into()));
         }
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::warn!(error = cause, "the database does not answer yet");
-        tokio::time::sleep(PAUSE).await;
+        tracing::warn!(error = %error.source, "could not connect to the database; will retry");
+        tokio::time::sleep(CONNECT_PAUSE).await;
     }
     database.ready().await.map_err(|error| {
-        if is_older(&error) {
+        if lacks_migrations(&error) {
             ServerError::NotMigrated(error)
         } else {
             ServerError::Database(error)
@@ -68,16 +65,16 @@ async fn check(url: &str, database: &Database, patience: Duration) -> Result<(),
     })
 }
 
-/// Connects once, outside of the pools: they try again by themselves and do not say why.
-async fn look(url: &str) -> Result<(), sqlx::Error> {
-    match tokio::time::timeout(LOOK_LIMIT, PgConnection::connect(url)).await {
+/// Connects once, outside of the pools, which retry by themselves and do not report the cause.
+async fn connect(url: &str) -> Result<(), sqlx::Error> {
+    match tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect(url)).await {
         Ok(connected) => connected?.close().await,
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
 }
 
-/// Whether the roles or tables that the first migrations make are missing, or later ones.
-fn is_older(error: &StoreError) -> bool {
+/// Whether a migration is missing, including the first, which creates roles and tables.
+fn lacks_migrations(error: &StoreError) -> bool {
     match error {
         StoreError::NotMigrated { .. } => true,
         StoreError::Database(DatabaseError {

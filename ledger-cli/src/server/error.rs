@@ -1,70 +1,67 @@
-//! Why a server does not start; each says what to do about it.
+//! Errors at the start of a process. Each says what to do.
 
 use std::io;
 use std::path::PathBuf;
 
+use ledger_auth::AuthConfigError;
 use ledger_core::plan::CatalogueError;
 use ledger_store::StoreError;
 
-use ledger_auth::AuthConfigError;
-
-/// Why a server does not start.
+/// A process could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Something else listens there.
-    #[error(
-        "{address} is in use: stop what listens there, or choose another address with --listen"
-    )]
+    /// Another process listens on the address.
+    #[error("{address} is in use: stop that process, or choose another address with --listen")]
     AddressInUse {
-        /// Which address.
+        /// The address.
         address: String,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Which address.
+        /// The address.
         address: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The system does not say where it listens.
-    #[error("the address that was listened on cannot be found out")]
+    /// The system does not report the listener's address.
+    #[error("cannot determine the address of the listener")]
     Address(#[source] io::Error),
-    /// Nobody said where Postgres is.
+    /// No database is set.
     #[error("no database is set: set DATABASE_URL, or database_url in the settings")]
     NoDatabase,
-    /// Nobody could sign in, or the checks would be weak.
-    #[error("tokens cannot be verified: look at the settings under jwt")]
+    /// The token settings cannot be used.
+    #[error("cannot verify tokens: check the settings under jwt")]
     Tokens(#[source] AuthConfigError),
     /// The system does not let the process handle signals.
-    #[error("signals cannot be handled")]
+    #[error("cannot handle signals")]
     Signal(#[source] io::Error),
-    /// The catalogue cannot be read.
+    /// The plan catalogue cannot be read.
     #[error("cannot read the plan catalogue {file}")]
     CatalogueFile {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The catalogue is none.
-    #[error("cannot use the plan catalogue {file}")]
+    /// The file is not a plan catalogue.
+    #[error("invalid plan catalogue {file}")]
     Catalogue {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: CatalogueError,
     },
-    /// The database has no ledger in it, or an older one.
-    #[error("the database is not ready for this program: run `ledger migrate`")]
+    /// The database lacks a migration.
+    #[error("the database is not ready for this version: run `ledger migrate`")]
     NotMigrated(#[source] StoreError),
     /// The database cannot be used.
-    #[error("the database cannot be used")]
+    #[error("cannot use the database")]
     Database(#[source] StoreError),
-    /// It was told to stop before it had started.
+    /// The process received a signal before it was ready.
     #[error("stopped before it was ready")]
     Stopped,
 }

@@ -1,22 +1,22 @@
-//! The running server: put together, served, stopped.
+//! The running server: composition, serving, ordered shutdown.
 //!
-//! **Ordering.** It listens before anything else, so that a port in use costs nobody a database.
-//! It stops the other way round: no new connections, then the requests in flight, then the writer's
-//! queues, then the read models, then the connections to Postgres.
+//! **Ordering.** The server listens before it opens the database, so that a port in use is reported
+//! first. It stops in reverse: listener, requests in flight, writer queues, read models, connections
+//! to Postgres.
 //!
-//! **Invariant:** what was accepted is answered or written. The writer's shards end when nobody can
-//! submit any more and their queues are empty; only then are the connections closed. (What was
-//! acknowledged is on disk anyway, however the process ends.)
+//! **Invariant:** every accepted command is answered or written. The writer ends when no handle is
+//! left and its queues are empty; the connections are closed after that. (Acknowledged writes are on
+//! disk however the process ends.)
 //!
-//! **Failure.** Requests that take longer than the grace period are cut off. Whatever does not end
-//! is not waited for: each step has a limit.
+//! **Failure.** Requests that exceed the grace period are cut off. Each later step of the shutdown
+//! has a limit.
 
+mod background;
 mod catalogue;
 mod connections;
 mod database;
 mod error;
 mod stop;
-mod timekeeping;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,9 +24,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use ledger_projections::{Progress, Registry, Worker, WorkerSettings};
-use ledger_store::writer::{RETRY_LIMIT, Writer, WriterTasks};
-use ledger_store::{Database, DatabaseRole, Wakes};
+use ledger_api::reads::OwnWrites;
+use ledger_api::router::router;
+use ledger_api::routes::health;
+use ledger_api::state::{AppState, Parts};
+use ledger_auth::{ApiKeyStore, Authenticator, JwtVerifier, MemberDirectory, RateLimiter};
+use ledger_store::writer::Writer;
+use ledger_store::{Database, DatabaseRole};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -34,45 +38,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::telemetry;
-use ledger_api::reads::OwnWrites;
-use ledger_api::router::router;
-use ledger_api::routes::health;
-use ledger_api::state::{AppState, Parts};
-use ledger_auth::{ApiKeyStore, Authenticator, JwtVerifier, MemberDirectory, RateLimiter};
 
+use background::{CLOSING_LIMIT, within};
+
+pub use background::Background;
 pub use catalogue::read_catalogue;
 pub use database::{STARTUP_PATIENCE, open_database};
 pub use error::ServerError;
 pub use stop::stop_on_signal;
-pub use timekeeping::{Timekeeping, start_writer};
 
-/// How long the writer may take for what it had accepted: as long as it tries a batch, and the
-/// batch itself.
-const WRITER_LIMIT: Duration = RETRY_LIMIT.saturating_add(Duration::from_secs(5));
-
-/// How long the transactions of read models may take to end, and the connections to close.
-const CLOSING_LIMIT: Duration = Duration::from_secs(5);
-
-/// A server that listens and is ready to answer.
+/// A server that listens and is ready to serve.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     grace: Duration,
     app: Router,
-    writer: Writer,
-    shards: WriterTasks,
-    read_models: ReadModels,
-    timekeeping: Timekeeping,
+    background: Background,
     database: Database,
     upkeep: JoinHandle<()>,
     stop: CancellationToken,
 }
 
-/// Listens on `address`, a host and a port; of port 0 the system makes a free one.
+/// Listens on `address`, a host and a port; with port 0 the system chooses a free one.
 ///
 /// # Errors
-/// [`ServerError::AddressInUse`] for the most part, else [`ServerError::Listen`].
+/// [`ServerError::AddressInUse`] or [`ServerError::Listen`].
 pub async fn listen(address: &str) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| {
         let address = address.to_owned();
@@ -84,8 +75,7 @@ pub async fn listen(address: &str) -> Result<TcpListener, ServerError> {
     })
 }
 
-/// Answers `/healthz` and `/metrics` and nothing else until `stop` is cancelled, for a process
-/// that serves nothing but must be looked after.
+/// Serves `/healthz` and `/metrics` until `stop`, for a process without an API.
 pub async fn serve_probes(
     listener: TcpListener,
     metrics: PrometheusHandle,
@@ -102,11 +92,11 @@ pub async fn serve_probes(
 }
 
 impl Server {
-    /// Puts the server together. It answers once it [`run`](Self::run)s; until then connections
-    /// wait.
+    /// Composes the server and starts its background tasks. Until [`run`](Self::run), connections
+    /// wait in the listener's queue.
     ///
     /// # Errors
-    /// [`ServerError`]: each says what to do about it.
+    /// [`ServerError`], which says what to do.
     pub async fn start(
         listener: TcpListener,
         settings: &Settings,
@@ -116,10 +106,7 @@ impl Server {
         let address = listener.local_addr().map_err(ServerError::Address)?;
         let tokens = JwtVerifier::new(&settings.jwt).map_err(ServerError::Tokens)?;
         let database = open_database(settings, STARTUP_PATIENCE, &stop).await?;
-        let wakes = Wakes::default();
-        let (writer, shards, catalogue) = start_writer(&database, &wakes, settings, &stop)?;
-        let read_models = ReadModels::start(&database, &wakes, settings);
-        let timekeeping = Timekeeping::start(&database, &writer, settings);
+        let background = Background::start(database.clone(), settings, &stop)?;
         let credentials = database.pool(DatabaseRole::Authenticator);
         let authenticator = Authenticator::new(
             tokens,
@@ -129,113 +116,58 @@ impl Server {
         );
         let upkeep = tokio::spawn(telemetry::keep_current(metrics.clone()));
         let app = router(AppState::new(Parts {
-            writer: writer.clone(),
+            writer: background.writer.clone(),
             database: database.clone(),
-            wakes,
-            progress: read_models.progress.clone(),
+            wakes: background.wakes.clone(),
+            progress: background.progress.clone(),
             own_writes: OwnWrites::default(),
-            catalogue,
+            catalogue: background.catalogue.clone(),
             authenticator,
             metrics,
             draining: stop.clone(),
         }));
-        let grace = Duration::from_secs(settings.shutdown_grace_seconds);
         Ok(Self {
             listener,
             address,
-            grace,
+            grace: Duration::from_secs(settings.shutdown_grace_seconds),
             app,
-            writer,
-            shards,
-            read_models,
-            timekeeping,
+            background,
             database,
             upkeep,
             stop,
         })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The writer of the log, for commands that come from the process itself.
+    /// The line on stdout that says the server is ready. Clients parse it.
     #[must_use]
-    pub const fn writer(&self) -> &Writer {
-        &self.writer
+    pub fn ready_line(&self) -> String {
+        format!("ledger: listening on http://{}\n", self.address)
     }
 
-    /// The database that it serves.
+    /// The writer of the log, for commands of this process.
+    #[must_use]
+    pub const fn writer(&self) -> &Writer {
+        &self.background.writer
+    }
+
+    /// The database.
     #[must_use]
     pub const fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Answers requests until the token of [`start`](Self::start) is cancelled, then stops.
+    /// Serves requests until the token of [`start`](Self::start) is cancelled, then shuts down.
     pub async fn run(self) {
         connections::serve(self.listener, self.app, &self.stop, self.grace).await;
-        self.timekeeping.stop(self.writer, self.shards).await;
-        self.read_models.stop().await;
+        self.background.stop().await;
         self.upkeep.abort();
-        within(
-            CLOSING_LIMIT,
-            "connections to postgres",
-            self.database.close(),
-        )
-        .await;
-        tracing::info!("stopped");
-    }
-}
-
-/// The worker of this process that keeps the read models up to date, if it has one.
-#[derive(Debug)]
-pub struct ReadModels {
-    progress: Progress,
-    worker: Option<JoinHandle<()>>,
-    cancel: CancellationToken,
-}
-
-impl ReadModels {
-    /// Starts it, unless the settings say that this process has none.
-    #[must_use]
-    pub fn start(database: &Database, wakes: &Wakes, settings: &Settings) -> Self {
-        let (progress, cancel) = (Progress::default(), CancellationToken::new());
-        let worker = (settings.workers > 0).then(|| {
-            let worker = WorkerSettings {
-                runs_at_once: settings.workers,
-                ..WorkerSettings::default()
-            };
-            let registry = Registry::standard();
-            Worker::spawn(database, wakes, registry, &progress, worker, cancel.clone())
-        });
-        Self {
-            progress,
-            worker,
-            cancel,
-        }
-    }
-
-    /// Stops it once its open transactions are committed.
-    pub async fn stop(self) {
-        self.cancel.cancel();
-        if let Some(worker) = self.worker {
-            within(CLOSING_LIMIT, "read models", async {
-                if let Err(error) = worker.await {
-                    tracing::error!(error = %error, "the worker of the read models ended badly");
-                }
-            })
-            .await;
-        }
-    }
-}
-
-async fn within(limit: Duration, what: &'static str, end: impl Future<Output = ()>) {
-    if tokio::time::timeout(limit, end).await.is_err() {
-        tracing::warn!(
-            limit_s = limit.as_secs(),
-            "not waiting any longer for {what}"
-        );
+        within(CLOSING_LIMIT, "database connections", self.database.close()).await;
+        tracing::info!("server stopped");
     }
 }

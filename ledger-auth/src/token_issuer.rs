@@ -1,4 +1,4 @@
-//! Signs tokens for a local installation: `ledger token` and the demo.
+//! Signs HS256 tokens for a local installation.
 
 use std::fmt;
 
@@ -7,94 +7,92 @@ use ledger_core::{Role, SchoolId, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use crate::claims::ClaimPath;
+use crate::claims::ClaimReader;
 use crate::credential::Credential;
 use crate::error::{AuthConfigError, AuthError};
 use crate::settings::JwtSettings;
 
-/// The longest that a token may hold, in seconds: a leap year. Who needs longer needs an API key,
-/// which can be revoked.
+/// Maximum lifetime of a token in seconds: a leap year. For longer there are API keys, which can be
+/// revoked.
 pub const TTL_SECONDS_MAX: u32 = 366 * 24 * 60 * 60;
 
-/// Signs HS256 tokens whose claims are where the verifier of the same settings reads them.
+/// Signs tokens that a verifier with the same settings accepts.
 #[derive(Clone)]
 pub struct TokenIssuer {
     key: EncodingKey,
     issuer: Option<String>,
     audience: Option<String>,
-    role: ClaimPath,
-    school: ClaimPath,
+    claims: ClaimReader,
 }
 
-/// What a token is to say.
+/// The content of a token.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenGrant<'a> {
-    /// What its bearer may be.
+    /// Role of the bearer.
     pub role: Role,
-    /// Where; a proxy and a platform admin may be for all schools.
+    /// School of the bearer; optional for proxies and platform admins.
     pub school: Option<SchoolId>,
-    /// Who it is: a UUID, or any other text.
+    /// Subject: a UUID or another text.
     pub subject: &'a str,
-    /// How long it holds, 1 to [`TTL_SECONDS_MAX`].
+    /// Lifetime, 1 to [`TTL_SECONDS_MAX`].
     pub ttl_seconds: u32,
 }
 
-/// No token was issued.
+/// A token was not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// It would hold for ever, or not at all.
-    #[error("a token holds for 1 to {TTL_SECONDS_MAX} seconds")]
+    /// The lifetime is out of range.
+    #[error("the lifetime of a token is 1 to {TTL_SECONDS_MAX} seconds")]
     Ttl,
-    /// The verifier would refuse it.
-    #[error("no such token would be accepted")]
-    Refused(#[source] AuthError),
-    /// It could not be signed.
-    #[error("the token could not be signed")]
+    /// The verifier would reject the token.
+    #[error("the token would be rejected")]
+    Rejected(#[source] AuthError),
+    /// The token could not be signed.
+    #[error("could not sign the token")]
     Sign(#[source] jsonwebtoken::errors::Error),
 }
 
 impl TokenIssuer {
-    /// An issuer of what `JwtVerifier::new(settings)` accepts.
+    /// An issuer for verifiers with these settings.
     ///
     /// # Errors
-    /// [`AuthConfigError`] when there is no secret, or the settings cannot be used.
+    /// [`AuthConfigError`] if there is no secret, or the settings cannot be used.
     pub fn new(settings: &JwtSettings) -> Result<Self, AuthConfigError> {
         let secret = settings.secret()?.ok_or(AuthConfigError::NoSecret)?;
-        let (role, school) = settings.claim_paths()?;
         Ok(Self {
             key: EncodingKey::from_secret(secret),
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
-            role,
-            school,
+            claims: ClaimReader::new(settings)?,
         })
     }
 
-    /// Signs a token that holds from `now`.
+    /// Signs a token that is valid from `now`.
     ///
     /// # Errors
-    /// [`IssueError`] when the verifier would refuse it.
+    /// [`IssueError`] if the verifier would reject it.
     pub fn issue(&self, grant: TokenGrant<'_>, now: Timestamp) -> Result<SecretString, IssueError> {
         if !(1..=TTL_SECONDS_MAX).contains(&grant.ttl_seconds) {
             return Err(IssueError::Ttl);
         }
         Credential::from_claims(grant.role, grant.school, grant.subject)
-            .map_err(IssueError::Refused)?;
+            .map_err(IssueError::Rejected)?;
         let issued_at = now.get().timestamp();
+        let expires_at = issued_at + i64::from(grant.ttl_seconds);
         let mut claims = Map::new();
         claims.insert("iat".to_owned(), json!(issued_at));
-        let expires_at = issued_at + i64::from(grant.ttl_seconds);
         claims.insert("exp".to_owned(), json!(expires_at));
         claims.insert("sub".to_owned(), json!(grant.subject));
-        let places = [("iss", &self.issuer), ("aud", &self.audience)];
-        for (name, value) in places {
+        for (name, value) in [("iss", &self.issuer), ("aud", &self.audience)] {
             if let Some(value) = value {
                 claims.insert(name.to_owned(), json!(value));
             }
         }
-        self.role.put(&mut claims, json!(grant.role.as_str()));
+        self.claims
+            .role
+            .insert(&mut claims, json!(grant.role.as_str()));
         if let Some(school) = grant.school {
-            self.school.put(&mut claims, json!(school));
+            self.claims.school.insert(&mut claims, json!(school));
         }
         let header = Header::new(Algorithm::HS256);
         jsonwebtoken::encode(&header, &Value::Object(claims), &self.key)
@@ -136,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_issued_is_accepted_for_as_long_as_it_holds() {
+    async fn an_issued_token_is_accepted_until_it_expires() {
         let nested = JwtSettings {
             role_claim: "a.b.role".to_owned(),
             school_claim: "a.school".to_owned(),
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_refused_is_not_issued() {
+    fn a_token_that_would_be_rejected_is_not_issued() {
         let issuer = TokenIssuer::new(&settings()).unwrap();
         for (role, school) in [
             (Role::System, Some(SCHOOL)),
@@ -170,7 +168,7 @@ mod tests {
             (Role::Principal, None),
         ] {
             let refused = issuer.issue(grant(role, school), at(1000));
-            assert!(matches!(refused, Err(IssueError::Refused(_))), "{role}");
+            assert!(matches!(refused, Err(IssueError::Rejected(_))), "{role}");
         }
         for ttl_seconds in [0, TTL_SECONDS_MAX + 1] {
             let grant = TokenGrant {
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_secret_nothing_is_issued() {
+    fn without_a_secret_no_token_is_issued() {
         let settings = JwtSettings::default();
         assert!(matches!(
             TokenIssuer::new(&settings),
