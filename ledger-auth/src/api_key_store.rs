@@ -1,8 +1,8 @@
 //! API keys in Postgres: created, listed, revoked, verified.
 //!
 //! A busy proxy costs no query per call: a valid key is cached for ten seconds, for which a revoked
-//! one can stay valid in another process. An invalid key is cached for two seconds, a failed look-up
-//! for one. Concurrent callers with the same key share one look-up.
+//! one can stay valid in another process. An invalid key is cached for two seconds, a failed
+//! look-up for one. Concurrent callers with the same key share one look-up.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;

@@ -18,8 +18,8 @@ const SHARDS: usize = 16;
 /// keep a revoked key valid for an hour.
 const STEP_BACK_SECONDS: i64 = 5;
 
-/// A map of `V` by `K` with about `entries_max` entries at most: an insert into a full shard removes
-/// the expired entries, or else an arbitrary one.
+/// A map of `V` by `K` with about `entries_max` entries at most: an insert into a full shard
+/// removes the expired entries, or else an arbitrary one.
 #[derive(Debug)]
 pub(crate) struct ExpiringCache<K, V> {
     shards: Box<[RwLock<Shard<K, V>>]>,

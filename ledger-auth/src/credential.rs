@@ -32,8 +32,8 @@ pub struct Credential {
     pub role: Role,
     /// The schools that the credential is valid for.
     pub tenancy: Tenancy,
-    /// The token's `sub`, or an equivalent of an API key. It can be an e-mail address, so it is in no
-    /// event and no log line.
+    /// The token's `sub`, or an equivalent of an API key. It can be an e-mail address, so it is in
+    /// no event and no log line.
     pub subject: String,
     /// The key of the caller's rate limit.
     pub id: CredentialId,

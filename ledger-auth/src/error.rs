@@ -4,8 +4,8 @@ use ledger_core::Role;
 
 /// A rejected caller.
 ///
-/// `Display` is for the caller: it describes what is wrong with the credential, without keys, tokens
-/// or inner errors. Only [`Database`](Self::Database) has a source, which is for the log.
+/// `Display` is for the caller: it describes what is wrong with the credential, without keys,
+/// tokens or inner errors. Only [`Database`](Self::Database) has a source, which is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// There is no `Authorization` header.

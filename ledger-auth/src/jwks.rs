@@ -107,8 +107,8 @@ impl Jwks {
     /// The key with the id `kid` and this algorithm.
     ///
     /// # Errors
-    /// [`AuthError::UnknownKey`], [`AuthError::Algorithm`], or [`AuthError::KeysUnavailable`] if the
-    /// key is unknown and the fetch failed: the token may be valid.
+    /// [`AuthError::UnknownKey`], [`AuthError::Algorithm`], or [`AuthError::KeysUnavailable`] if
+    /// the key is unknown and the fetch failed: the token may be valid.
     pub(crate) async fn key(
         self: &Arc<Self>,
         kid: Option<&str>,

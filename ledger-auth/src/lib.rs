@@ -1,4 +1,4 @@
-//! Callers and their permissions. No HTTP framework: headers come in as bytes, errors leave as values.
+//! Callers and their permissions. No HTTP framework: headers are bytes, errors are values.
 //!
 //! ```text
 //! Authorization ─ authenticator ─┬─ jwt ─ jwks ─ jwks_source      a token (JWT)
@@ -7,10 +7,11 @@
 //!               ─ permission (the table), member                  403, 404
 //! ```
 //!
-//! The extractors of `ledger-api` apply these parts to a request, each for a [`permission`]. Order
-//! of the files, each of which uses only those before it: `error`, `settings`, `tenancy`, `api_key`,
-//! `credential`, `claims`, `token_issuer`, `jwk`, `jwks_source`, `jwks`, `cache`, `jwt`,
-//! `api_key_store`, `member`, `rate_limit`, `authenticator`; `permission` stands alone.
+//! The extractors of `ledger-api` apply these parts to a request, each for a [`permission`].
+//!
+//! Order of the files, each of which uses only those before it: `error`, `settings`, `tenancy`,
+//! `api_key`, `credential`, `claims`, `token_issuer`, `jwk`, `jwks_source`, `jwks`, `cache`, `jwt`,
+//! `api_key_store`, `member`, `rate_limit`, `authenticator`. `permission` is independent.
 //!
 //! **Invariant:** the algorithm of a signature belongs to the key and never comes from the token.
 //!

@@ -25,7 +25,10 @@ pub struct Token {
     role: Role,
     /// School. Proxies without one and platform admins have access to all schools
     #[arg(long, value_name = "UUID", required_if_eq_any = [
-        ("role", "teacher"), ("role", "principal"), ("role", "principal_admin"), ("role", "auditor"),
+        ("role", "teacher"),
+        ("role", "principal"),
+        ("role", "principal_admin"),
+        ("role", "auditor"),
     ])]
     school: Option<Uuid>,
     /// Subject: a member id or an external id. Default: a fixed id per role that is no member's

@@ -1,8 +1,7 @@
-//! Extractors that *are* the permission: a handler that has one in its arguments is not reached
-//! without it.
+//! Extractors that are permissions: a handler with one in its arguments cannot run without it.
 //!
-//! In this order, so that each answer gives away no more than the caller may know: who is it (401),
-//! does he send too much (429), is the school his (404), may he (403), is the member his (404).
+//! **Ordering.** Each response reveals no more than the caller may know: authentication (401), rate
+//! limit (429), school (404), permission (403), member (404).
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -12,100 +11,90 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use chrono::Utc;
-use ledger_core::{Actor, MemberId, Role, SchoolId, Timestamp};
+use ledger_core::{Actor, MemberId, SchoolId, Timestamp};
 use uuid::Uuid;
 
-use crate::problem::Problem;
 use ledger_auth::permission::{InSchool, InSchoolOrOwn, OnPlatform, Permission};
 use ledger_auth::{AuthError, Authenticator, Credential, Tenancy};
+use ledger_projections::Viewer;
+
+use crate::problem::Problem;
 
 #[cfg(test)]
 mod tests;
 
-/// Which school a caller acts in who is for all of them, where no path names it.
+/// Header with the school of a caller with access to all schools, where the path has none.
 pub const LEDGER_SCHOOL: HeaderName = HeaderName::from_static("ledger-school");
 
-/// The caller may do `P` in the school that the path's `{school}` names.
+/// The caller has the permission `P` in the path's `{school}`.
 #[derive(Debug)]
 pub struct Allowed<P: InSchool> {
-    /// Who he is.
+    /// The caller.
     pub credential: Arc<Credential>,
-    /// The school, which he may enter. It need not exist when he is for all schools.
+    /// The school. For a caller with all schools it need not exist.
     pub school: SchoolId,
     permission: PhantomData<fn() -> P>,
 }
 
-/// The caller may do `P` in the school of his credential, which no path names. Who is for all
-/// schools names one by the header `Ledger-School`.
+/// The caller has the permission `P` in their own school, on a path without `{school}`. A caller
+/// with all schools sends the header `Ledger-School`.
 #[derive(Debug)]
 pub struct AllowedAtHome<P: InSchool> {
-    /// Who he is.
+    /// The caller.
     pub credential: Arc<Credential>,
-    /// The school. It need not exist when he is for all schools.
+    /// The school. For a caller with all schools it need not exist.
     pub school: SchoolId,
     permission: PhantomData<fn() -> P>,
 }
 
-/// The caller may do `P` in the path's `{school}`: for all of it, or for himself only.
+/// The caller has the permission `P` in the path's `{school}`, for all of it or own data only.
 #[derive(Debug)]
 pub struct AllowedViewer<P: InSchoolOrOwn> {
-    /// Who he is.
+    /// The caller.
     pub credential: Arc<Credential>,
-    /// The school, which he may enter.
+    /// The school.
     pub school: SchoolId,
-    /// How much of it he sees.
+    /// The rows that the caller may see.
     pub viewer: Viewer,
     permission: PhantomData<fn() -> P>,
 }
 
-/// The caller may do `P` to the path's `{member}` of the path's `{school}`.
+/// The caller has the permission `P` for the path's `{member}` of the path's `{school}`.
 #[derive(Debug)]
 pub struct AllowedMember<P: InSchoolOrOwn> {
-    /// Who he is.
+    /// The caller.
     pub credential: Arc<Credential>,
-    /// The school, which he may enter.
+    /// The school.
     pub school: SchoolId,
-    /// The member: the caller himself, when he sees no other. He need not exist.
+    /// The member, who need not exist; the caller, if they have the permission for own data only.
     pub member: MemberId,
-    /// How much of the school he sees.
+    /// The rows that the caller may see.
     pub viewer: Viewer,
     permission: PhantomData<fn() -> P>,
 }
 
-/// The caller may do `P` on the installation, of no school.
+/// The caller has the permission `P` on the installation.
 #[derive(Debug)]
 pub struct AllowedOnPlatform<P: OnPlatform> {
-    /// Who he is.
+    /// The caller.
     pub credential: Arc<Credential>,
     permission: PhantomData<fn() -> P>,
-}
-
-/// Through whose eyes a read looks: what its transaction sets for the row-level policies as
-/// `app.school_id`, `app.role` and `app.member_id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Viewer {
-    /// The tenant.
-    pub school: SchoolId,
-    /// The reader's role.
-    pub role: Role,
-    /// The only member whose rows he sees; none when he sees what his role sees.
-    pub member: Option<MemberId>,
 }
 
 impl<P: InSchool> Allowed<P> {
-    /// Who acts, for the command.
+    /// The actor of a command.
     #[must_use]
     pub fn actor(&self) -> Actor {
         self.credential.actor
     }
 
-    /// Through whose eyes this caller reads.
+    /// The rows that the caller may see.
     #[must_use]
     pub fn viewer(&self) -> Viewer {
         Viewer {
-            school: self.school,
+            school_id: self.school,
             role: self.credential.role,
-            member: None,
+            member_id: None,
         }
     }
 }
@@ -119,9 +108,9 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::enter(parts, &Authenticator::from_ref(state)).await?;
+        let caller = Caller::authenticate(parts, &Authenticator::from_ref(state)).await?;
         let school = caller.school(parts).await?;
-        caller.require_any::<P>()?;
+        caller.require::<P>()?;
         Ok(Self {
             credential: caller.credential,
             school,
@@ -139,8 +128,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::enter(parts, &Authenticator::from_ref(state)).await?;
-        caller.require_any::<P>()?;
+        let caller = Caller::authenticate(parts, &Authenticator::from_ref(state)).await?;
+        caller.require::<P>()?;
         let school = caller.home(parts)?;
         Ok(Self {
             credential: caller.credential,
@@ -160,7 +149,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let authenticator = Authenticator::from_ref(state);
-        let caller = Caller::enter(parts, &authenticator).await?;
+        let caller = Caller::authenticate(parts, &authenticator).await?;
         let school = caller.school(parts).await?;
         let viewer = caller.viewer::<P>(&authenticator, school).await?;
         Ok(Self {
@@ -184,7 +173,7 @@ where
         let allowed = AllowedViewer::<P>::from_request_parts(parts, state).await?;
         let member = path_uuid(parts, "member").await.map(MemberId);
         let member = member.ok_or(AuthError::MemberNotFound)?;
-        if allowed.viewer.member.is_some_and(|own| own != member) {
+        if allowed.viewer.member_id.is_some_and(|own| own != member) {
             return Err(AuthError::MemberNotFound.into());
         }
         Ok(Self {
@@ -206,8 +195,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::enter(parts, &Authenticator::from_ref(state)).await?;
-        caller.require_any::<P>()?;
+        let caller = Caller::authenticate(parts, &Authenticator::from_ref(state)).await?;
+        caller.require::<P>()?;
         Ok(Self {
             credential: caller.credential,
             permission: PhantomData,
@@ -215,19 +204,19 @@ where
     }
 }
 
-/// Somebody whose credential is good, and who is not too fast.
+/// An authenticated caller within the rate limit.
 struct Caller {
     credential: Arc<Credential>,
     now: Timestamp,
 }
 
 impl Caller {
-    async fn enter(parts: &Parts, authenticator: &Authenticator) -> Result<Self, AuthError> {
+    async fn authenticate(parts: &Parts, authenticator: &Authenticator) -> Result<Self, AuthError> {
         let now = Timestamp::new(Utc::now());
         let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
         let header = headers.next();
         if headers.next().is_some() {
-            // Two credentials: a proxy before us and we might each believe another one.
+            // A proxy in front could use another one of two credentials.
             return Err(AuthError::NotBearer);
         }
         let credential = authenticator
@@ -237,7 +226,7 @@ impl Caller {
         Ok(Self { credential, now })
     }
 
-    /// The path's school, when the caller may know that it exists.
+    /// The path's school, if the credential is valid for it.
     async fn school(&self, parts: &mut Parts) -> Result<SchoolId, AuthError> {
         path_uuid(parts, "school")
             .await
@@ -246,33 +235,31 @@ impl Caller {
             .ok_or(AuthError::SchoolNotFound)
     }
 
-    /// The caller's own school, or the one that he names by a header and may enter.
+    /// The caller's school, or the one in the header `Ledger-School`.
     fn home(&self, parts: &Parts) -> Result<SchoolId, Problem> {
-        let Some(named) = parts.headers.get(LEDGER_SCHOOL) else {
-            return match self.credential.tenancy {
-                Tenancy::School(school) => Ok(school),
-                Tenancy::AllSchools => Err(Problem::invalid(
-                    "the credential is for all schools; name one in the header Ledger-School",
-                )
-                .with("at", "Ledger-School")),
-            };
-        };
-        let named = named
-            .to_str()
-            .ok()
-            .and_then(|text| Uuid::try_parse(text).ok());
-        named
-            .map(SchoolId)
-            .filter(|school| self.credential.tenancy.includes(*school))
-            .ok_or_else(|| AuthError::SchoolNotFound.into())
+        let tenancy = self.credential.tenancy;
+        match (parts.headers.get(LEDGER_SCHOOL), tenancy) {
+            (None, Tenancy::School(school)) => Ok(school),
+            (None, Tenancy::AllSchools) => Err(Problem::invalid(
+                "the credential is for all schools; name one in the header Ledger-School",
+            )
+            .with("at", "Ledger-School")),
+            (Some(header), _) => header
+                .to_str()
+                .ok()
+                .and_then(|text| Uuid::try_parse(text).ok())
+                .map(SchoolId)
+                .filter(|school| tenancy.includes(*school))
+                .ok_or_else(|| AuthError::SchoolNotFound.into()),
+        }
     }
 
-    fn may_any<P: Permission>(&self) -> bool {
+    fn has<P: Permission>(&self) -> bool {
         P::ROLES.contains(&self.credential.role)
     }
 
-    fn require_any<P: Permission>(&self) -> Result<(), AuthError> {
-        if self.may_any::<P>() {
+    fn require<P: Permission>(&self) -> Result<(), AuthError> {
+        if self.has::<P>() {
             Ok(())
         } else {
             Err(self.forbidden::<P>())
@@ -285,18 +272,18 @@ impl Caller {
         school: SchoolId,
     ) -> Result<Viewer, AuthError> {
         let role = self.credential.role;
-        let member = if self.may_any::<P>() {
+        let member_id = if self.has::<P>() {
             None
-        } else if P::OWN.contains(&role) {
+        } else if P::OWN_ROLES.contains(&role) {
             let members = authenticator.members();
             Some(members.member(&self.credential, school, self.now).await?)
         } else {
             return Err(self.forbidden::<P>());
         };
         Ok(Viewer {
-            school,
+            school_id: school,
             role,
-            member,
+            member_id,
         })
     }
 
@@ -308,7 +295,7 @@ impl Caller {
     }
 }
 
-/// A parameter of the path. A route without it lets nobody in.
+/// A parameter of the path. A route without it rejects every caller.
 async fn path_uuid(parts: &mut Parts, name: &str) -> Option<Uuid> {
     let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     let (_, text) = params.iter().find(|(key, _)| *key == name)?;

@@ -1,11 +1,10 @@
 //! From a caller to a balance, which is exact at his clock.
 
 use ledger_core::{SchoolId, Seq, Timestamp};
-use ledger_projections::{ProjectionName, TenantRead, balance};
+use ledger_projections::{ProjectionName, TenantRead, Viewer, balance};
 use ledger_store::writer::Envelope;
 
 use super::freshness::begin_read;
-use crate::auth::Viewer;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::values::{Day, Position};
@@ -33,7 +32,7 @@ pub async fn begin_balance_read(
         return Ok(read);
     }
     read.finish().await?;
-    let rolled = catch_up(state, viewer.school, now).await?;
+    let rolled = catch_up(state, viewer.school_id, now).await?;
     let asked = min_seq.map_or(Seq::ZERO, |position| position.0);
     let min_seq = Some(rolled.max(asked).into());
     begin_read(state, caller, viewer, name, min_seq).await

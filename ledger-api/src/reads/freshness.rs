@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use ledger_core::{Refusal, Seq};
-use ledger_projections::{
-    FreshnessError, ProjectionName, TenantRead, Viewer as ReadAs, log, wait_for,
-};
+use ledger_projections::{FreshnessError, ProjectionName, TenantRead, Viewer, log, wait_for};
 use ledger_store::Database;
 
-use crate::auth::Viewer;
 use crate::limits::{FRESHNESS_LIMIT, OWN_WRITES_LIMIT};
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -31,7 +28,11 @@ pub async fn begin_read(
     match min_seq {
         Some(position) => wait(state, viewer, name, position.0, FRESHNESS_LIMIT).await?,
         None => {
-            if let Some(seq) = state.own_writes.last(viewer.school, caller.actor.id).await {
+            if let Some(seq) = state
+                .own_writes
+                .last(viewer.school_id, caller.actor.id)
+                .await
+            {
                 // The caller asked for nothing: what there is, is good enough.
                 drop(wait(state, viewer, name, seq, OWN_WRITES_LIMIT).await);
             }
@@ -45,17 +46,7 @@ pub async fn begin_read(
 /// # Errors
 /// That the database is away.
 pub async fn begin_log_read(database: &Database, viewer: Viewer) -> Result<TenantRead, Problem> {
-    let Viewer {
-        school: school_id,
-        role,
-        member: member_id,
-    } = viewer;
-    let read_as = ReadAs {
-        school_id,
-        role,
-        member_id,
-    };
-    Ok(TenantRead::begin(database, &read_as).await?)
+    Ok(TenantRead::begin(database, &viewer).await?)
 }
 
 /// Waits for the read model. Of a school that was never registered it knows nothing, and will not.
@@ -66,7 +57,7 @@ async fn wait(
     seq: Seq,
     limit: Duration,
 ) -> Result<(), Problem> {
-    let school_id = viewer.school;
+    let school_id = viewer.school_id;
     let look = |limit| {
         wait_for(
             &state.database,

@@ -5,14 +5,13 @@ use std::future::pending;
 use std::time::Duration;
 
 use ledger_core::{Refusal, Seq};
-use ledger_projections::FreshnessError;
 use ledger_projections::log::{self, EventView};
+use ledger_projections::{FreshnessError, Viewer};
 use ledger_store::wake::Moved;
 use ledger_store::{Database, Wakes};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, timeout};
 
-use crate::auth::Viewer;
 use crate::limits::FOLLOW_POLL;
 use crate::problem::Problem;
 use crate::reads::begin_log_read;
@@ -85,7 +84,7 @@ impl LogReader {
 
     /// Waits until something was written, or other processes may have.
     pub async fn news(&mut self) {
-        let (news, school) = (&mut self.news, self.viewer.school);
+        let (news, school) = (&mut self.news, self.viewer.school_id);
         let told = async {
             loop {
                 match news.recv().await {

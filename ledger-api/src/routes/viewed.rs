@@ -1,8 +1,8 @@
 //! Whose rows a caller reads, who sees all of them or only his own.
 
 use ledger_core::{Catalogue, MemberId, Refusal, ServiceId};
+use ledger_projections::Viewer;
 
-use crate::auth::Viewer;
 use crate::problem::Problem;
 use crate::values::ServiceName;
 
@@ -14,7 +14,7 @@ pub(super) fn member_seen(
     viewer: Viewer,
     asked: Option<MemberId>,
 ) -> Result<Option<MemberId>, Problem> {
-    match (viewer.member, asked) {
+    match (viewer.member_id, asked) {
         (Some(own), Some(other)) if own != other => {
             let member_id = Some(other);
             Err(Refusal::MemberNotFound { member_id }.into())
@@ -48,18 +48,13 @@ mod tests {
     #[test]
     fn a_teacher_sees_himself_and_a_principal_whom_he_asks_for() {
         let [me, other] = [1, 2].map(|n| MemberId(Uuid::from_u128(n)));
-        let seen = |member, asked| {
-            let school = SchoolId(Uuid::from_u128(9));
-            let role = Role::Teacher;
-            member_seen(
-                Viewer {
-                    school,
-                    role,
-                    member,
-                },
-                asked,
-            )
-            .map_err(|problem| problem.code)
+        let seen = |member_id, asked| {
+            let viewer = Viewer {
+                school_id: SchoolId(Uuid::from_u128(9)),
+                role: Role::Teacher,
+                member_id,
+            };
+            member_seen(viewer, asked).map_err(|problem| problem.code)
         };
         assert_eq!(seen(Some(me), None), Ok(Some(me)));
         assert_eq!(seen(Some(me), Some(me)), Ok(Some(me)));

@@ -7,5 +7,4 @@ mod load;
 mod print;
 mod settings;
 
-pub use error::SettingsError;
 pub use settings::Settings;

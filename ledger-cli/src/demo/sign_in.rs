@@ -31,6 +31,7 @@ pub(super) fn instructions(address: SocketAddr, program: &Path, folder: &Path) -
         );
     }
     let url = format!("http://{address}/v1/schools/{SCHOOL}");
+    let balance = format!("{url}/members/{teacher}/balance");
     let json = "-H 'Content-Type: application/json'";
     // The time in nanoseconds gives a new id each time the line is pasted.
     let _ = write!(
@@ -39,9 +40,9 @@ pub(super) fn instructions(address: SocketAddr, program: &Path, folder: &Path) -
   -H "Authorization: Bearer $PRINCIPAL" -H "Idempotency-Key: $(date +%s%N)" {json} \
   -d '{{"units":90,"reason":"exam week"}}'; echo
 ANSWER=$(curl -sS {url}/debits -H "Authorization: Bearer $PROXY" {json} \
-  -d '{{"id":"call-'$(date +%s%N)'","member_id":"{teacher}","service":"claude_messages","units":1}}')
+  -d '{{"id":"'$(date +%s%N)'","member_id":"{teacher}","service":"claude_messages","units":1}}')
 echo "$ANSWER"; SEQ=$(echo "$ANSWER" | sed -n 's/.*"seq":\([0-9]*\).*/\1/p')
-curl -sS "{url}/members/{teacher}/balance?min_seq=${{SEQ:-0}}" -H "Authorization: Bearer $TEACHER"; echo
+curl -sS "{balance}?min_seq=${{SEQ:-0}}" -H "Authorization: Bearer $TEACHER"; echo
 "#
     );
     text

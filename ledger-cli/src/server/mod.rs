@@ -1,12 +1,12 @@
 //! The running server: composition, serving, ordered shutdown.
 //!
 //! **Ordering.** The server listens before it opens the database, so that a port in use is reported
-//! first. It stops in reverse: listener, requests in flight, writer queues, read models, connections
-//! to Postgres.
+//! first. It stops in reverse: listener, requests in flight, writer queues, read models,
+//! connections to Postgres.
 //!
 //! **Invariant:** every accepted command is answered or written. The writer ends when no handle is
-//! left and its queues are empty; the connections are closed after that. (Acknowledged writes are on
-//! disk however the process ends.)
+//! left and its queues are empty; the connections are closed after that. (Acknowledged writes are
+//! on disk however the process ends.)
 //!
 //! **Failure.** Requests that exceed the grace period are cut off. Each later step of the shutdown
 //! has a limit.

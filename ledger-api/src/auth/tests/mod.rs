@@ -1,250 +1,100 @@
-//! Every permission, as HTTP: who is let in, and what the others are told.
+//! Requests with and without each permission.
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, Request, StatusCode};
-use axum::routing::get;
+mod fixture;
+
+use axum::http::StatusCode;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use chrono::Utc;
-use ledger_core::{ActorId, MemberId, Role, SchoolId, Timestamp};
+use ledger_auth::{ApiKey, ApiKeyStore, RateLimits, Tenancy};
+use ledger_core::{ActorId, Role, Timestamp};
 use ledger_store::DatabaseRole;
 use ledger_test_postgres::Postgres;
 use secrecy::ExposeSecret as _;
-use sqlx::PgPool;
-use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use ledger_auth::permission::{self, PERMISSIONS};
-use ledger_auth::settings::{JwtSettings, RateLimits};
-use ledger_auth::{
-    ApiKey, ApiKeyStore, Authenticator, JwtVerifier, MemberDirectory, RateLimiter, Tenancy,
-    TokenGrant, TokenIssuer,
-};
-
-use super::{Allowed, AllowedMember, AllowedOnPlatform, AllowedViewer};
-
-/// The secret of the tests' HS256 tokens.
-const SECRET: &str = "only the tests know this secret, and all who read them";
-
-/// Two schools.
-const SCHOOL: SchoolId = SchoolId(Uuid::from_u128(0xa));
-const OTHER_SCHOOL: SchoolId = SchoolId(Uuid::from_u128(0xb));
-
-/// The teacher's own id, which his token's subject is, and somebody else's.
-const TEACHER: Uuid = Uuid::from_u128(0x7e);
-const COLLEAGUE: Uuid = Uuid::from_u128(0xc0);
-
-macro_rules! doors {
-    ($($extractor:ident $path:literal: $($permission:ident)+;)+) => {
-        fn router(authenticator: Authenticator) -> Router {
-            Router::new()
-                $($(.route(
-                    concat!($path, "/", stringify!($permission)),
-                    get(|_: $extractor<permission::$permission>| async { "come in" }),
-                ))+)+
-                .route("/{school}/{member}/whose", get(whose))
-                .with_state(authenticator)
-        }
-
-        /// Where each permission's door is, in a school and of a member.
-        const DOORS: &[(&str, &str)] = &[$($((stringify!($permission), $path),)+)+];
-    };
-}
-
-doors! {
-    Allowed "/{school}": Allocate Administer Erase Subscribe Spend Correct ReadSchool ReadBalance ReadLog
-        ManageApiKeys;
-    AllowedViewer "/{school}": ReadDepartment ReadDepartmentBalance ReadActivity AskForUnits;
-    AllowedMember "/{school}/{member}": ReadMember ReadMemberBalance;
-    AllowedOnPlatform "": RegisterSchool ManagePlatformApiKeys;
-}
-
-/// Says through whose eyes the read looks.
-async fn whose(allowed: AllowedMember<permission::ReadMember>) -> String {
-    match allowed.viewer.member {
-        Some(MemberId(own)) => format!("own {own}"),
-        None => allowed.viewer.role.to_string(),
-    }
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-}
-
-struct House {
-    app: Router,
-    issuer: TokenIssuer,
-}
-
-impl House {
-    fn new(pool: PgPool, limits: RateLimits) -> Self {
-        let settings = JwtSettings {
-            hs256_secret: Some(SECRET.into()),
-            ..JwtSettings::default()
-        };
-        let authenticator = Authenticator::new(
-            JwtVerifier::new(&settings).unwrap(),
-            ApiKeyStore::new(pool.clone()),
-            MemberDirectory::new(pool),
-            RateLimiter::new(limits),
-        );
-        Self {
-            app: router(authenticator),
-            issuer: TokenIssuer::new(&settings).unwrap(),
-        }
-    }
-
-    /// Where nothing needs a database, there is none.
-    async fn without_database(limits: RateLimits) -> Self {
-        let closed = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
-        closed.close().await;
-        Self::new(closed, limits)
-    }
-
-    fn token(&self, role: Role, school: Option<SchoolId>, subject: &str) -> String {
-        let grant = TokenGrant {
-            role,
-            school,
-            subject,
-            ttl_seconds: 60,
-        };
-        let token = self
-            .issuer
-            .issue(grant, Timestamp::new(Utc::now()))
-            .unwrap();
-        format!("Bearer {}", token.expose_secret())
-    }
-
-    async fn ask(&self, path: &str, credentials: &[&str]) -> Answer {
-        let mut request = Request::get(path);
-        for credential in credentials {
-            request = request.header(AUTHORIZATION, *credential);
-        }
-        let request = request.body(Body::empty()).unwrap();
-        let response = self.app.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
-    }
-}
-
-/// The door of a permission, in `school`, of `member`.
-fn door(permission: &str, school: SchoolId, member: Uuid) -> String {
-    let (_, path) = DOORS
-        .iter()
-        .find(|(name, _)| *name == permission)
-        .unwrap_or_else(|| panic!("{permission} has no door: add it above"));
-    let path = path
-        .replace("{school}", &school.to_string())
-        .replace("{member}", &member.to_string());
-    format!("{path}/{permission}")
-}
+use fixture::{COLLEAGUE, Fixture, OTHER_SCHOOL, SCHOOL, TEACHER};
 
 #[tokio::test]
-async fn each_role_may_do_what_the_table_says_and_nothing_else() {
+async fn each_role_has_the_permissions_of_the_table_only() {
     let postgres = Postgres::start().await;
-    let house = House::new(postgres.pool(DatabaseRole::Authenticator), RateLimits::NONE);
-    for row in PERMISSIONS {
+    let fixture = Fixture::new(postgres.pool(DatabaseRole::Authenticator), RateLimits::NONE);
+    for route in &fixture.routes {
         for role in Role::CREDENTIAL {
-            let token = house.token(role, Some(SCHOOL), &TEACHER.to_string());
-            let at_door = |school, member| door(row.name, school, member);
-            let name = format!("{} as {role}", row.name);
+            let token = fixture.token(role, Some(SCHOOL), &TEACHER.to_string());
+            let name = format!("{} as {role}", route.permission);
+            let get =
+                async |school, member| fixture.get(&route.path(school, member), &[&token]).await;
+            let has_all = route.roles.contains(&role);
+            let has_own = !has_all && route.own_roles.contains(&role);
 
-            let (any, own) = (row.roles.contains(&role), row.own.contains(&role));
-            let wanted = if any || own {
-                StatusCode::OK
+            let answer = get(SCHOOL, TEACHER).await;
+            if has_all || has_own {
+                assert_eq!(answer.status, StatusCode::OK, "{name}");
             } else {
-                StatusCode::FORBIDDEN
-            };
-            let answer = house.ask(&at_door(SCHOOL, TEACHER), &[&token]).await;
-            assert_eq!(answer.status, wanted, "{name}");
-
-            let is_of_member = at_door(SCHOOL, TEACHER) != at_door(SCHOOL, COLLEAGUE);
-            let wanted = if own && is_of_member {
-                StatusCode::NOT_FOUND
-            } else {
-                wanted
-            };
-            let answer = house.ask(&at_door(SCHOOL, COLLEAGUE), &[&token]).await;
-            assert_eq!(answer.status, wanted, "{name}: a colleague");
-            if wanted == StatusCode::NOT_FOUND {
-                assert!(answer.body.contains("member-not-found"), "{}", answer.body);
+                answer.assert_problem(StatusCode::FORBIDDEN, "forbidden", &name);
             }
-
-            let is_of_school = at_door(SCHOOL, TEACHER) != at_door(OTHER_SCHOOL, TEACHER);
-            if is_of_school && role != Role::PlatformAdmin {
-                let answer = house.ask(&at_door(OTHER_SCHOOL, TEACHER), &[&token]).await;
-                assert_eq!(
-                    answer.status,
-                    StatusCode::NOT_FOUND,
-                    "{name}: another school"
-                );
-                assert!(answer.body.contains("school-not-found"), "{}", answer.body);
+            if has_own && route.has("{member}") {
+                let answer = get(SCHOOL, COLLEAGUE).await;
+                answer.assert_problem(StatusCode::NOT_FOUND, "member-not-found", &name);
+            } else {
+                let of_colleague = get(SCHOOL, COLLEAGUE).await;
+                assert_eq!(of_colleague.status, answer.status, "{name}: a colleague");
+            }
+            if route.has("{school}") && role != Role::PlatformAdmin {
+                let answer = get(OTHER_SCHOOL, TEACHER).await;
+                answer.assert_problem(StatusCode::NOT_FOUND, "school-not-found", &name);
             }
         }
     }
 }
 
 #[tokio::test]
-async fn who_proves_nothing_is_told_how_to() {
-    let house = House::without_database(RateLimits::default()).await;
-    let good = house.token(Role::Principal, Some(SCHOOL), "someone");
-    let twice: &[&str] = &[&good, &good];
-    for row in PERMISSIONS {
-        let path = door(row.name, SCHOOL, TEACHER);
+async fn a_request_without_a_valid_credential_is_challenged() {
+    let fixture = Fixture::without_database(RateLimits::NONE).await;
+    let valid = fixture.token(Role::Principal, Some(SCHOOL), "someone");
+    let twice: &[&str] = &[&valid, &valid];
+    let invalid = r#"Bearer error="invalid_token""#;
+    for route in &fixture.routes {
+        let path = route.path(SCHOOL, TEACHER);
         for (credentials, challenge) in [
             (&[][..], "Bearer"),
             (&["Basic dXNlcjpwYXNz"], "Bearer"),
             (twice, "Bearer"),
-            (&["Bearer a.b.c"], r#"Bearer error="invalid_token""#),
-            (&["Bearer lk_a_b"], r#"Bearer error="invalid_token""#),
+            (&["Bearer a.b.c"], invalid),
+            (&["Bearer lk_a_b"], invalid),
         ] {
-            let answer = house.ask(&path, credentials).await;
-            assert_eq!(
-                answer.status,
-                StatusCode::UNAUTHORIZED,
-                "{path} {credentials:?}"
-            );
-            assert_eq!(
-                answer.headers[WWW_AUTHENTICATE], challenge,
-                "{path} {credentials:?}"
-            );
-            assert!(answer.body.contains("/unauthenticated"), "{}", answer.body);
+            let answer = fixture.get(&path, credentials).await;
+            let context = format!("{path} {credentials:?}");
+            answer.assert_problem(StatusCode::UNAUTHORIZED, "unauthenticated", &context);
+            assert_eq!(answer.headers[WWW_AUTHENTICATE], challenge, "{context}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_school_that_is_not_his_is_not_there_whatever_his_role_may() {
-    let house = House::without_database(RateLimits::default()).await;
-    let teacher = house.token(Role::Teacher, Some(SCHOOL), "someone");
-    let admin = house.token(Role::PlatformAdmin, None, "someone");
+async fn another_school_is_not_found_with_or_without_the_permission() {
+    let fixture = Fixture::without_database(RateLimits::NONE).await;
+    let teacher = fixture.token(Role::Teacher, Some(SCHOOL), "someone");
+    let admin = fixture.token(Role::PlatformAdmin, None, "someone");
     for (school, token) in [
+        // A teacher lacks this permission in every school; the response does not reveal the school.
         (OTHER_SCHOOL.to_string(), &teacher),
         ("not-a-school".to_owned(), &teacher),
         ("not-a-school".to_owned(), &admin),
         (Uuid::nil().to_string(), &admin),
         ("%ff".to_owned(), &admin),
     ] {
-        // A teacher may not do this anywhere: that another school is there is not said either.
-        let answer = house.ask(&format!("/{school}/Subscribe"), &[token]).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{school}");
-        assert!(answer.body.contains("/school-not-found"), "{}", answer.body);
+        let answer = fixture.get(&format!("/{school}/Subscribe"), &[token]).await;
+        answer.assert_problem(StatusCode::NOT_FOUND, "school-not-found", &school);
     }
 }
 
 #[tokio::test]
-async fn a_proxy_for_all_schools_spends_in_each_and_reads_balances_only() {
-    let house = House::without_database(RateLimits::default()).await;
-    let proxy = house.token(Role::Proxy, None, "proxy");
+async fn a_proxy_for_all_schools_spends_and_reads_balances_in_each() {
+    let fixture = Fixture::without_database(RateLimits::NONE).await;
+    let proxy = fixture.token(Role::Proxy, None, "proxy");
     for school in [SCHOOL, OTHER_SCHOOL] {
-        for (permission, wanted) in [
+        for (permission, expected) in [
             ("Spend", StatusCode::OK),
             ("ReadBalance", StatusCode::OK),
             ("ReadMemberBalance", StatusCode::OK),
@@ -252,53 +102,51 @@ async fn a_proxy_for_all_schools_spends_in_each_and_reads_balances_only() {
             ("ReadLog", StatusCode::FORBIDDEN),
             ("Allocate", StatusCode::FORBIDDEN),
         ] {
-            let answer = house
-                .ask(&door(permission, school, TEACHER), &[&proxy])
+            let answer = fixture
+                .get(&format!("/{school}/{permission}"), &[&proxy])
                 .await;
-            assert_eq!(answer.status, wanted, "{permission}");
+            assert_eq!(answer.status, expected, "{permission}");
         }
     }
 }
 
 #[tokio::test]
-async fn too_many_requests_are_told_when_to_come_back() {
+async fn people_are_rate_limited_and_proxies_are_not() {
     let limits = RateLimits {
         people_per_second: 1,
         people_burst: 1,
         ..RateLimits::NONE
     };
-    let house = House::without_database(limits).await;
-    let auditor = house.token(Role::Auditor, Some(SCHOOL), "someone");
-    let path = door("ReadLog", SCHOOL, TEACHER);
+    let fixture = Fixture::without_database(limits).await;
+    let auditor = fixture.token(Role::Auditor, Some(SCHOOL), "someone");
+    let path = format!("/{SCHOOL}/ReadLog");
     let mut answers = Vec::new();
     for _ in 0..20 {
-        answers.push(house.ask(&path, &[&auditor]).await);
+        answers.push(fixture.get(&path, &[&auditor]).await);
     }
     assert_eq!(answers[0].status, StatusCode::OK);
     let limited = answers
         .iter()
-        .find(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS)
+        .find(|answer| answer.status != StatusCode::OK)
         .expect("twenty requests take less than nineteen seconds");
+    limited.assert_problem(StatusCode::TOO_MANY_REQUESTS, "rate-limited", &path);
     assert_eq!(limited.headers[RETRY_AFTER], "1");
-    assert!(limited.body.contains("/rate-limited"), "{}", limited.body);
-    let proxy = house.token(Role::Proxy, Some(SCHOOL), "someone");
+    let proxy = fixture.token(Role::Proxy, Some(SCHOOL), "someone");
     for _ in 0..20 {
-        let answer = house.ask(&door("Spend", SCHOOL, TEACHER), &[&proxy]).await;
+        let answer = fixture.get(&format!("/{SCHOOL}/Spend"), &[&proxy]).await;
         assert_eq!(answer.status, StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn without_the_database_who_needs_it_is_asked_to_come_back() {
-    let house = House::without_database(RateLimits::default()).await;
-    let (teacher, key) = (
-        house.token(Role::Teacher, Some(SCHOOL), "someone"),
-        ApiKey::generate(Tenancy::AllSchools, &mut rand::rng()).reveal(),
-    );
+async fn without_the_database_only_callers_who_need_it_get_503() {
+    let fixture = Fixture::without_database(RateLimits::NONE).await;
+    let teacher = fixture.token(Role::Teacher, Some(SCHOOL), "someone");
+    let key = ApiKey::generate(Tenancy::AllSchools, &mut rand::rng()).reveal();
     let key = format!("Bearer {}", key.expose_secret());
     for (permission, credential) in [("ReadActivity", &teacher), ("Spend", &key)] {
-        let answer = house
-            .ask(&door(permission, SCHOOL, TEACHER), &[credential])
+        let answer = fixture
+            .get(&format!("/{SCHOOL}/{permission}"), &[credential])
             .await;
         assert_eq!(
             answer.status,
@@ -307,21 +155,17 @@ async fn without_the_database_who_needs_it_is_asked_to_come_back() {
         );
         assert_eq!(answer.headers[RETRY_AFTER], "1");
     }
-    // Nobody else notices.
-    let principal = house.token(Role::Principal, Some(SCHOOL), "someone");
-    let answer = house
-        .ask(&door("ReadActivity", SCHOOL, TEACHER), &[&principal])
+    let principal = fixture.token(Role::Principal, Some(SCHOOL), "someone");
+    let answer = fixture
+        .get(&format!("/{SCHOOL}/ReadActivity"), &[&principal])
         .await;
     assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_teacher_is_the_member_whose_external_id_or_own_id_his_subject_is() {
+async fn a_teacher_is_the_member_with_the_subject_as_external_id_or_id() {
     let postgres = Postgres::start().await;
-    let house = House::new(
-        postgres.pool(DatabaseRole::Authenticator),
-        RateLimits::default(),
-    );
+    let fixture = Fixture::new(postgres.pool(DatabaseRole::Authenticator), RateLimits::NONE);
     let at_supabase = Uuid::from_u128(0x5b);
     for (school, external_id, member) in [
         (SCHOOL, at_supabase.to_string(), TEACHER),
@@ -335,52 +179,46 @@ async fn a_teacher_is_the_member_whose_external_id_or_own_id_his_subject_is() {
             .await
             .unwrap();
     }
-    let whose = |member: Uuid| format!("/{SCHOOL}/{member}/whose");
-    let ask = async |subject: &str, member: Uuid| {
-        let token = house.token(Role::Teacher, Some(SCHOOL), subject);
-        house.ask(&whose(member), &[&token]).await
+    let path = |member: Uuid| format!("/{SCHOOL}/{member}/viewer");
+    let get = async |subject: &str, member: Uuid| {
+        let token = fixture.token(Role::Teacher, Some(SCHOOL), subject);
+        fixture.get(&path(member), &[&token]).await
     };
-    let by_external_id = ask(&at_supabase.to_string(), TEACHER).await;
+    let by_external_id = get(&at_supabase.to_string(), TEACHER).await;
     assert_eq!(by_external_id.body, format!("own {TEACHER}"));
-    let by_own_id = ask(&COLLEAGUE.to_string(), COLLEAGUE).await;
-    assert_eq!(by_own_id.body, format!("own {COLLEAGUE}"));
-    // An external id wins over the own id that it looks like; another school's counts for nothing.
+    let by_id = get(&COLLEAGUE.to_string(), COLLEAGUE).await;
+    assert_eq!(by_id.body, format!("own {COLLEAGUE}"));
+    // An external id takes precedence over an equal id; those of another school do not count.
     for (subject, member) in [
         (at_supabase.to_string(), at_supabase),
         ("teacher@school.example".to_owned(), COLLEAGUE),
-        ("nobody".to_owned(), TEACHER),
+        ("unknown".to_owned(), TEACHER),
     ] {
-        let answer = ask(&subject, member).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{subject}");
-        assert!(answer.body.contains("/member-not-found"), "{}", answer.body);
+        let answer = get(&subject, member).await;
+        answer.assert_problem(StatusCode::NOT_FOUND, "member-not-found", &subject);
     }
-    let auditor = house.token(Role::Auditor, Some(SCHOOL), "someone");
-    assert_eq!(
-        house.ask(&whose(TEACHER), &[&auditor]).await.body,
-        "auditor"
-    );
+    let auditor = fixture.token(Role::Auditor, Some(SCHOOL), "someone");
+    let answer = fixture.get(&path(TEACHER), &[&auditor]).await;
+    assert_eq!(answer.body, "auditor");
 }
 
 #[tokio::test]
-async fn an_api_key_is_as_good_as_a_proxys_token() {
+async fn an_api_key_is_equivalent_to_a_token_of_a_proxy() {
     let postgres = Postgres::start().await;
-    let house = House::new(
-        postgres.pool(DatabaseRole::Authenticator),
-        RateLimits::default(),
-    );
+    let fixture = Fixture::new(postgres.pool(DatabaseRole::Authenticator), RateLimits::NONE);
     let key = ApiKey::generate(Tenancy::School(SCHOOL), &mut rand::rng());
     ApiKeyStore::new(postgres.pool(DatabaseRole::Authenticator))
         .create(&key, "proxy", ActorId(TEACHER), Timestamp::new(Utc::now()))
         .await
         .unwrap();
     let key = format!("Bearer {}", key.reveal().expose_secret());
-    for (permission, school, wanted) in [
-        ("Spend", SCHOOL, StatusCode::OK),
-        ("Spend", OTHER_SCHOOL, StatusCode::NOT_FOUND),
-        ("Allocate", SCHOOL, StatusCode::FORBIDDEN),
-        ("RegisterSchool", SCHOOL, StatusCode::FORBIDDEN),
+    for (path, expected) in [
+        (format!("/{SCHOOL}/Spend"), StatusCode::OK),
+        (format!("/{OTHER_SCHOOL}/Spend"), StatusCode::NOT_FOUND),
+        (format!("/{SCHOOL}/Allocate"), StatusCode::FORBIDDEN),
+        ("/RegisterSchool".to_owned(), StatusCode::FORBIDDEN),
     ] {
-        let answer = house.ask(&door(permission, school, TEACHER), &[&key]).await;
-        assert_eq!(answer.status, wanted, "{permission}");
+        let answer = fixture.get(&path, &[&key]).await;
+        assert_eq!(answer.status, expected, "{path}");
     }
 }

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use ledger_core::{DepartmentId, Refusal, SchoolState};
+use ledger_projections::Viewer;
 use ledger_projections::balance::closed::KnownPeriod;
 use ledger_projections::balance::departments::{self, DepartmentBalance};
 use ledger_projections::balance::of_state;
 use utoipa::ToSchema;
 
 use super::{BalanceQuery, period};
-use crate::auth::{AllowedViewer, Viewer};
+use crate::auth::AllowedViewer;
 use crate::http::{DepartmentPath, Now, Path, Query};
 use crate::openapi::{problems, schema};
 use crate::problem::Problem;
@@ -120,7 +121,7 @@ pub async fn read_department_balance(
 /// Whether the viewer, as things were then, saw the department: who sees one member alone sees the
 /// department which that one was in.
 fn sees(viewer: Viewer, then: &SchoolState, department_id: DepartmentId) -> bool {
-    viewer.member.is_none_or(|member| {
+    viewer.member_id.is_none_or(|member| {
         let member = then.present_member(member).ok();
         member.is_some_and(|member| member.department_id == Some(department_id))
     })
