@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger_core::allocation::{
-    AllocationCommand, AllocationEvent, AllocationRow, Change, Holder, HolderName, Priority,
-};
+use ledger_core::allocation::{AllocationCommand, AllocationEvent, Priority};
 use ledger_core::{
     Action, Actor, Catalogue, Command, CommandKey, DepartmentId, Event, EventId, MemberId, Quota,
     Refusal, Seq, ServiceId, Timestamp, Units,
@@ -14,13 +12,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::column::Column;
-use super::read::{Holder as Named, Table, TableRow};
+use super::read::{Table, TableRow};
 use super::refused::{ImportRefused, RowFault};
 use crate::command::free_text;
 use crate::http::fingerprint;
 use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::words;
+use crate::values::{AllocationItem, ItemIndex, words};
 
 /// A table that somebody wants done.
 #[derive(Clone, Debug, Serialize)]
@@ -44,8 +42,10 @@ impl Import {
         actor: Actor,
         now: Timestamp,
     ) -> Result<Envelope, Problem> {
+        let rows = self.table.rows.iter().map(|row| row.item.row());
+        let rows: Result<Vec<_>, _> = rows.collect();
         let command = AllocationCommand::Import {
-            rows: self.table.rows.iter().map(allocation_row).collect(),
+            rows: rows.map_err(Problem::invalid)?,
             reason: free_text("reason", &self.reason)?,
         };
         let command = Command {
@@ -85,10 +85,11 @@ impl Import {
     /// What came of it.
     #[must_use]
     pub fn answer(&self, receipt: &Receipt, catalogue: &Catalogue) -> ImportAnswer {
-        let places = self.places(receipt, catalogue);
+        let items = self.table.rows.iter().map(|row| &row.item);
+        let index = ItemIndex::new(items, &receipt.view.row_members, catalogue);
         let events = receipt.events.iter();
         let changes: Vec<RowChange> = events
-            .filter_map(|recorded| self.change(&recorded.event, &places))
+            .filter_map(|recorded| self.change(&recorded.event, &index))
             .collect();
         let done = !self.dry_run && !changes.is_empty();
         ImportAnswer {
@@ -101,22 +102,7 @@ impl Import {
         }
     }
 
-    /// At which index each holder and service stands: it is there once.
-    fn places(&self, receipt: &Receipt, catalogue: &Catalogue) -> Places {
-        let rows = self.table.rows.iter().enumerate();
-        rows.filter_map(|(index, row)| {
-            let holder = match &row.holder {
-                Named::Member(id) => (*id).into(),
-                Named::Department(id) => (*id).into(),
-                Named::External(_) => (*receipt.view.row_members.get(index)?)?.into(),
-            };
-            let service = catalogue.resolve(&row.service.0)?.clone();
-            Some(((holder, service), index))
-        })
-        .collect()
-    }
-
-    fn change(&self, event: &Event, places: &Places) -> Option<RowChange> {
+    fn change(&self, event: &Event, index: &ItemIndex) -> Option<RowChange> {
         let Event::Allocation(event) = event else {
             return None;
         };
@@ -130,10 +116,11 @@ impl Import {
             | AllocationEvent::Suspended(_)
             | AllocationEvent::Reactivated(_) => return None,
         };
-        let index = places.get(&(holder, service.clone())).copied();
+        let index = index.change(holder, service);
         let row = index.and_then(|index| self.table.rows.get(index));
         // New terms alone leave the amount, which is the one that the row asks for.
-        let amounts = amounts.or_else(|| row.map(|row| (row.units.0, row.units.0)));
+        let asked = row.and_then(|row| row.item.units);
+        let amounts = amounts.or_else(|| asked.map(|units| (units.0, units.0)));
         Some(RowChange {
             index,
             line: row.map(|row| row.line),
@@ -148,29 +135,13 @@ impl Import {
     }
 }
 
-type Places = BTreeMap<(Holder, ServiceId), usize>;
-
-fn allocation_row(row: &TableRow) -> AllocationRow {
-    AllocationRow {
-        holder: match &row.holder {
-            Named::Member(id) => HolderName::from(*id),
-            Named::Department(id) => (*id).into(),
-            Named::External(id) => id.clone().into(),
-        },
-        service: row.service.0.clone(),
-        change: Change::Set(row.units.0),
-        priority: row.priority,
-        auto_renew: row.auto_renew,
-    }
-}
-
 /// In which column of its row a refusal is to be mended.
 fn column(row: &TableRow, refusal: &Refusal) -> Option<&'static str> {
     let column = if matches!(
         refusal,
         Refusal::MemberNotFound { .. } | Refusal::DepartmentNotFound { .. }
     ) {
-        row.holder.column()
+        holder_column(&row.item)
     } else if matches!(refusal, Refusal::UnknownService { .. }) {
         Column::Service
     } else if matches!(refusal, Refusal::Shortfall(_) | Refusal::AmountOutOfRange) {
@@ -179,6 +150,14 @@ fn column(row: &TableRow, refusal: &Refusal) -> Option<&'static str> {
         return None;
     };
     Some(column.as_str())
+}
+
+const fn holder_column(item: &AllocationItem) -> Column {
+    match (item.member_id, item.department_id) {
+        (Some(_), _) => Column::MemberId,
+        (None, Some(_)) => Column::DepartmentId,
+        (None, None) => Column::ExternalId,
+    }
 }
 
 /// What changed, or would.

@@ -19,5 +19,5 @@ mod tests;
 pub use column::Column;
 pub use import::{Import, ImportAnswer};
 pub use pages::AllocationPages;
-pub use read::{Holder, Table, TableRow};
+pub use read::{Table, TableRow};
 pub use refused::{ImportRefused, RowFault, TableFault};

@@ -4,15 +4,15 @@ use std::str::FromStr as _;
 
 use csv::{ReaderBuilder, StringRecord};
 use ledger_core::allocation::{Priority, ROWS_MAX};
-use ledger_core::{DepartmentId, ExternalId, MemberId, Quota, Units};
-use serde::{Serialize, Serializer};
+use ledger_core::{DepartmentId, MemberId, Quota, Units};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::cell::unguard;
 use super::column::Column;
 use super::refused::{ImportRefused, RowFault, TableFault};
 use crate::problem::Problem;
-use crate::values::{Quota as QuotaValue, ServiceName, Subject};
+use crate::values::{AllocationItem, Operation, Quota as QuotaValue, ServiceName, Subject};
 
 /// How much of a column's name is said again, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -26,57 +26,15 @@ pub struct Table {
     pub rows: Vec<TableRow>,
 }
 
-/// What one holder is to hold of one service.
+/// A row: the line on which it begins, from 1, and the change that it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct TableRow {
-    /// On which line of the file it begins, from 1.
+    /// The line of the file, from 1.
     #[serde(skip)]
     pub line: usize,
-    /// Who.
-    pub holder: Holder,
-    /// Of which service.
-    pub service: ServiceName,
-    /// How much.
-    pub units: QuotaValue,
-    /// How the holder ranks; stays when not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Priority>,
-    /// Whether it is granted again in the next period; stays when not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub auto_renew: Option<bool>,
-}
-
-/// How a row says whom it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// A member, by his id.
-    Member(MemberId),
-    /// A department, by its id.
-    Department(DepartmentId),
-    /// A member, by an id that another system knows him by.
-    External(ExternalId),
-}
-
-impl Holder {
-    /// The column that says it.
-    #[must_use]
-    pub const fn column(&self) -> Column {
-        match self {
-            Self::Member(_) => Column::MemberId,
-            Self::Department(_) => Column::DepartmentId,
-            Self::External(_) => Column::ExternalId,
-        }
-    }
-}
-
-impl Serialize for Holder {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Member(id) => (self.column().as_str(), id).serialize(serializer),
-            Self::Department(id) => (self.column().as_str(), id).serialize(serializer),
-            Self::External(id) => (self.column().as_str(), id.as_str()).serialize(serializer),
-        }
-    }
+    /// The change: a `set` of units and terms.
+    pub item: AllocationItem,
 }
 
 impl Table {
@@ -195,6 +153,15 @@ impl Layout {
         Ok(Self { at, width })
     }
 
+    /// The column in which a row names the wrong holders: one too many, or none.
+    fn holder_column(&self, item: &AllocationItem) -> Option<Column> {
+        if item.department_id.is_some() {
+            return Some(Column::DepartmentId);
+        }
+        let is_there = |column: &Column| self.at[*column as usize].is_some();
+        HOLDERS.into_iter().find(is_there)
+    }
+
     fn cell<'r>(&self, record: &'r StringRecord, column: Column) -> &'r str {
         let cell = self.at[column as usize].and_then(|place| record.get(place));
         cell.unwrap_or_default()
@@ -229,11 +196,11 @@ impl Found {
         }
         match row(layout, record, line) {
             Ok(row) => self.rows.push(row),
-            Err(CellFault { column, says }) => self.faults.push(RowFault {
+            Err(CellFault { column, message }) => self.faults.push(RowFault {
                 index,
                 line,
                 column: column.map(Column::as_str),
-                problem: Problem::invalid(says),
+                problem: Problem::invalid(message),
             }),
         }
         Ok(())
@@ -254,13 +221,13 @@ impl Found {
 /// What is wrong with a row, and in which column.
 struct CellFault {
     column: Option<Column>,
-    says: String,
+    message: String,
 }
 
-fn at(column: Column, says: impl Into<String>) -> CellFault {
+fn at(column: Column, message: impl Into<String>) -> CellFault {
     CellFault {
         column: Some(column),
-        says: says.into(),
+        message: message.into(),
     }
 }
 
@@ -269,54 +236,55 @@ fn row(layout: &Layout, record: &StringRecord, line: usize) -> Result<TableRow, 
         let (cells, columns) = (record.len(), layout.width);
         return Err(CellFault {
             column: None,
-            says: format!("the row has {cells} cells, the header {columns}"),
+            message: format!("the row has {cells} cells, the header {columns}"),
         });
     }
     let cell = |column| layout.cell(record, column);
-    Ok(TableRow {
-        line,
-        holder: holder(layout, HOLDERS.map(cell))?,
+    let member_id = id(Column::MemberId, cell(Column::MemberId))?.map(MemberId);
+    let external_id = cell(Column::ExternalId);
+    let item = AllocationItem {
+        op: Operation::Set,
+        member_id,
+        department_id: id(Column::DepartmentId, cell(Column::DepartmentId))?.map(DepartmentId),
+        external_id: match member_id {
+            Some(_) => None,
+            None => subject(external_id)?,
+        },
+        to_member_id: None,
+        to_department_id: None,
         service: service(cell(Column::Service))?,
-        units: units(cell(Column::Units))?,
-        priority: priority(cell(Column::Priority))?,
-        auto_renew: auto_renew(cell(Column::AutoRenew))?,
-    })
+        units: Some(units(cell(Column::Units))?),
+        priority: priority(cell(Column::Priority))?.map(|priority| Some(priority.into())),
+        auto_renew: auto_renew(cell(Column::AutoRenew))?.map(Some),
+    };
+    item.row().map_err(|message| CellFault {
+        column: layout.holder_column(&item),
+        message,
+    })?;
+    Ok(TableRow { line, item })
 }
 
-fn holder(
-    layout: &Layout,
-    [member_id, department_id, external_id]: [&str; 3],
-) -> Result<Holder, CellFault> {
-    let (member_id, department_id) = (member_id.trim(), department_id.trim());
-    if !department_id.is_empty() {
-        if !member_id.is_empty() || !external_id.is_empty() {
-            let says = "a row is a member's or a department's, not both";
-            return Err(at(Column::DepartmentId, says));
-        }
-        return Uuid::try_parse(department_id)
-            .map(|id| Holder::Department(DepartmentId(id)))
-            .map_err(|_| at(Column::DepartmentId, "a department's id is a UUID"));
+fn id(column: Column, cell: &str) -> Result<Option<Uuid>, CellFault> {
+    let cell = cell.trim();
+    if cell.is_empty() {
+        return Ok(None);
     }
-    if !member_id.is_empty() {
-        return Uuid::try_parse(member_id)
-            .map(|id| Holder::Member(MemberId(id)))
-            .map_err(|_| at(Column::MemberId, "a member's id is a UUID"));
+    let id = Uuid::try_parse(cell);
+    id.map(Some).map_err(|_| at(column, "the id is not a UUID"))
+}
+
+fn subject(cell: &str) -> Result<Option<Subject>, CellFault> {
+    if cell.is_empty() {
+        return Ok(None);
     }
-    if !external_id.is_empty() {
-        return Subject::from_str(unguard(external_id))
-            .map(|Subject(id)| Holder::External(id))
-            .map_err(|says| at(Column::ExternalId, says));
-    }
-    let is_there = |column: &Column| layout.at[*column as usize].is_some();
-    let column = HOLDERS.into_iter().find(is_there);
-    Err(CellFault {
-        column,
-        says: "the row says of nobody what he is to hold".to_owned(),
-    })
+    let subject = Subject::from_str(unguard(cell));
+    subject
+        .map(Some)
+        .map_err(|message| at(Column::ExternalId, message))
 }
 
 fn service(cell: &str) -> Result<ServiceName, CellFault> {
-    ServiceName::from_str(unguard(cell.trim())).map_err(|says| at(Column::Service, says))
+    ServiceName::from_str(unguard(cell.trim())).map_err(|message| at(Column::Service, message))
 }
 
 /// Digits and nothing else: what a spreadsheet makes of large numbers (`1E+05`, `1,000`) has lost
@@ -332,8 +300,8 @@ fn units(cell: &str) -> Result<QuotaValue, CellFault> {
         .flatten()
         .map(|units| Quota::Finite(units).into())
         .ok_or_else(|| {
-            let says = format!("units are digits, 0 to {}, or unlimited", i64::MAX);
-            at(Column::Units, says)
+            let message = format!("units are digits, 0 to {}, or unlimited", i64::MAX);
+            at(Column::Units, message)
         })
 }
 

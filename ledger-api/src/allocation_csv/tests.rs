@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Holder, ImportRefused, Table, write};
+use super::{ImportRefused, Table, write};
 use crate::problem::Problem;
+use crate::values::AllocationItem;
 
 const ADA: &str = "0198c0de-0000-7000-8000-000000000001";
 
@@ -42,6 +43,21 @@ fn refused(text: &str) -> Vec<(i64, i64, String)> {
         .collect()
 }
 
+fn units(item: &AllocationItem) -> Quota {
+    item.units.unwrap().0
+}
+
+fn terms(item: &AllocationItem) -> (Option<Priority>, Option<bool>) {
+    (
+        item.priority.flatten().map(|priority| priority.0),
+        item.auto_renew.flatten(),
+    )
+}
+
+fn external_id(item: &AllocationItem) -> Option<&str> {
+    item.external_id.as_ref().map(|id| id.0.as_str())
+}
+
 fn row(holder: &str, service: &str, units: &str) -> String {
     format!("{holder},{service},{units}\r\n")
 }
@@ -55,10 +71,11 @@ fn a_table_of_the_least_columns_is_read_in_any_order() {
     let [row] = &table.rows[..] else {
         panic!("{table:?}")
     };
-    assert_eq!(row.holder, Holder::Member(MemberId(ADA.parse().unwrap())));
-    assert_eq!(row.service.0, "lesson_generation");
-    assert_eq!(row.units.0, Quota::Finite(Units::new(7).unwrap()));
-    assert_eq!((row.priority, row.auto_renew, row.line), (None, None, 2));
+    let item = &row.item;
+    assert_eq!(item.member_id, Some(MemberId(ADA.parse().unwrap())));
+    assert_eq!(item.service.0, "lesson_generation");
+    assert_eq!(units(item), Quota::Finite(Units::new(7).unwrap()));
+    assert_eq!((item.priority, item.auto_renew, row.line), (None, None, 2));
 }
 
 #[test]
@@ -79,18 +96,15 @@ fn what_spreadsheets_make_of_a_table_is_read_too() {
         let rows: Vec<_> = table
             .rows
             .iter()
-            .map(|r| (r.line, r.units.0.to_string(), r.priority, r.auto_renew))
+            .map(|row| (row.line, units(&row.item).to_string(), terms(&row.item)))
             .collect();
         let expected = [
-            (2, "90".to_owned(), Some(Priority::High), Some(true)),
-            (5, "unlimited".to_owned(), None, None),
-            (7, "0".to_owned(), Some(Priority::Low), Some(false)),
+            (2, "90".to_owned(), (Some(Priority::High), Some(true))),
+            (5, "unlimited".to_owned(), (None, None)),
+            (7, "0".to_owned(), (Some(Priority::Low), Some(false))),
         ];
         assert_eq!(rows, expected, "{end:?}");
-        let Holder::External(id) = &table.rows[1].holder else {
-            panic!("{table:?}")
-        };
-        assert_eq!(id.as_str(), "+27 82 123");
+        assert_eq!(external_id(&table.rows[1].item), Some("+27 82 123"));
     }
 }
 
@@ -281,8 +295,8 @@ fn a_department_s_row_is_told_from_a_member_s() {
     assert_eq!(std::str::from_utf8(&rows).unwrap(), expected);
     let table = [write::header().unwrap(), rows].concat();
     let table = Table::read(&table).unwrap();
-    let department = Holder::Department(DepartmentId(ADA.parse().unwrap()));
-    assert_eq!(table.rows[0].holder, department);
+    let department = DepartmentId(ADA.parse().unwrap());
+    assert_eq!(table.rows[0].item.department_id, Some(department));
 }
 
 #[test]
@@ -331,11 +345,11 @@ proptest! {
         let table = Table::read(&text).unwrap();
         prop_assert_eq!(table.rows.len(), holdings.len());
         for (row, holding) in table.rows.iter().zip(&holdings) {
-            prop_assert_eq!(&row.holder, &Holder::Member(holding.member_id));
-            prop_assert_eq!(&row.service.0, holding.line.service.as_str());
-            prop_assert_eq!(row.units.0, holding.line.allocated);
-            prop_assert_eq!(row.priority, Some(holding.line.priority));
-            prop_assert_eq!(row.auto_renew, Some(holding.line.auto_renew));
+            let (item, line) = (&row.item, &holding.line);
+            prop_assert_eq!(item.member_id, Some(holding.member_id));
+            prop_assert_eq!(&item.service.0, line.service.as_str());
+            prop_assert_eq!(units(item), line.allocated);
+            prop_assert_eq!(terms(item), (Some(line.priority), Some(line.auto_renew)));
         }
     }
 
@@ -351,8 +365,7 @@ proptest! {
         let rows = Table::read(text.as_bytes()).map_or_else(|_| Vec::new(), |table| table.rows);
         prop_assert_eq!(rows.len(), named.len());
         for (row, holding) in rows.iter().zip(&named) {
-            let Holder::External(id) = &row.holder else { panic!("{row:?}") };
-            prop_assert_eq!(Some(id.as_str()), holding.external_id.as_deref());
+            prop_assert_eq!(external_id(&row.item), holding.external_id.as_deref());
         }
     }
 

@@ -3,6 +3,7 @@
 mod account;
 mod actor;
 mod allocation_change;
+mod allocation_item;
 mod day;
 mod holder;
 mod ids;
@@ -22,8 +23,9 @@ pub use actor::Actor;
 pub use allocation_change::{
     Approval, Ending, Enrolment, SchemaName, ServiceChange, decreases, increases,
 };
+pub use allocation_item::{AllocationItem, AllocationItemDocument, ItemIndex, Operation};
 pub use day::{Day, FIRST_DAY};
-pub use holder::{EXACTLY_ONE, one_holder, one_of};
+pub use holder::one_of;
 pub use ids::{AnchorDayNumber, NewId};
 pub use period::PeriodAnswer;
 pub use quotas::{

@@ -35,11 +35,11 @@ pub async fn allocate_batch(
     meta: RequestMeta,
     Json(body): Json<BatchBody>,
 ) -> Result<Written<BatchAnswer>, Problem> {
-    let (dry_run, places) = (body.dry_run, body.places(&state.catalogue()));
+    let (dry_run, index) = (body.dry_run, body.index(&state.catalogue()));
     let envelope = body.into_envelope(allowed.actor(), &meta)?;
     let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(
         &receipt,
-        BatchAnswer::of(&receipt, dry_run, places),
+        BatchAnswer::of(&receipt, dry_run, index),
     ))
 }

@@ -1,7 +1,5 @@
 //! What became of many allocations.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use ledger_core::allocation::{AllocationEvent, Holder, Priority};
 use ledger_core::{DepartmentId, Event, EventId, MemberId, Quota, Seq, ServiceId, Units};
 use ledger_store::writer::Receipt;
@@ -9,25 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::schema;
-use crate::values::words;
-
-/// At which index of a batch a change was asked for. A holder and service stand there once, save
-/// in transfers, and those are done in their order.
-#[derive(Debug, Default)]
-pub struct Places {
-    changes: BTreeMap<(Holder, ServiceId), usize>,
-    transfers: VecDeque<usize>,
-}
-
-impl Places {
-    pub(super) fn change(&mut self, holder: Holder, service: &ServiceId, index: usize) {
-        self.changes.insert((holder, service.clone()), index);
-    }
-
-    pub(super) fn transfer(&mut self, index: usize) {
-        self.transfers.push_back(index);
-    }
-}
+use crate::values::{ItemIndex, words};
 
 /// What changed, or would.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -106,7 +86,7 @@ pub struct ChangeAnswer {
 }
 
 impl BatchAnswer {
-    pub(super) fn of(receipt: &Receipt, dry_run: bool, mut places: Places) -> Self {
+    pub(super) fn of(receipt: &Receipt, dry_run: bool, mut index: ItemIndex) -> Self {
         let events = receipt.events.iter();
         let done = !dry_run && !receipt.events.is_empty();
         Self {
@@ -115,13 +95,13 @@ impl BatchAnswer {
             replayed: receipt.replayed,
             dry_run,
             changes: events
-                .filter_map(|recorded| change(&recorded.event, &mut places))
+                .filter_map(|recorded| change(&recorded.event, &mut index))
                 .collect(),
         }
     }
 }
 
-fn change(event: &Event, places: &mut Places) -> Option<ChangeAnswer> {
+fn change(event: &Event, index: &mut ItemIndex) -> Option<ChangeAnswer> {
     let Event::Allocation(event) = event else {
         return None;
     };
@@ -131,12 +111,12 @@ fn change(event: &Event, places: &mut Places) -> Option<ChangeAnswer> {
             after: Some(e.after),
             priority: Some(e.priority),
             auto_renew: Some(e.auto_renew),
-            ..of_line(e.holder, &e.service, places)
+            ..of_line(e.holder, &e.service, index)
         },
         AllocationEvent::TermsSet(e) => ChangeAnswer {
             priority: Some(e.priority),
             auto_renew: Some(e.auto_renew),
-            ..of_line(e.holder, &e.service, places)
+            ..of_line(e.holder, &e.service, index)
         },
         AllocationEvent::Transferred(e) => ChangeAnswer {
             before: Some(e.before),
@@ -146,15 +126,14 @@ fn change(event: &Event, places: &mut Places) -> Option<ChangeAnswer> {
             to_department_id: e.to.department_id(),
             to_before: Some(e.to_before),
             to_after: Some(e.to_after),
-            ..bare(places.transfers.pop_front(), e.holder, &e.service)
+            ..bare(index.next_transfer(), e.holder, &e.service)
         },
         AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => return None,
     })
 }
 
-fn of_line(holder: Holder, service: &ServiceId, places: &Places) -> ChangeAnswer {
-    let index = places.changes.get(&(holder, service.clone())).copied();
-    bare(index, holder, service)
+fn of_line(holder: Holder, service: &ServiceId, index: &ItemIndex) -> ChangeAnswer {
+    bare(index.change(holder, service), holder, service)
 }
 
 fn bare(index: Option<usize>, holder: Holder, service: &ServiceId) -> ChangeAnswer {

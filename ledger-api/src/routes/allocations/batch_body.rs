@@ -1,17 +1,16 @@
 //! What is asked of many allocations.
 
-use ledger_core::allocation::{AllocationCommand, Change, ROWS_MAX};
+use ledger_core::allocation::{AllocationCommand, ROWS_MAX};
 use ledger_core::{Action, Actor, Catalogue};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
-use super::batch_answer::Places;
-use super::batch_item::Item;
 use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
 use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::values::{AllocationItem, AllocationItemDocument, ItemIndex};
 
 /// Changes to make together.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -33,11 +32,11 @@ pub struct BatchBody {
     pub(super) dry_run: bool,
     /// The changes. Each holder and service is named once; only transfers may come together.
     #[serde(deserialize_with = "items")]
-    #[schema(min_items = 1, max_items = 10_000)]
-    items: Vec<Item>,
+    #[schema(value_type = Vec<AllocationItemDocument>, min_items = 1, max_items = 10_000)]
+    items: Vec<AllocationItem>,
 }
 
-fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
+fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AllocationItem>, D::Error> {
     let items = Vec::deserialize(deserializer)?;
     if !(1..=ROWS_MAX).contains(&items.len()) {
         let expected = format!("1 to {ROWS_MAX} items");
@@ -47,23 +46,8 @@ fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Err
 }
 
 impl BatchBody {
-    /// Where the changes of what holder and service stand.
-    pub(super) fn places(&self, catalogue: &Catalogue) -> Places {
-        let mut places = Places::default();
-        for (index, item) in self.items.iter().enumerate() {
-            let row = &item.row;
-            match row.change {
-                Change::Set(_) | Change::Add(_) | Change::Revoke(_) | Change::Keep => {
-                    // A service that is not known is for the command to refuse.
-                    let service = catalogue.resolve(&row.service);
-                    if let Some((holder, service)) = row.holder.by_id().zip(service) {
-                        places.change(holder, service, index);
-                    }
-                }
-                Change::Transfer { .. } => places.transfer(index),
-            }
-        }
-        places
+    pub(super) fn index(&self, catalogue: &Catalogue) -> ItemIndex {
+        ItemIndex::new(self.items.iter(), &[], catalogue)
     }
 
     pub(super) fn into_envelope(
@@ -72,8 +56,10 @@ impl BatchBody {
         meta: &RequestMeta,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("allocate-batch", &[], &self)?;
+        let rows = self.items.iter().map(AllocationItem::row).collect();
+        let rows: Result<Vec<_>, _> = rows;
         let command = AllocationCommand::Apply {
-            rows: self.items.into_iter().map(|item| item.row).collect(),
+            rows: rows.map_err(Problem::invalid)?,
             reason: free_text("reason", &self.reason)?,
             as_batch: true,
         };

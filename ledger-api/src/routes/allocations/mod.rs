@@ -4,7 +4,6 @@
 pub mod batch;
 mod batch_answer;
 mod batch_body;
-mod batch_item;
 pub mod csv;
 mod csv_body;
 mod set;
