@@ -143,7 +143,7 @@ mod tests {
         for settings in [settings(), nested] {
             let issuer = TokenIssuer::new(&settings).unwrap();
             let verifier = JwtVerifier::new(&settings).unwrap();
-            for role in Role::CREDENTIAL {
+            for role in Role::credentials() {
                 let token = issuer.issue(grant(role, Some(SCHOOL)), at(1000)).unwrap();
                 let token = token.expose_secret();
                 let caller = verifier.verify(token, at(1000)).await.unwrap();

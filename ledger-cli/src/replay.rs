@@ -1,7 +1,7 @@
 //! `ledger replay`
 
 use chrono::Utc;
-use ledger_core::school::Standing;
+use ledger_core::school::MemberStatus;
 use ledger_core::{
     DepartmentId, MemberId, SchoolId, SchoolState, Seq, Timestamp, at_instant, evolve,
 };
@@ -110,7 +110,7 @@ struct Department {
 #[derive(Debug, Serialize)]
 struct Member {
     member_id: MemberId,
-    status: Standing,
+    status: MemberStatus,
     services: Vec<LineBalance>,
 }
 

@@ -65,9 +65,11 @@ impl Token {
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
-    let roles = Role::CREDENTIAL;
-    let role = roles.into_iter().find(|role| role.as_str() == text);
-    role.ok_or_else(|| format!("must be one of {}", roles.map(Role::as_str).join(", ")))
+    let role = Role::credentials().find(|role| role.as_str() == text);
+    role.ok_or_else(|| {
+        let words: Vec<_> = Role::credentials().map(Role::as_str).collect();
+        format!("must be one of {}", words.join(", "))
+    })
 }
 
 /// The seconds in `90s`, `15m`, `1h` or `30d`.

@@ -34,6 +34,25 @@ pub enum Event {
     Period(PeriodEvent),
 }
 
+macro_rules! nouns {
+    ($($noun:ident($type:ident);)*) => {$(
+        impl From<$type> for Event {
+            fn from(event: $type) -> Self {
+                Self::$noun(event)
+            }
+        }
+    )*};
+}
+
+nouns! {
+    School(SchoolEvent);
+    Department(DepartmentEvent);
+    Allocation(AllocationEvent);
+    Request(RequestEvent);
+    Usage(UsageEvent);
+    Period(PeriodEvent);
+}
+
 macro_rules! kinds {
     ($(
         $(#[$doc:meta])*
@@ -51,6 +70,12 @@ macro_rules! kinds {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
+            }
+
+            /// The kind of a name.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$kind),)* _ => None }
             }
 
             /// The version that is written today.
@@ -81,8 +106,7 @@ macro_rules! kinds {
             /// [`UnreadableEvent`] when the kind or version was never written, or the data is not
             /// of its form.
             pub fn read(kind: &str, version: i16, data: Value) -> Result<Self, UnreadableEvent> {
-                let known = Kind::ALL.iter().find(|known| known.as_str() == kind);
-                match (known, version) {
+                match (Kind::parse(kind), version) {
                     $((Some(Kind::$kind), $version) => parse(kind, version, data)
                         .map(|data| Self::$noun($type::$variant(data))),)*
                     _ => Err(UnreadableEvent::Unknown { kind: kind.to_owned(), version }),
@@ -193,9 +217,9 @@ fn parse<T: DeserializeOwned>(kind: &str, version: i16, data: Value) -> Result<T
     })
 }
 
-const fn department_of(holder: Holder, out_of: Option<DepartmentId>) -> Option<DepartmentId> {
+const fn department_of(holder: Holder, funded_by: Option<DepartmentId>) -> Option<DepartmentId> {
     match holder {
-        Holder::Member(_) => out_of,
+        Holder::Member(_) => funded_by,
         Holder::Department(department_id) => Some(department_id),
     }
 }
@@ -226,17 +250,11 @@ impl Event {
                 AllocationEvent::Reactivated(e) => Some(e.member_id),
             },
             Self::Request(event) => Some(event.member_id()),
-            Self::Usage(event) => match event {
-                UsageEvent::Debited(e) => Some(e.member_id),
-                UsageEvent::HoldPlaced(e) => Some(e.member_id),
-                UsageEvent::HoldSettled(e) => Some(e.member_id),
-                UsageEvent::HoldReleased(e) => Some(e.member_id),
-                UsageEvent::HoldExpired(e) => Some(e.member_id),
-                UsageEvent::Refused(e) => Some(e.member_id),
-                UsageEvent::Reported(e) => Some(e.member_id),
-                UsageEvent::Parked(e) => e.member_id,
-                UsageEvent::Attributed(e) => Some(e.to.member_id),
-                UsageEvent::Corrected(e) => Some(e.account.member_id),
+            Self::Usage(UsageEvent::Refused(e)) => Some(e.member_id),
+            Self::Usage(UsageEvent::Parked(e)) => e.member_id,
+            Self::Usage(event) => match event.account() {
+                Some(account) => Some(account.member_id),
+                None => None,
             },
             Self::Period(_) => None,
         }
@@ -254,23 +272,16 @@ impl Event {
             },
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
-                    department_of(e.holder, e.out_of)
+                    department_of(e.holder, e.funded_by)
                 }
-                AllocationEvent::Transferred(e) => department_of(e.holder, e.out_of),
+                AllocationEvent::Transferred(e) => department_of(e.holder, e.funded_by),
                 AllocationEvent::TermsSet(e) => e.holder.department_id(),
                 AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
             },
-            Self::Usage(event) => match event {
-                UsageEvent::Debited(e) => e.department_id,
-                UsageEvent::HoldPlaced(e) => e.department_id,
-                UsageEvent::HoldSettled(e) => e.department_id,
-                UsageEvent::HoldReleased(e) => e.department_id,
-                UsageEvent::HoldExpired(e) => e.department_id,
-                UsageEvent::Refused(e) => e.department_id,
-                UsageEvent::Reported(e) => e.department_id,
-                UsageEvent::Parked(_) => None,
-                UsageEvent::Attributed(e) => e.to.department_id,
-                UsageEvent::Corrected(e) => e.account.department_id,
+            Self::Usage(UsageEvent::Refused(e)) => e.department_id,
+            Self::Usage(event) => match event.account() {
+                Some(account) => account.department_id,
+                None => None,
             },
         }
     }
@@ -286,17 +297,11 @@ impl Event {
                 AllocationEvent::TermsSet(e) => Some(&e.service),
                 AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
             },
-            Self::Usage(event) => match event {
-                UsageEvent::Debited(e) => Some(&e.service),
-                UsageEvent::HoldPlaced(e) => Some(&e.service),
-                UsageEvent::HoldSettled(e) => Some(&e.service),
-                UsageEvent::HoldReleased(e) => Some(&e.service),
-                UsageEvent::HoldExpired(e) => Some(&e.service),
-                UsageEvent::Refused(e) => Some(&e.service),
-                UsageEvent::Reported(e) => Some(&e.service),
-                UsageEvent::Parked(_) => None, // as it was given, it may be none
-                UsageEvent::Attributed(e) => Some(&e.to.service),
-                UsageEvent::Corrected(e) => Some(&e.account.service),
+            Self::Usage(UsageEvent::Refused(e)) => Some(&e.service),
+            // Unattributed usage has a service as sent, which may be unknown.
+            Self::Usage(event) => match event.account() {
+                Some(account) => Some(&account.service),
+                None => None,
             },
         }
     }
@@ -307,7 +312,7 @@ impl Event {
         match self {
             Self::School(_) | Self::Department(_) | Self::Usage(_) => None,
             Self::Request(event) => event.cause(),
-            Self::Period(_) => Some(&Cause::PeriodRoll),
+            Self::Period(_) => Some(&Cause::PeriodRollover),
             Self::Allocation(event) => match event {
                 AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => e.cause.as_ref(),
                 AllocationEvent::Transferred(e) => e.cause.as_ref(),

@@ -55,6 +55,15 @@ pub struct Fact {
     pub event: Event,
 }
 
+impl Fact {
+    pub(crate) fn new(occurred_at: Timestamp, event: impl Into<Event>) -> Self {
+        Self {
+            occurred_at,
+            event: event.into(),
+        }
+    }
+}
+
 /// An event as it stands in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
@@ -146,7 +155,7 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
         key: CommandKey::RequestExpiry(request_id),
         fact,
     });
-    let roll = period::due_roll(state, now).map(|(key, fact)| Due { key, fact });
+    let roll = period::due_rollover(state, now).map(|(key, fact)| Due { key, fact });
     hold.into_iter()
         .chain(request)
         .chain(roll)

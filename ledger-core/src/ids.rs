@@ -225,7 +225,7 @@ pub enum CommandKey {
     /// A request's id, for its expiry, which nobody asks for.
     RequestExpiry(RequestId),
     /// The instant at which a period ends, for its end, which nobody asks for.
-    PeriodRoll(Timestamp),
+    PeriodRollover(Timestamp),
     /// What came of allocations in a new period, which nobody asks for.
     Renewals {
         /// When the period begins.
@@ -264,7 +264,7 @@ impl CommandKey {
                 composed = format_compact!("{request_id}");
                 ("request-expiry", composed.as_str())
             }
-            Self::PeriodRoll(end) => {
+            Self::PeriodRollover(end) => {
                 composed = format_compact!("{end}");
                 ("period-roll", composed.as_str())
             }

@@ -26,6 +26,7 @@ pub mod state;
 pub mod text;
 pub mod time;
 pub mod usage;
+pub mod vocabulary;
 
 pub use actor::{Actor, Role};
 pub use context::{Context, Needs};

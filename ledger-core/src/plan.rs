@@ -3,98 +3,52 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::quantity::Quota;
 use crate::service::{Meter, ServiceId};
+use crate::vocabulary::vocabulary;
 
 /// A quota for each of several services.
 pub type Quotas = BTreeMap<ServiceId, Quota>;
 
-/// What kind of tenant a school is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrgType {
-    /// A preschool.
-    Preschool,
-    /// A school of grades K to 12, which may have departments.
-    K12,
-    /// A school of one member.
-    Individual,
-}
-
-impl OrgType {
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Preschool => "preschool",
-            Self::K12 => "k12",
-            Self::Individual => "individual",
-        }
+vocabulary! {
+    /// The type of a school.
+    pub enum OrgType {
+        /// A preschool.
+        Preschool = "preschool",
+        /// A school of grades K to 12, which may have departments.
+        K12 = "k12",
+        /// A school of one member.
+        Individual = "individual",
     }
 }
 
-/// What a school pays for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Nothing paid.
-    Free,
-    /// Also called `starter`.
-    Basic,
-    /// Also called `professional`.
-    Pro,
-    /// Above `pro`.
-    Premium,
-    /// All there is.
-    Enterprise,
-}
-
-impl Tier {
-    /// Every tier, from the least to the most.
-    pub const ALL: [Self; 5] = [
-        Self::Free,
-        Self::Basic,
-        Self::Pro,
-        Self::Premium,
-        Self::Enterprise,
-    ];
-
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Basic => "basic",
-            Self::Pro => "pro",
-            Self::Premium => "premium",
-            Self::Enterprise => "enterprise",
-        }
+vocabulary! {
+    /// The tier that a school pays for, from the lowest to the highest.
+    pub enum Tier {
+        /// Unpaid.
+        Free = "free",
+        /// Alias `starter`.
+        Basic = "basic",
+        /// Alias `professional`.
+        Pro = "pro",
+        /// Above `pro`.
+        Premium = "premium",
+        /// The highest.
+        Enterprise = "enterprise",
     }
 }
 
-/// How much of allocation management a plan switches on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Management {
-    /// None: members draw straight on the pool.
-    None,
-    /// Allocate, revoke, suspend, priority, auto-renew.
-    Basic,
-    /// All of basic, transfers between holders, and tables of allocations (CSV).
-    Advanced,
-}
-
-impl Management {
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Basic => "basic",
-            Self::Advanced => "advanced",
-        }
+vocabulary! {
+    /// The allocation management that a plan includes, from the least to the most.
+    pub enum Management {
+        /// None: members draw directly on the pool.
+        None = "none",
+        /// Allocate, revoke, suspend, priority, renewal.
+        Basic = "basic",
+        /// All of basic, and transfers, departments and tables of allocations (CSV).
+        Advanced = "advanced",
     }
 }
 
@@ -115,9 +69,11 @@ pub struct Plan {
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
     /// What a new teacher is granted.
-    pub default_grant: Quotas,
+    #[serde(rename = "default_grant")]
+    pub default_member_quota: Quotas,
     /// The most that one member may hold.
-    pub member_cap: Quotas,
+    #[serde(rename = "member_cap")]
+    pub max_individual_quota: Quotas,
     self_service_tiers: Vec<Tier>,
 }
 
@@ -163,7 +119,7 @@ pub enum CatalogueError {
     #[error("the plan catalogue gives a quota of {0}, which is not among its services")]
     UnknownService(ServiceId),
     /// A school could be registered that has no plan.
-    #[error("the plan catalogue has no plan for a {} school at tier {}", .0.as_str(), .1.as_str())]
+    #[error("the plan catalogue has no plan for a {0} school at tier {1}")]
     NoPlan(OrgType, Tier),
 }
 
@@ -193,7 +149,7 @@ impl Catalogue {
             toml::from_str(text).map_err(|error| CatalogueError::Form(Box::new(error)))?;
         catalogue.check_names()?;
         catalogue.check_quotas()?;
-        for org_type in [OrgType::Preschool, OrgType::K12, OrgType::Individual] {
+        for org_type in OrgType::ALL {
             for tier in Tier::ALL {
                 if catalogue.find_plan(org_type, tier).is_none() {
                     return Err(CatalogueError::NoPlan(org_type, tier));
@@ -235,10 +191,7 @@ impl Catalogue {
     /// The tier that `name` is the name or an alias of.
     #[must_use]
     pub fn tier(&self, name: &str) -> Option<Tier> {
-        Tier::ALL
-            .into_iter()
-            .find(|tier| tier.as_str() == name)
-            .or_else(|| self.tier_aliases.get(name).copied())
+        Tier::parse(name).or_else(|| self.tier_aliases.get(name).copied())
     }
 
     /// The plan of a school.
@@ -277,7 +230,10 @@ impl Catalogue {
     }
 
     fn check_quotas(&self) -> Result<(), CatalogueError> {
-        let defaults = [&self.defaults.default_grant, &self.defaults.member_cap];
+        let defaults = [
+            &self.defaults.default_member_quota,
+            &self.defaults.max_individual_quota,
+        ];
         let totals = self.plans.iter().map(|plan| &plan.totals);
         match defaults
             .into_iter()

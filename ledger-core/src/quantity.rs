@@ -15,6 +15,8 @@ pub struct NotUnits;
 impl Units {
     /// No units.
     pub const ZERO: Self = Self(0);
+    /// One unit.
+    pub const ONE: Self = Self(1);
     /// The largest amount that a 64-bit column holds.
     pub const MAX: Self = Self(i64::MAX);
 
@@ -99,6 +101,15 @@ pub enum Quota {
 impl Quota {
     /// Nothing at all.
     pub const ZERO: Self = Self::Finite(Units::ZERO);
+
+    /// A sum of units as a quota: unlimited if it is beyond 64 bits.
+    #[must_use]
+    pub fn from_sum(sum: i128) -> Self {
+        let units = i64::try_from(sum).ok().map(Units::new);
+        units
+            .and_then(Result::ok)
+            .map_or(Self::Unlimited, Self::Finite)
+    }
 
     /// What is left of the quota when `taken` is gone; never below zero.
     #[must_use]

@@ -8,6 +8,7 @@ use crate::quantity::{Quota, Units};
 use crate::request::RequestStatus;
 use crate::service::ServiceId;
 use crate::time::Timestamp;
+use crate::vocabulary::vocabulary;
 
 /// The reason for which a command is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -225,60 +226,33 @@ pub struct RowRefusal {
     pub refusal: Refusal,
 }
 
-/// A rule on amounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// used + held + asked ≤ allocated.
-    QuotaExceeded,
-    /// Σ allocated ≤ total, of the school or of a department.
-    PoolExceeded,
-    /// A member's allocation ≤ the cap per member.
-    MemberCapExceeded,
-    /// An allocation ≥ used + held.
-    AllocationBelowUsage,
-    /// A total ≥ used + held.
-    TotalBelowUsage,
-    /// A total ≥ Σ allocated, of the school or of a department.
-    TotalBelowAllocated,
-}
-
-impl Rule {
-    /// The name of the rule in problem types.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::QuotaExceeded => "quota-exceeded",
-            Self::PoolExceeded => "pool-exceeded",
-            Self::MemberCapExceeded => "member-cap-exceeded",
-            Self::AllocationBelowUsage => "allocation-below-usage",
-            Self::TotalBelowUsage => "total-below-usage",
-            Self::TotalBelowAllocated => "total-below-allocated",
-        }
+vocabulary! {
+    /// A rule on amounts.
+    pub enum Rule {
+        /// used + held + asked ≤ allocated.
+        QuotaExceeded = "quota-exceeded",
+        /// Σ allocated ≤ total, of the school or of a department.
+        PoolExceeded = "pool-exceeded",
+        /// A member's allocation ≤ the cap per member.
+        MemberCapExceeded = "member-cap-exceeded",
+        /// An allocation ≥ used + held.
+        AllocationBelowUsage = "allocation-below-usage",
+        /// A total ≥ used + held.
+        TotalBelowUsage = "total-below-usage",
+        /// A total ≥ Σ allocated, of the school or of a department.
+        TotalBelowAllocated = "total-below-allocated",
     }
 }
 
-/// The account of an amount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// The member's own allocation.
-    Member,
-    /// The allocation of the member's department.
-    Department,
-    /// The school's pool.
-    Pool,
-}
-
-impl Level {
-    /// The name in JSON and SQL.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::Department => "department",
-            Self::Pool => "pool",
-        }
+vocabulary! {
+    /// The account of an amount.
+    pub enum Level {
+        /// The member's own allocation.
+        Member = "member",
+        /// The allocation of the member's department.
+        Department = "department",
+        /// The school's pool.
+        Pool = "pool",
     }
 }
 

@@ -105,7 +105,7 @@ impl Meter {
             Self::Request { weights } => Some(
                 call.model
                     .and_then(|model| weights.iter().find(|w| matches(&w.model, model)))
-                    .map_or(Units::new(1).unwrap_or(Units::ZERO), |weight| weight.units),
+                    .map_or(Units::ONE, |weight| weight.units),
             ),
             Self::ThousandTokens { units } => {
                 let begun = (call.tokens.get() / 1_000)

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Holder, Line, Pool};
-use crate::department::{Department, DepartmentLine};
+use crate::department::Department;
 use crate::ids::{DepartmentId, Key, MemberId, Seq};
 use crate::period::Renewals;
 use crate::plan::{Management, Quotas};
 use crate::refusal::Refusal;
 use crate::request::Requests;
-use crate::school::{Leavers, Member, School, Standing};
+use crate::school::{Member, MemberStatus, PendingReclaims, School};
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 use crate::usage::Holds;
@@ -28,7 +28,7 @@ pub struct SchoolState {
     pub(crate) pools: BTreeMap<ServiceId, Pool>,
     pub(crate) departments: BTreeMap<DepartmentId, Department>,
     pub(crate) members: BTreeMap<MemberId, Member>,
-    pub(crate) leavers: Leavers,
+    pub(crate) pending_reclaims: PendingReclaims,
     pub(crate) holds: Holds,
     pub(crate) requests: Requests,
     pub(crate) renewals: Renewals,
@@ -43,7 +43,7 @@ impl Default for SchoolState {
             pools: BTreeMap::new(),
             departments: BTreeMap::new(),
             members: BTreeMap::new(),
-            leavers: Leavers::default(),
+            pending_reclaims: PendingReclaims::default(),
             holds: Holds::default(),
             requests: Requests::default(),
             renewals: Renewals::default(),
@@ -108,7 +108,7 @@ impl SchoolState {
     /// [`Refusal::MemberNotFound`] when nobody has this id or he left.
     pub fn present_member(&self, member_id: MemberId) -> Result<&Member, Refusal> {
         let member = self.member(member_id)?;
-        if member.standing == Standing::Removed {
+        if member.status == MemberStatus::Removed {
             return Err(Refusal::MemberNotFound {
                 member_id: Some(member_id),
             });
@@ -172,7 +172,7 @@ impl SchoolState {
 
     /// The department out of whose allocation a holder's comes; `None`: out of the school's pool.
     #[must_use]
-    pub fn out_of(&self, holder: Holder) -> Option<DepartmentId> {
+    pub fn funded_by(&self, holder: Holder) -> Option<DepartmentId> {
         self.members.get(&holder.member_id()?)?.department_id
     }
 
@@ -232,24 +232,16 @@ impl SchoolState {
     #[must_use]
     pub fn weight(&self) -> usize {
         const MEMBER: usize = size_of::<(MemberId, Member)>() + 64;
-        const LINE: usize = size_of::<(ServiceId, Line)>();
         const DEPARTMENT: usize = size_of::<(DepartmentId, Department)>() + 64;
-        const DEPARTMENT_LINE: usize = size_of::<(ServiceId, DepartmentLine)>();
-        let department_lines: usize = self
-            .departments
-            .values()
-            .map(|department| department.lines().count())
-            .sum();
-        let lines: usize = self
-            .members
-            .values()
-            .map(|member| member.lines.capacity())
-            .sum();
+        let members = self.members.values();
+        let lines: usize = members.map(|member| member.lines.weight()).sum();
+        let departments = self.departments.values();
+        let department_lines: usize = departments.map(Department::weight).sum();
         1_024
             + self.members.len() * MEMBER
-            + lines * LINE
+            + lines
             + self.departments.len() * DEPARTMENT
-            + department_lines * DEPARTMENT_LINE
+            + department_lines
             + self.holds.weight()
             + self.requests.weight()
     }

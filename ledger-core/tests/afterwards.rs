@@ -6,20 +6,18 @@ use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::usage::{
     Attribution, CallFacts, Counted, Debit, FUTURE_LIMIT_SECONDS, PriorUsage, Report,
-    UsageAttributed, UsageCorrected, UsageEvent, UsageParked, UsageReported, WhyParked,
+    UnattributedReason, UsageAttributed, UsageCorrected, UsageEvent, UsageParked, UsageReported,
 };
 use ledger_core::{
-    Actor, Catalogue, Command, Context, EventId, Level, MemberId, OrgType, Refusal, Tier,
-    Timestamp, Units, decide,
+    Actor, Catalogue, Command, Context, EventId, MemberId, OrgType, Refusal, Tier, Timestamp,
+    Units, decide,
 };
 use support::commands::{
     Ask as _, SOURCE, debit, debited, enrol, give, hold, reason, refund, refund_all, release,
     remove, report, reported, settle, subject, suspend,
 };
-use support::events::balance;
-use support::{
-    ADA, BEN, CLAUDE, NOBODY, School, at, attribute, external_id, key, service, start, units,
-};
+use support::events::{balance, own_account, pool_account};
+use support::{ADA, BEN, CLAUDE, NOBODY, School, at, attribute, external_id, key, start, units};
 
 /// A school of 100 Claude messages, of which Ada and Ben hold 20 each.
 fn two_of_20() -> School {
@@ -34,12 +32,9 @@ fn usage_reported(id: &str, member_id: MemberId, n: i64, used: i64) -> UsageRepo
     UsageReported {
         id: attribute(id),
         source: attribute(SOURCE),
-        member_id,
-        service: service(CLAUDE),
+        account: own_account(member_id),
         units: units(n),
         overage: false,
-        level: Level::Member,
-        department_id: None,
         balance: balance(20, used, 0),
         period_start: None,
         call: CallFacts::default(),
@@ -54,7 +49,7 @@ fn parked(id: &str) -> UsageParked {
     UsageParked {
         id: attribute(id),
         source: attribute(SOURCE),
-        why: WhyParked::UnknownMember,
+        reason: UnattributedReason::UnknownMember,
         member_id: None,
         subject: Some(subject().commitment()),
         service: attribute(CLAUDE),
@@ -70,10 +65,7 @@ fn kept(event: UsageParked) -> Event {
 
 fn account(member_id: MemberId, used: i64) -> Attribution {
     Attribution {
-        member_id,
-        service: service(CLAUDE),
-        level: Level::Member,
-        department_id: None,
+        account: own_account(member_id),
         balance: balance(20, used, 0),
         period_start: None,
     }
@@ -116,7 +108,7 @@ fn corrected(
         units: units(n),
         usage_units: units(of),
         refunded: units(refunded),
-        account,
+        attribution: account,
         reason: reason().commitment(),
         call: CallFacts::default(),
     }
@@ -254,8 +246,7 @@ mod reports {
             .with_member(ADA)
             .when(report("r", ADA, 21))
             .then([recorded(UsageReported {
-                level: Level::Pool,
-                department_id: None,
+                account: pool_account(ADA),
                 overage: true,
                 ..usage_reported("r", ADA, 21, 21)
             })]);
@@ -296,7 +287,7 @@ mod reports {
             ..report("r", member_id, 0)
         };
         let of_video = UsageParked {
-            why: WhyParked::UnknownService,
+            reason: UnattributedReason::UnknownService,
             service: attribute("com.example.video"),
             units: None,
             ..parked("r")
@@ -430,8 +421,7 @@ mod attributions {
     #[test]
     fn between_members_who_draw_on_one_pool_its_counters_stand() {
         let on_pool = |member_id, used| Attribution {
-            level: Level::Pool,
-            department_id: None,
+            account: pool_account(member_id),
             ..account(member_id, used)
         };
         School::k12_without_management()
@@ -558,13 +548,10 @@ mod corrections {
             usage_at: october(),
             units: Some(units(5)),
             refunded: Units::ZERO,
-            said: Some(units(5)),
+            stated: Some(units(5)),
             parked_service: None,
             counted: Some(Counted {
-                member_id: ADA,
-                service: service(CLAUDE),
-                level: Level::Member,
-                department_id: None,
+                account: own_account(ADA),
                 period_start: None,
                 counted_at: october(),
             }),

@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use ledger_core::allocation::{AllocationRow, Holder, Line};
-use ledger_core::school::{ChangeSettings, EnrolMember, SetSubscription, Standing};
+use ledger_core::school::{ChangeSettings, EnrolMember, MemberStatus, SetSubscription};
 use ledger_core::usage::UsageCommand;
 use ledger_core::{
     Action, Management, OrgType, Quota, Refusal, Rule, SchoolState, ServiceId, Shortfall, Tier,
@@ -47,8 +47,8 @@ fn open(shape: &Shape) -> School {
         .is_ok_and(|s| s.management != Management::None);
     school = school.given(if is_managed {
         ChangeSettings {
-            member_cap: of_each(shape.member_cap).to_vec(),
-            default_grant: of_each(shape.default_grant).to_vec(),
+            max_individual_quota: of_each(shape.max_individual_quota).to_vec(),
+            default_member_quota: of_each(shape.default_member_quota).to_vec(),
             overage,
             ..Default::default()
         }
@@ -168,18 +168,18 @@ fn nothing_is_due_any_more(school: &School) {
         .school()
         .is_ok_and(|s| s.management == Management::None);
     for (id, member) in school.state.members() {
-        if draws_on_pool || member.standing == Standing::Removed {
+        if draws_on_pool || member.status == MemberStatus::Removed {
             for (service, line) in member.lines().filter(|(service, line)| {
                 line.allocated != Quota::Unlimited || fits_beside(&school.state, service, line)
             }) {
-                assert_eq!(line.least(), line.allocated, "{id} keeps {service}");
+                assert_eq!(line.min_allocated(), line.allocated, "{id} keeps {service}");
             }
         }
     }
     for (id, department) in school.state.departments() {
         if draws_on_pool || department.closed {
             for (service, line) in department.lines() {
-                let (least, pool) = (line.pool.least(), school.state.pool(service));
+                let (least, pool) = (line.pool.min_total(), school.state.pool(service));
                 let fits = line.pool.total != Quota::Unlimited
                     || pool.total != Quota::Unlimited
                     || least == Quota::Unlimited;

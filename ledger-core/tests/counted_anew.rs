@@ -102,7 +102,7 @@ fn late_usage_counts_on_the_account_that_members_drew_on_then() {
         let Event::Usage(UsageEvent::Reported(e)) = last else {
             panic!("{last:?}");
         };
-        (e.level, e.period_start.is_some())
+        (e.account.level, e.period_start.is_some())
     };
     assert_eq!(level(&school), (Level::Pool, true));
     let end = school.state.school().expect("it is registered").period.end;

@@ -39,9 +39,9 @@ fn drawing(on: bool) -> ChangeSettings {
     }
 }
 
-fn out_of(department_id: DepartmentId, changed: AllocationChanged) -> AllocationChanged {
+fn funded_by(department_id: DepartmentId, changed: AllocationChanged) -> AllocationChanged {
     AllocationChanged {
-        out_of: Some(department_id),
+        funded_by: Some(department_id),
         ..changed
     }
 }
@@ -143,7 +143,7 @@ mod allocating {
     fn a_member_s_allocation_comes_out_of_his_department_s() {
         let school = maths_of_60()
             .when(set(ADA, 20))
-            .then([more(out_of(MATHS, changed(ADA, 0, 20)))])
+            .then([more(funded_by(MATHS, changed(ADA, 0, 20)))])
             .pools(100, 60, 0, 0);
         has(school, MATHS, (60, 20, 0, 0))
             .when(add(ADA, 41))
@@ -181,12 +181,12 @@ mod allocating {
     fn a_batch_gives_to_the_department_first_and_takes_from_it_last() {
         let school = maths_of_60().when([set(ADA, 80), set(MATHS, 80)]).then([
             in_batch(allocated(MATHS, 60, 80)),
-            in_batch(more(out_of(MATHS, changed(ADA, 0, 80)))),
+            in_batch(more(funded_by(MATHS, changed(ADA, 0, 80)))),
         ]);
         has(school, MATHS, (80, 80, 0, 0))
             .when([set(MATHS, 5), set(ADA, 5)])
             .then([
-                in_batch(less(out_of(MATHS, changed(ADA, 80, 5)))),
+                in_batch(less(funded_by(MATHS, changed(ADA, 80, 5)))),
                 in_batch(revoked(MATHS, 80, 5)),
             ]);
     }
@@ -202,7 +202,7 @@ mod allocating {
         school.when(into_maths).then([
             enrolled(ADA),
             moved(ADA, None, Some(MATHS), &[]),
-            more(out_of(MATHS, changed_by(Cause::Enrolment, ADA, 0, 4))),
+            more(funded_by(MATHS, changed_by(Cause::Enrolment, ADA, 0, 4))),
         ]);
     }
 
@@ -332,7 +332,7 @@ mod drawing_on_it {
             panic!("it settles");
         };
         assert_eq!(settled.hold_id, key("h"));
-        assert_eq!(settled.department_id, Some(MATHS));
+        assert_eq!(settled.account.department_id, Some(MATHS));
         has(school, MATHS, (60, 0, 4, 0)).holds(ADA, 5, 0, 0);
     }
 }

@@ -6,7 +6,7 @@ use ledger_core::school::{ChangeSettings, OveragePolicy, Percent};
 use ledger_core::usage::{HoldPlaced, HoldSettled, UsageDebited, UsageEvent};
 use ledger_core::{Event, Level, Quota, Rule};
 use support::commands::{debit, hold, revoke, settle};
-use support::events::{balance, debited, held, hold_settled, short, usage_debited};
+use support::events::{balance, debited, held, hold_settled, pool_account, short, usage_debited};
 use support::{ADA, CLAUDE, CONTENT, School, start};
 
 fn policy(name: &str, policy: OveragePolicy) -> ChangeSettings {
@@ -158,7 +158,7 @@ fn a_policy_is_for_one_service_and_hard_takes_it_back() {
 fn members_who_draw_on_the_pool_may_exceed_its_total() {
     let event = |n, used, overage| {
         Event::Usage(UsageEvent::Debited(UsageDebited {
-            level: Level::Pool,
+            account: pool_account(ADA),
             overage,
             ..usage_debited(ADA, n, balance(20, used, 0))
         }))

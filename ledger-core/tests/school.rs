@@ -75,8 +75,8 @@ mod plans {
                 end: at("2026-12-01T00:00:00Z"),
             },
             totals: quotas(totals),
-            member_cap: quotas([100, 50, 30]),
-            default_grant: quotas([10, 5, 3]),
+            max_individual_quota: quotas([100, 50, 30]),
+            default_member_quota: quotas([10, 5, 3]),
             self_service_requests,
         };
         School::unregistered()
@@ -432,13 +432,13 @@ mod settings {
     #[test]
     fn a_cap_changes_and_the_event_holds_all_rules_before_and_after() {
         let before = Settings {
-            member_cap: quotas([100, 50, 30]),
-            default_grant: quotas([10, 5, 3]),
+            max_individual_quota: quotas([100, 50, 30]),
+            default_member_quota: quotas([10, 5, 3]),
             self_service_requests: true,
             ..Settings::default()
         };
         let after = Settings {
-            member_cap: quotas([40, 50, 30]),
+            max_individual_quota: quotas([40, 50, 30]),
             ..before.clone()
         };
         School::registered(OrgType::K12, Tier::Enterprise)

@@ -10,7 +10,9 @@ use ledger_core::{Catalogue, Level, MicroUsd, OrgType, Quota, Refusal, Rule, Tie
 use rstest::rstest;
 
 use support::commands::{debit, hold, settle, suspend};
-use support::events::{balance, debited, member_not_found, short, unknown_service, usage_debited};
+use support::events::{
+    balance, debited, member_not_found, pool_account, short, unknown_service, usage_debited,
+};
 use support::{ADA, NOBODY, School, key, service, start, units};
 
 /// A school of 100 Claude messages, of which Ada holds 50.
@@ -115,7 +117,7 @@ mod debits {
     #[test]
     fn a_debit_of_an_individual_goes_on_the_pool() {
         let event = UsageDebited {
-            level: Level::Pool,
+            account: pool_account(ADA),
             ..usage_debited(ADA, 3, balance(100, 3, 0))
         };
         School::registered(OrgType::Individual, Tier::Pro)

@@ -197,8 +197,8 @@ mod identities {
             CommandKey::HoldClosing(key("1")),
             CommandKey::HoldExpiry(key("1")),
             CommandKey::RequestExpiry(ASKED),
-            CommandKey::PeriodRoll(start()),
-            CommandKey::PeriodRoll(start().plus_seconds(1)),
+            CommandKey::PeriodRollover(start()),
+            CommandKey::PeriodRollover(start().plus_seconds(1)),
             CommandKey::Renewals {
                 period_start: start(),
                 index: 0,
@@ -231,7 +231,7 @@ mod identities {
         assert_eq!(returned.to_string(), "26e0fa02-8ace-576c-a3b4-fbb1bbed5316");
         let ran_out = CommandKey::RequestExpiry(ASKED).first_event_id();
         assert_eq!(ran_out.to_string(), "abea3b8e-b471-5910-b70c-81baa9118ac9");
-        let roll = CommandKey::PeriodRoll(at("2026-12-01T05:00:00Z")).first_event_id();
+        let roll = CommandKey::PeriodRollover(at("2026-12-01T05:00:00Z")).first_event_id();
         assert_eq!(roll.to_string(), "c878e7f1-2d59-5619-be09-238a63fe91f6");
         let renewals = CommandKey::Renewals {
             period_start: at("2026-12-01T05:00:00Z"),
@@ -359,19 +359,19 @@ mod states {
     }
 
     #[test]
-    fn who_left_and_returned_all_is_not_kept_apart_any_more() {
-        let leavers = |state: &SchoolState| {
+    fn a_holder_without_unused_units_has_no_pending_reclaim() {
+        let pending = |state: &SchoolState| {
             let snapshot = serde_json::to_value(state).expect("a state is JSON");
-            snapshot["leavers"].as_array().map(Vec::len)
+            snapshot["pending_reclaims"].as_array().map(Vec::len)
         };
         let school = School::k12()
             .with_member(ADA)
             .allocated(50)
             .given(hold("h", ADA, 5));
         let mut school = school.given(remove(ADA)).given(release("h"));
-        assert_eq!(leavers(&school.state), Some(1));
+        assert_eq!(pending(&school.state), Some(1));
         school.catch_up_with_time();
-        assert_eq!(leavers(&school.state), Some(0));
+        assert_eq!(pending(&school.state), Some(0));
         a_snapshot_is_the_state(&school.state);
     }
 }

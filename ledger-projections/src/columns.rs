@@ -42,12 +42,12 @@ pub(crate) fn narrow(sum: i128) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger_core::school::Standing;
+    use ledger_core::school::MemberStatus;
 
     #[test]
     fn a_word_of_the_vocabulary_is_parsed_and_another_is_refused() {
-        let status: Standing = parse("suspended", "status").unwrap();
-        assert_eq!(status, Standing::Suspended);
-        assert!(parse::<Standing>("asleep", "status").is_err());
+        let status: MemberStatus = parse("suspended", "status").unwrap();
+        assert_eq!(status, MemberStatus::Suspended);
+        assert!(parse::<MemberStatus>("asleep", "status").is_err());
     }
 }

@@ -108,7 +108,7 @@ async fn random_lives_are_folded_exactly_in_pages_of_any_size() {
                 let Event::Usage(UsageEvent::Debited(debited)) = &recorded.event else {
                     return None;
                 };
-                Some(debited.level.as_str())
+                Some(debited.account.level.as_str())
             }));
             for written in &life.written {
                 let at = usize::try_from(written.seq.0 - 1).unwrap();

@@ -257,8 +257,8 @@ impl School {
     ) -> Self {
         let id = SchoolId(Uuid::now_v7());
         let settings = ChangeSettings {
-            member_cap: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
-            default_grant: vec![(CLAUDE.to_owned(), Quota::ZERO)],
+            max_individual_quota: vec![(CLAUDE.to_owned(), Quota::Unlimited)],
+            default_member_quota: vec![(CLAUDE.to_owned(), Quota::ZERO)],
             ..ChangeSettings::default()
         };
         let members: Vec<_> = (0..members).map(|_| MemberId(Uuid::now_v7())).collect();

@@ -165,7 +165,7 @@ async fn a_demo_has_a_school_says_how_to_sign_in_and_keeps_everything() {
         .iter()
         .filter(|line| line.starts_with("export "))
         .collect();
-    assert_eq!(exports.len(), Role::CREDENTIAL.len());
+    assert_eq!(exports.len(), Role::credentials().count());
     for (line, role) in exports
         .iter()
         .zip(["PLATFORM_ADMIN", "PRINCIPAL_ADMIN", "PRINCIPAL"])

@@ -70,7 +70,7 @@ impl IdempotencyKey {
             | CommandKey::HoldClosing(_)
             | CommandKey::HoldExpiry(_)
             | CommandKey::RequestExpiry(_)
-            | CommandKey::PeriodRoll(_)
+            | CommandKey::PeriodRollover(_)
             | CommandKey::Renewals { .. }
             | CommandKey::Reported { .. }
             | CommandKey::Consequence(_) => Uuid::now_v7(),

@@ -181,13 +181,13 @@ impl CorrectionAnswer {
             usage_id,
             units: correction.map_or(Units::ZERO, |event| event.units),
             correction: correction.map(|event| {
-                let account = &event.account;
+                let at = &event.attribution;
                 Correction {
-                    member_id: account.member_id,
+                    member_id: at.account.member_id,
                     usage_units: event.usage_units,
                     refunded: event.refunded,
-                    balance: Account::after(&account.service, &account.balance, &receipt.period),
-                    period_start: account.period_start,
+                    balance: Account::after(&at.account.service, &at.balance, &receipt.period),
+                    period_start: at.period_start,
                 }
             }),
         })

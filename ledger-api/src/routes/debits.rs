@@ -109,7 +109,7 @@ impl DebitAnswer {
             event_id: receipt.event_id,
             replayed: receipt.replayed,
             units: debited.units,
-            balance: Account::after(&debited.service, &debited.balance, &receipt.period),
+            balance: Account::after(&debited.account.service, &debited.balance, &receipt.period),
         })
     }
 }

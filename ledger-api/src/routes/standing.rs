@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use ledger_core::allocation::AllocationCommand;
-use ledger_core::school::Standing;
+use ledger_core::school::MemberStatus;
 use ledger_core::{Action, EventId, FreeText, MemberId, Seq};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,7 +42,7 @@ pub struct StandingAnswer {
     member_id: MemberId,
     /// Whether he may use what he holds.
     #[schema(value_type = words::Standing)]
-    status: Standing,
+    status: MemberStatus,
     /// Whether it was otherwise before.
     changed: bool,
 }
@@ -71,7 +71,7 @@ pub async fn suspend_member(
 ) -> Result<Written<StandingAnswer>, Problem> {
     let change = Change {
         member_id: MemberId(path.member),
-        status: Standing::Suspended,
+        status: MemberStatus::Suspended,
         body,
     };
     change.make(&state, &allowed, meta).await
@@ -98,7 +98,7 @@ pub async fn reactivate_member(
 ) -> Result<Written<StandingAnswer>, Problem> {
     let change = Change {
         member_id: MemberId(path.member),
-        status: Standing::Active,
+        status: MemberStatus::Active,
         body,
     };
     change.make(&state, &allowed, meta).await
@@ -107,7 +107,7 @@ pub async fn reactivate_member(
 /// The standing that a member is to have.
 struct Change {
     member_id: MemberId,
-    status: Standing,
+    status: MemberStatus,
     body: StandingBody,
 }
 
@@ -140,9 +140,11 @@ impl Change {
     }
 }
 
-fn action(member_id: MemberId, status: Standing, reason: FreeText) -> Action {
+fn action(member_id: MemberId, status: MemberStatus, reason: FreeText) -> Action {
     Action::Allocation(match status {
-        Standing::Suspended => AllocationCommand::Suspend { member_id, reason },
-        Standing::Active | Standing::Removed => AllocationCommand::Reactivate { member_id, reason },
+        MemberStatus::Suspended => AllocationCommand::Suspend { member_id, reason },
+        MemberStatus::Active | MemberStatus::Removed => {
+            AllocationCommand::Reactivate { member_id, reason }
+        }
     })
 }

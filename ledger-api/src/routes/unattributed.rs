@@ -52,7 +52,10 @@ pub struct UnattributedAnswer {
 /// Why usage counts for nobody.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(dead_code, reason = "it describes what WhyParked is written as")]
+#[allow(
+    dead_code,
+    reason = "it describes what UnattributedReason is written as"
+)]
 pub enum UnattributedReason {
     /// Nobody is known by the subject, or there was none.
     UnknownMember,
@@ -236,11 +239,15 @@ impl AssignedAnswer {
             usage_id,
             member_id,
             assigned: event.map(|event| Assigned {
-                from_member_id: event.from.as_ref().map(|from| from.member_id),
+                from_member_id: event.from.as_ref().map(|from| from.account.member_id),
                 occurred_at: event.usage_at,
                 units: event.units,
                 overage: event.overage,
-                balance: Account::after(&event.to.service, &event.to.balance, &receipt.period),
+                balance: Account::after(
+                    &event.to.account.service,
+                    &event.to.balance,
+                    &receipt.period,
+                ),
                 period_start: event.to.period_start,
             }),
         })

@@ -10,53 +10,34 @@ use super::value::described;
 
 /// The words of a vocabulary.
 macro_rules! words {
-    ($($word:expr),+ $(,)?) => {
-        one_of_words([$($word),+].map(|word| word.as_str()))
+    ($vocabulary:ty) => {
+        one_of_words(<$vocabulary>::ALL.iter().map(|word| word.as_str()))
     };
 }
 
 described! {
     /// The kind of tenant of a school.
-    OrgType(ledger_core::OrgType) = words![
-        ledger_core::OrgType::Preschool, ledger_core::OrgType::K12, ledger_core::OrgType::Individual,
-    ];
+    OrgType(ledger_core::OrgType) = words!(ledger_core::OrgType);
     /// The tier that a school pays for.
-    Tier(ledger_core::Tier) = one_of_words(ledger_core::Tier::ALL.map(ledger_core::Tier::as_str));
+    Tier(ledger_core::Tier) = words!(ledger_core::Tier);
     /// The allocation management of a plan; with `none` members draw on the pool.
-    Management(ledger_core::Management) = words![
-        ledger_core::Management::None, ledger_core::Management::Basic,
-        ledger_core::Management::Advanced,
-    ];
+    Management(ledger_core::Management) = words!(ledger_core::Management);
     /// The level of the account: the member's own, the department's or the school's pool.
-    Level(ledger_core::Level) = words![
-        ledger_core::Level::Member, ledger_core::Level::Department, ledger_core::Level::Pool,
-    ];
+    Level(ledger_core::Level) = words!(ledger_core::Level);
     /// The rank of a holder when units are short.
-    Priority(allocation::Priority) = words![
-        allocation::Priority::Low, allocation::Priority::Normal, allocation::Priority::High,
-    ];
+    Priority(allocation::Priority) = words!(allocation::Priority);
     /// How soon units are needed.
-    Urgency(request::Urgency) = words![
-        request::Urgency::Low, request::Urgency::Normal, request::Urgency::High,
-    ];
+    Urgency(request::Urgency) = words!(request::Urgency);
     /// The status of a request; all but `pending` are final.
-    RequestStatus(request::RequestStatus) =
-        one_of_words(request::RequestStatus::ALL.map(request::RequestStatus::as_str));
+    RequestStatus(request::RequestStatus) = words!(request::RequestStatus);
     /// The status of a member: active, suspended from spending, or removed.
-    Standing(school::Standing) = words![
-        school::Standing::Active, school::Standing::Suspended, school::Standing::Removed,
-    ];
+    Standing(school::MemberStatus) = words!(school::MemberStatus);
     /// The role of an actor; `system` is the ledger itself.
-    Role(ledger_core::Role) = one_of_words(
-        ledger_core::Role::CREDENTIAL.map(ledger_core::Role::as_str).into_iter().chain(["system"])
-    );
+    Role(ledger_core::Role) = words!(ledger_core::Role);
     /// The outcome of a call.
-    Outcome(usage::Outcome) = words![
-        usage::Outcome::Success, usage::Outcome::Error, usage::Outcome::Timeout,
-        usage::Outcome::Cancelled,
-    ];
+    Outcome(usage::Outcome) = words!(usage::Outcome);
     /// The type of an event.
-    EventType(Kind) = one_of_words(Kind::ALL.iter().map(|kind| kind.as_str()));
+    EventType(Kind) = words!(Kind);
 }
 
 /// The role of a member.

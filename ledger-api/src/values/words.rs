@@ -3,7 +3,7 @@
 use ledger_core::allocation::Priority as CorePriority;
 use ledger_core::catalog::Kind;
 use ledger_core::request::{RequestStatus as CoreRequestStatus, Urgency as CoreUrgency};
-use ledger_core::school::Standing as CoreStanding;
+use ledger_core::school::MemberStatus as CoreStanding;
 use ledger_core::{
     Level as CoreLevel, Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole,
     Tier as CoreTier,
@@ -43,32 +43,30 @@ macro_rules! documented {
 documented! {
     /// What kind of tenant a school is.
     OrgType = words(
-        [CoreOrgType::Preschool, CoreOrgType::K12, CoreOrgType::Individual].map(CoreOrgType::as_str)
+        CoreOrgType::ALL.map(CoreOrgType::as_str)
     );
     /// What a school pays for.
     Tier = words(CoreTier::ALL.map(CoreTier::as_str));
     /// How much of allocation management a plan switches on; with `none` members draw on the pool.
     Management = words(
-        [CoreManagement::None, CoreManagement::Basic, CoreManagement::Advanced]
-            .map(CoreManagement::as_str)
+        CoreManagement::ALL.map(CoreManagement::as_str)
     );
     /// On whose account it is: the member's own, his department's or the school's.
-    Level = words([CoreLevel::Member, CoreLevel::Department, CoreLevel::Pool].map(CoreLevel::as_str));
+    Level = words(CoreLevel::ALL.map(CoreLevel::as_str));
     /// How a holder ranks when units are short.
     Priority = words(
-        [CorePriority::Low, CorePriority::Normal, CorePriority::High].map(CorePriority::as_str)
+        CorePriority::ALL.map(CorePriority::as_str)
     );
     /// How soon units are needed.
-    Urgency = words([CoreUrgency::Low, CoreUrgency::Normal, CoreUrgency::High].map(CoreUrgency::as_str));
+    Urgency = words(CoreUrgency::ALL.map(CoreUrgency::as_str));
     /// How it stands with a request; all but `pending` are final.
     RequestStatus = words(CoreRequestStatus::ALL.map(CoreRequestStatus::as_str));
     /// Whether a member may use what he holds, or left.
     Standing = words(
-        [CoreStanding::Active, CoreStanding::Suspended, CoreStanding::Removed]
-            .map(CoreStanding::as_str)
+        CoreStanding::ALL.map(CoreStanding::as_str)
     );
     /// In which role somebody acted; `system` is the ledger itself.
-    Role = words(CoreRole::CREDENTIAL.map(CoreRole::as_str).into_iter().chain(["system"]));
+    Role = words(CoreRole::ALL.map(CoreRole::as_str));
     /// An event's type.
     EventType = words(Kind::ALL.iter().map(|kind| kind.as_str()));
     /// The type of an event that is a change, not usage.

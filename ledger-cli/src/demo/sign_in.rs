@@ -74,7 +74,7 @@ mod tests {
     fn there_is_a_line_for_each_role() {
         let address = "127.0.0.1:8080".parse().unwrap();
         let text = instructions(address, Path::new("/bin/ledger"), Path::new("/tmp/d"));
-        for role in Role::CREDENTIAL {
+        for role in Role::credentials() {
             let line = format!("=$(/bin/ledger token --role {role} --school {SCHOOL}");
             assert!(text.contains(&line), "{text}");
         }

@@ -1,56 +1,55 @@
-//! What can be asked of allocations.
+//! Commands about allocations.
 
 use super::holder::{Holder, HolderName};
-use super::state::Priority;
+use super::line::Priority;
 use crate::context::Needs;
 use crate::ids::MemberId;
 use crate::plan::Management;
 use crate::quantity::{Quota, Units};
 use crate::text::FreeText;
 
-/// The most rows of one command: 10,000 teachers' lines, about 4 MiB of events, which one
+/// The most rows of one command: the lines of 10,000 teachers, about 4 MiB of events, which one
 /// transaction appends in well under a second.
 pub const ROWS_MAX: usize = 10_000;
 
 /// A command about allocations.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AllocationCommand {
-    /// Change allocations: all rows or none.
+    /// Changes allocations: all rows or none.
     Apply {
         /// The changes, at most [`ROWS_MAX`].
         rows: Vec<AllocationRow>,
-        /// Why.
+        /// The reason.
         reason: FreeText,
-        /// Whether the rows came as a batch, which their events then name as their cause.
+        /// Whether the rows are a batch, which the events then name as their cause.
         as_batch: bool,
     },
-    /// The same for a table that was filled in elsewhere: always a batch, and only for plans with
-    /// advanced management.
+    /// Changes allocations by an imported table: a batch, for plans with advanced management.
     Import {
         /// The changes, at most [`ROWS_MAX`].
         rows: Vec<AllocationRow>,
-        /// Why.
+        /// The reason.
         reason: FreeText,
     },
-    /// Block a member's new debits and holds.
+    /// Blocks a member's new debits and holds.
     Suspend {
-        /// Whose.
+        /// The member.
         member_id: MemberId,
-        /// Why.
+        /// The reason.
         reason: FreeText,
     },
-    /// Let a suspended member go on.
+    /// Ends a suspension.
     Reactivate {
-        /// Whom.
+        /// The member.
         member_id: MemberId,
-        /// Why.
+        /// The reason.
         reason: FreeText,
     },
 }
 
 impl AllocationCommand {
-    /// What of allocation management the plan has to switch on, whatever the rows are; a transfer
-    /// or a department among them may need more.
+    /// The allocation management that the command needs, whatever its rows; a row for a transfer or
+    /// a department may need more.
     #[must_use]
     pub const fn management(&self) -> Management {
         match self {
@@ -61,7 +60,7 @@ impl AllocationCommand {
         }
     }
 
-    /// The changes of a command that makes some.
+    /// The rows; empty for a suspension or its end.
     #[must_use]
     pub fn rows(&self) -> &[AllocationRow] {
         match self {
@@ -75,37 +74,37 @@ impl AllocationCommand {
     }
 }
 
-/// One change of one holder's allocation of one service.
+/// A change of one holder's allocation of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AllocationRow {
     /// The holder of the allocation.
     pub holder: HolderName,
-    /// Of which service, by name or alias.
+    /// The service, by name or alias.
     pub service: String,
-    /// What to do.
+    /// The change of the amount.
     pub change: Change,
-    /// How the holder ranks; stays when not named.
+    /// The new priority; unchanged by default.
     pub priority: Option<Priority>,
-    /// Whether it is granted again in the next period; stays when not named.
+    /// Whether the allocation is renewed in the next period; unchanged by default.
     pub auto_renew: Option<bool>,
 }
 
-/// What to do with an allocation.
+/// A change of an allocation's amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Make it so much.
+    /// Sets the amount.
     Set(Quota),
-    /// Give so much more.
+    /// Adds units.
     Add(Units),
-    /// Take so much back, or all that is not used or held.
+    /// Takes units back; by default all unused ones.
     Revoke(Option<Units>),
-    /// Move unused units to another holder.
+    /// Moves unused units to another holder.
     Transfer {
-        /// How many.
+        /// The units.
         units: Units,
-        /// To whom.
+        /// The taker.
         to: Holder,
     },
-    /// Leave the amount, change priority or auto-renew.
+    /// Leaves the amount, changes priority or renewal.
     Keep,
 }

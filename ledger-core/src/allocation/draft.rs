@@ -1,9 +1,10 @@
-//! A batch in the making: allocations as the rows so far would leave them, over an untouched state.
+//! Allocations as the rows of a batch so far leave them, over an unchanged state.
 
 use std::collections::BTreeMap;
 
 use super::holder::Holder;
-use super::state::{Line, Pool};
+use super::line::Line;
+use super::pool::Pool;
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::Quotas;
 use crate::quantity::{Quota, Units};
@@ -15,9 +16,17 @@ use crate::state::SchoolState;
 pub(super) struct Draft<'a> {
     state: &'a SchoolState,
     school: &'a School,
-    /// Of the school and of departments, which an allocation comes out of.
+    /// The pools of the school (`None`) and of departments.
     pools: BTreeMap<(Option<DepartmentId>, ServiceId), Pool>,
     lines: BTreeMap<(Holder, ServiceId), Line>,
+}
+
+/// The lower limit of an allocation, and what can be taken from it.
+struct Limits {
+    level: Level,
+    rule: Rule,
+    min: Quota,
+    reclaimable: Quota,
 }
 
 impl<'a> Draft<'a> {
@@ -30,8 +39,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What somebody has who can be given some: a member who has not left, a department that has
-    /// not ended.
+    /// The line of a holder that can receive units: a present member or an open department.
     pub(super) fn line(&self, holder: Holder, service: &ServiceId) -> Result<Line, Refusal> {
         match holder {
             Holder::Member(member_id) => {
@@ -45,18 +53,18 @@ impl<'a> Draft<'a> {
         Ok(drafted.unwrap_or_else(|| self.state.line(holder, service)))
     }
 
-    pub(super) fn out_of(&self, holder: Holder) -> Option<DepartmentId> {
-        self.state.out_of(holder)
+    pub(super) fn funded_by(&self, holder: Holder) -> Option<DepartmentId> {
+        self.state.funded_by(holder)
     }
 
-    pub(super) fn pool(&self, out_of: Option<DepartmentId>, service: &ServiceId) -> Pool {
+    fn pool(&self, department_id: Option<DepartmentId>, service: &ServiceId) -> Pool {
         self.pools
-            .get(&(out_of, service.clone()))
+            .get(&(department_id, service.clone()))
             .copied()
-            .unwrap_or_else(|| self.state.pool_of(out_of, service))
+            .unwrap_or_else(|| self.state.pool_of(department_id, service))
     }
 
-    /// Makes `holder` have `after` units of `service`, if every rule allows it.
+    /// Sets a holder's line, if every rule permits the amount.
     pub(super) fn set(
         &mut self,
         holder: Holder,
@@ -66,16 +74,16 @@ impl<'a> Draft<'a> {
         let before = self.line(holder, service)?;
         self.check_lowered(holder, service, &before, after.allocated)?;
         self.check_cap(holder, service, &before, after.allocated)?;
-        let out_of = self.out_of(holder);
+        let funded_by = self.funded_by(holder);
         let changed = (before.allocated, after.allocated);
-        let pool = self.room(out_of, service, self.pool(out_of, service), changed)?;
+        let pool = self.fund(funded_by, service, changed)?;
         self.put(holder, service, after);
-        self.pools.insert((out_of, service.clone()), pool);
+        self.pools.insert((funded_by, service.clone()), pool);
         Ok(())
     }
 
-    /// Moves units from one holder to another: what both come out of is the same before and after,
-    /// or each has room.
+    /// Moves units from one holder to another. Holders of one pool leave its sum unchanged; in
+    /// different pools the taker's needs headroom.
     pub(super) fn transfer(
         &mut self,
         from: (Holder, Line),
@@ -86,140 +94,134 @@ impl<'a> Draft<'a> {
         let to_before = self.line(to.0, service)?;
         self.check_lowered(from.0, service, &from_before, from.1.allocated)?;
         self.check_cap(to.0, service, &to_before, to.1.allocated)?;
-        let (out_of, to_out_of) = (self.out_of(from.0), self.out_of(to.0));
+        let (funded_by, to_funded_by) = (self.funded_by(from.0), self.funded_by(to.0));
         let given = (from_before.allocated, from.1.allocated);
         let taken = (to_before.allocated, to.1.allocated);
-        if out_of == to_out_of {
-            let pool = self.pool(out_of, service);
+        if funded_by == to_funded_by {
+            let pool = self.pool(funded_by, service);
             let moved = pool
                 .replacing(given.0, given.1)
                 .and_then(|pool| pool.replacing(taken.0, taken.1))
                 .filter(|new_pool| new_pool.may_follow(&pool))
-                .ok_or_else(|| self.no_room(out_of, service, &pool, taken))?;
-            self.pools.insert((out_of, service.clone()), moved);
+                .ok_or_else(|| self.no_headroom(funded_by, service, &pool, taken))?;
+            self.pools.insert((funded_by, service.clone()), moved);
         } else {
-            let gave = self.room(out_of, service, self.pool(out_of, service), given)?;
-            let pool = self.pool(to_out_of, service);
-            let took = self.room(to_out_of, service, pool, taken)?;
-            self.pools.insert((out_of, service.clone()), gave);
-            self.pools.insert((to_out_of, service.clone()), took);
+            let giver = self.fund(funded_by, service, given)?;
+            let taker = self.fund(to_funded_by, service, taken)?;
+            self.pools.insert((funded_by, service.clone()), giver);
+            self.pools.insert((to_funded_by, service.clone()), taker);
         }
         self.put(from.0, service, from.1);
         self.put(to.0, service, to.1);
         Ok(())
     }
 
-    /// Takes a line whose amount stays as it is.
+    /// Sets a line with an unchanged amount.
     pub(super) fn keep(&mut self, holder: Holder, service: &ServiceId, line: Line) {
         self.lines.insert((holder, service.clone()), line);
     }
 
-    /// Moves a member, with all that he holds, to where his allocations come out of something else,
-    /// and says what he holds.
-    pub(super) fn moved(
+    /// Moves a member with all allocations to another department or to none, and returns the
+    /// allocations.
+    pub(super) fn move_member(
         &mut self,
         member_id: MemberId,
         to: Option<DepartmentId>,
     ) -> Result<Quotas, Refusal> {
-        let holder = Holder::Member(member_id);
-        let out_of = self.out_of(holder);
+        let funded_by = self.funded_by(Holder::Member(member_id));
         let mut units = Quotas::new();
         let member = self.state.members.get(&member_id);
         let lines = member.into_iter().flat_map(|member| member.lines());
         for (service, line) in lines.filter(|(_, line)| line.allocated != Quota::ZERO) {
-            let from = self.pool(out_of, service);
-            let gave = from
+            let giver = self
+                .pool(funded_by, service)
                 .replacing(line.allocated, Quota::ZERO)
                 .ok_or(Refusal::AmountOutOfRange)?;
-            let arriving = (Quota::ZERO, line.allocated);
-            let took = self.room(to, service, self.pool(to, service), arriving)?;
-            self.pools.insert((out_of, service.clone()), gave);
-            self.pools.insert((to, service.clone()), took);
+            let taker = self.fund(to, service, (Quota::ZERO, line.allocated))?;
+            self.pools.insert((funded_by, service.clone()), giver);
+            self.pools.insert((to, service.clone()), taker);
             units.insert(service.clone(), line.allocated);
         }
         Ok(units)
     }
 
-    /// What stays of an allocation when all that can be taken from it is.
-    pub(super) fn least(&self, holder: Holder, service: &ServiceId, line: &Line) -> Quota {
+    /// The allocation after all unused units are taken.
+    pub(super) fn min_allocated(&self, holder: Holder, service: &ServiceId, line: &Line) -> Quota {
         match holder {
-            Holder::Member(_) => line.least(),
-            Holder::Department(department_id) => self.pool(Some(department_id), service).least(),
+            Holder::Member(_) => line.min_allocated(),
+            Holder::Department(id) => self.pool(Some(id), service).min_total(),
         }
     }
 
-    /// What is left of an allocation when `units` of its unused part are taken.
-    pub(super) fn without(
+    /// The allocation after `units` of its unused part are taken.
+    pub(super) fn minus(
         &self,
         holder: Holder,
         service: &ServiceId,
         line: &Line,
         units: Units,
     ) -> Result<Quota, Refusal> {
-        let (level, rule, least, spare) = match holder {
-            Holder::Member(_) => (
-                Level::Member,
-                Rule::AllocationBelowUsage,
-                Quota::Finite(line.spent()),
-                line.available(),
-            ),
-            Holder::Department(department_id) => {
-                let pool = self.pool(Some(department_id), service);
-                (
-                    Level::Department,
-                    Rule::TotalBelowAllocated,
-                    pool.floor(),
-                    pool.spare(),
-                )
-            }
-        };
-        if spare.covers(units) {
+        let limits = self.limits(holder, service, line);
+        if limits.reclaimable.covers(units) {
             return Ok(line.allocated.minus(units));
         }
-        let numbers = (least, line.used, line.held);
-        Err(self.refuse(rule, level, service, numbers, Quota::Finite(units), spare))
+        let available = limits.reclaimable;
+        Err(self.too_low(limits, service, line, Quota::Finite(units), available))
     }
 
-    /// As much of `wanted` as what it comes out of and the cap leave to a member who holds
-    /// `before`; no more than that where the sum would not fit into 64 bits.
-    pub(super) fn reachable(
+    /// As much of `quota` as the cap and the pool permit a member with `before`; no more than fits
+    /// into 64 bits.
+    pub(super) fn within_headroom(
         &self,
-        out_of: Option<DepartmentId>,
+        funded_by: Option<DepartmentId>,
         service: &ServiceId,
         before: Quota,
-        wanted: Quota,
+        quota: Quota,
     ) -> Quota {
-        let pool = self.pool(out_of, service);
-        let at_hand = match (before, pool.unallocated()) {
+        let pool = self.pool(funded_by, service);
+        let headroom = match (before, pool.unallocated()) {
             (Quota::Finite(before), Quota::Finite(left)) => {
                 Quota::Finite(before.saturating_add(left))
             }
             (Quota::Unlimited, _) | (_, Quota::Unlimited) => Quota::Unlimited,
         };
-        let after = wanted.min(at_hand).min(self.cap(service));
+        let cap = self.school.settings.max_individual_quota(service);
+        let after = quota.min(headroom).min(cap);
         pool.replacing(before, after).map_or(before, |_| after)
     }
 
     fn put(&mut self, holder: Holder, service: &ServiceId, line: Line) {
         if let Holder::Department(department_id) = holder {
-            let mut own = self.pool(Some(department_id), service);
-            own.total = line.allocated;
+            let mut pool = self.pool(Some(department_id), service);
+            pool.total = line.allocated;
             self.pools
-                .insert((Some(department_id), service.clone()), own);
+                .insert((Some(department_id), service.clone()), pool);
         }
         self.lines.insert((holder, service.clone()), line);
     }
 
-    fn cap(&self, service: &ServiceId) -> Quota {
-        self.school
-            .settings
-            .member_cap
-            .get(service)
-            .copied()
-            .unwrap_or(Quota::Unlimited)
+    /// A member's allocation covers used and held units; a department's also those allocated to its
+    /// members.
+    fn limits(&self, holder: Holder, service: &ServiceId, line: &Line) -> Limits {
+        match holder {
+            Holder::Member(_) => Limits {
+                level: Level::Member,
+                rule: Rule::AllocationBelowUsage,
+                min: Quota::Finite(line.spent()),
+                reclaimable: line.available(),
+            },
+            Holder::Department(department_id) => {
+                let pool = self.pool(Some(department_id), service);
+                Limits {
+                    level: Level::Department,
+                    rule: Rule::TotalBelowAllocated,
+                    min: pool.required(),
+                    reclaimable: pool.reclaimable(),
+                }
+            }
+        }
     }
 
-    /// Lowering stops at what is used and held; of a department, at what its members hold and used.
     fn check_lowered(
         &self,
         holder: Holder,
@@ -230,24 +232,33 @@ impl<'a> Draft<'a> {
         if before.allocated.fits_in(after) {
             return Ok(());
         }
-        let (level, rule, least) = match holder {
-            Holder::Member(_) => {
-                let spent = Quota::Finite(before.spent());
-                (Level::Member, Rule::AllocationBelowUsage, spent)
-            }
-            Holder::Department(department_id) => {
-                let floor = self.pool(Some(department_id), service).floor();
-                (Level::Department, Rule::TotalBelowAllocated, floor)
-            }
-        };
-        if least.fits_in(after) {
+        let limits = self.limits(holder, service, before);
+        if limits.min.fits_in(after) {
             return Ok(());
         }
-        let numbers = (least, before.used, before.held);
-        Err(self.refuse(rule, level, service, numbers, after, least))
+        let min = limits.min;
+        Err(self.too_low(limits, service, before, after, min))
     }
 
-    /// Raising stops at the cap per member; a cap that was lowered takes nothing away.
+    fn too_low(
+        &self,
+        limits: Limits,
+        service: &ServiceId,
+        line: &Line,
+        asked: Quota,
+        available: Quota,
+    ) -> Refusal {
+        let numbers = (limits.min, line.used, line.held);
+        self.refuse(
+            limits.rule,
+            limits.level,
+            service,
+            numbers,
+            (asked, available),
+        )
+    }
+
+    /// Checks a raised allocation against the cap per member. A lowered cap takes nothing back.
     fn check_cap(
         &self,
         holder: Holder,
@@ -256,39 +267,33 @@ impl<'a> Draft<'a> {
         after: Quota,
     ) -> Result<(), Refusal> {
         let cap = match holder {
-            Holder::Member(_) => self.cap(service),
+            Holder::Member(_) => self.school.settings.max_individual_quota(service),
             Holder::Department(_) => Quota::Unlimited,
         };
         if after.fits_in(before.allocated) || after.fits_in(cap) {
             return Ok(());
         }
         let numbers = (cap, before.used, before.held);
-        Err(self.refuse(
-            Rule::MemberCapExceeded,
-            Level::Member,
-            service,
-            numbers,
-            after,
-            cap,
-        ))
+        let (rule, level) = (Rule::MemberCapExceeded, Level::Member);
+        Err(self.refuse(rule, level, service, numbers, (after, cap)))
     }
 
-    /// What an allocation comes out of when it is another amount, if that has room for it.
-    fn room(
+    /// The pool with one allocation changed, if it has headroom for it.
+    fn fund(
         &self,
-        out_of: Option<DepartmentId>,
+        funded_by: Option<DepartmentId>,
         service: &ServiceId,
-        pool: Pool,
         (before, after): (Quota, Quota),
     ) -> Result<Pool, Refusal> {
+        let pool = self.pool(funded_by, service);
         pool.replacing(before, after)
             .filter(|new_pool| new_pool.may_follow(&pool))
-            .ok_or_else(|| self.no_room(out_of, service, &pool, (before, after)))
+            .ok_or_else(|| self.no_headroom(funded_by, service, &pool, (before, after)))
     }
 
-    fn no_room(
+    fn no_headroom(
         &self,
-        out_of: Option<DepartmentId>,
+        funded_by: Option<DepartmentId>,
         service: &ServiceId,
         pool: &Pool,
         (before, after): (Quota, Quota),
@@ -303,13 +308,13 @@ impl<'a> Draft<'a> {
             (after, Quota::Unlimited) => after,
             (Quota::Unlimited, Quota::Finite(_)) => Quota::Unlimited,
         };
-        let level = match out_of {
+        let level = match funded_by {
             None => Level::Pool,
             Some(_) => Level::Department,
         };
         let numbers = (pool.total, pool.used, pool.held);
-        let left = pool.unallocated();
-        self.refuse(Rule::PoolExceeded, level, service, numbers, more, left)
+        let amounts = (more, pool.unallocated());
+        self.refuse(Rule::PoolExceeded, level, service, numbers, amounts)
     }
 
     fn refuse(
@@ -318,8 +323,7 @@ impl<'a> Draft<'a> {
         level: Level,
         service: &ServiceId,
         (limit, used, held): (Quota, Units, Units),
-        asked: Quota,
-        available: Quota,
+        (asked, available): (Quota, Quota),
     ) -> Refusal {
         Refusal::Shortfall(Box::new(Shortfall {
             rule,

@@ -1,32 +1,43 @@
-//! What happened to allocations.
+//! Events about allocations.
 
 use serde::{Deserialize, Serialize};
 
 use super::holder::{Holder, taker};
-use super::state::Priority;
+use super::line::Priority;
 use crate::ids::{DepartmentId, MemberId, RequestId};
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 use crate::text::Commitment;
 
-/// A fact about allocations.
+/// An event about allocations.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AllocationEvent {
-    /// A holder has more than before.
+    /// An allocation was raised.
     Allocated(AllocationChanged),
-    /// A holder has less than before.
+    /// An allocation was lowered.
     Revoked(AllocationChanged),
-    /// Units went from one holder to another.
+    /// Units were moved from one holder to another.
     Transferred(UnitsTransferred),
-    /// Priority or auto-renew changed, the amount did not.
+    /// Priority or renewal was changed, the amount was not.
     TermsSet(TermsSet),
-    /// A member may not use what he holds.
+    /// A member was suspended.
     Suspended(MemberSuspended),
-    /// A member may use it again.
+    /// A suspension was ended.
     Reactivated(MemberReactivated),
 }
 
-/// What an allocation change came out of, when it was not asked for by itself.
+impl AllocationEvent {
+    /// The event of a changed amount.
+    pub(super) fn changed(changed: AllocationChanged) -> Self {
+        if changed.before.fits_in(changed.after) {
+            Self::Allocated(changed)
+        } else {
+            Self::Revoked(changed)
+        }
+    }
+}
+
+/// The cause of an event that was not requested by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -36,13 +47,14 @@ pub enum Cause {
     Enrolment,
     /// A member's removal.
     Removal,
-    /// The school buys less, or a plan without allocations.
+    /// A lower total, or a plan without allocations.
     Downgrade,
-    /// A request that was approved.
+    /// An approved request.
     Request(RequestId),
-    /// A period ended and the next one began.
-    PeriodRoll,
-    /// A department ended.
+    /// The end of a period.
+    #[serde(rename = "period_roll")]
+    PeriodRollover,
+    /// A department's closing.
     DepartmentClosed,
 }
 
@@ -54,14 +66,14 @@ impl Cause {
             Self::Batch => "batch",
             Self::Enrolment => "enrolment",
             Self::Removal => "removal",
-            Self::PeriodRoll => "period_roll",
+            Self::PeriodRollover => "period_roll",
             Self::Downgrade => "downgrade",
             Self::DepartmentClosed => "department_closed",
             Self::Request(_) => "request",
         }
     }
 
-    /// The request that it was, if it was one.
+    /// The request, if the cause is one.
     #[must_use]
     pub const fn request_id(&self) -> Option<RequestId> {
         match self {
@@ -70,112 +82,112 @@ impl Cause {
             | Self::Enrolment
             | Self::Removal
             | Self::Downgrade
-            | Self::PeriodRoll
+            | Self::PeriodRollover
             | Self::DepartmentClosed => None,
         }
     }
 }
 
-/// A holder's allocation of a service is another amount.
+/// The amount of an allocation was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AllocationChanged {
-    /// Whose.
+    /// The holder.
     #[serde(flatten)]
     pub holder: Holder,
-    /// The department out of whose allocation it comes; `None`: out of the pool.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub out_of: Option<DepartmentId>,
-    /// Of which service.
+    /// The department that funds the allocation; `None` for the pool.
+    #[serde(rename = "out_of", skip_serializing_if = "Option::is_none", default)]
+    pub funded_by: Option<DepartmentId>,
+    /// The service.
     pub service: ServiceId,
-    /// Allocated before.
+    /// The allocation before.
     pub before: Quota,
-    /// Allocated now.
+    /// The allocation after.
     pub after: Quota,
-    /// How the member ranks now.
+    /// The priority after.
     pub priority: Priority,
-    /// Whether it is granted again in the next period.
+    /// Whether the allocation is renewed in the next period.
     pub auto_renew: bool,
-    /// Commitment to why.
+    /// The commitment to the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Commitment>,
-    /// What it came out of.
+    /// The cause.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
 }
 
-/// Units went from one holder to another.
+/// Units were moved from one holder to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitsTransferred {
-    /// Who gave.
+    /// The giver.
     #[serde(flatten)]
     pub holder: Holder,
-    /// The department out of whose allocation the giver's comes; `None`: out of the pool.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub out_of: Option<DepartmentId>,
-    /// Who took.
+    /// The department that funds the giver's allocation; `None` for the pool.
+    #[serde(rename = "out_of", skip_serializing_if = "Option::is_none", default)]
+    pub funded_by: Option<DepartmentId>,
+    /// The taker.
     #[serde(flatten, with = "taker")]
     pub to: Holder,
-    /// The department out of whose allocation the taker's comes; `None`: out of the pool.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub to_out_of: Option<DepartmentId>,
-    /// Of which service.
+    /// The department that funds the taker's allocation; `None` for the pool.
+    #[serde(rename = "to_out_of", skip_serializing_if = "Option::is_none", default)]
+    pub to_funded_by: Option<DepartmentId>,
+    /// The service.
     pub service: ServiceId,
-    /// How many.
+    /// The units.
     pub units: Units,
     /// The giver's allocation before.
     pub before: Quota,
-    /// The giver's allocation now.
+    /// The giver's allocation after.
     pub after: Quota,
     /// The taker's allocation before.
     pub to_before: Quota,
-    /// The taker's allocation now.
+    /// The taker's allocation after.
     pub to_after: Quota,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub reason: Commitment,
-    /// What it came out of.
+    /// The cause.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
 }
 
-/// Priority or auto-renew changed, the amount did not.
+/// Priority or renewal was changed, the amount was not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TermsSet {
-    /// Whose.
+    /// The holder.
     #[serde(flatten)]
     pub holder: Holder,
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
     /// The priority before.
     pub priority_before: Priority,
-    /// The priority now.
+    /// The priority after.
     pub priority: Priority,
-    /// Auto-renew before.
+    /// The renewal before.
     pub auto_renew_before: bool,
-    /// Auto-renew now.
+    /// The renewal after.
     pub auto_renew: bool,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub reason: Commitment,
-    /// What it came out of.
+    /// The cause.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
 }
 
-/// A member may not use what he holds.
+/// A member was suspended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberSuspended {
-    /// Who.
+    /// The member.
     pub member_id: MemberId,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub reason: Commitment,
 }
 
-/// A member may use what he holds again.
+/// A suspension was ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberReactivated {
-    /// Who.
+    /// The member.
     pub member_id: MemberId,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub reason: Commitment,
 }

@@ -1,11 +1,11 @@
-//! Units that a decision elsewhere grants, under the rules that every allocation is under.
+//! Grants by decisions elsewhere, under the rules of every allocation.
 
 use std::collections::BTreeMap;
 
-use super::decide::plus;
 use super::draft::Draft;
 use super::event::{AllocationChanged, AllocationEvent, Cause};
 use super::holder::Holder;
+use super::line::Priority;
 use crate::catalog::Event;
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::Quotas;
@@ -16,20 +16,20 @@ use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::text::Commitment;
 
-/// So many more units of some services for one member: all or none.
+/// A grant of units of some services to one member: all or none.
 pub(crate) struct Grant<'a> {
-    /// Who gets them.
+    /// The member.
     pub(crate) member_id: MemberId,
-    /// How many of each service.
+    /// The units of each service.
     pub(crate) units: &'a BTreeMap<ServiceId, Units>,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub(crate) reason: Option<Commitment>,
-    /// What the events name as their cause.
+    /// The cause that the events name.
     pub(crate) cause: Cause,
 }
 
 impl Grant<'_> {
-    /// The allocations that it makes. Whoever holds without limit holds no more by it.
+    /// The events of the grant. An unlimited allocation stays as it is.
     pub(crate) fn decide(
         &self,
         state: &SchoolState,
@@ -41,73 +41,76 @@ impl Grant<'_> {
         for (service, units) in self.units {
             let before = draft.line(holder, service)?;
             let mut after = before;
-            after.allocated = plus(before.allocated, *units)?;
+            after.allocated = before.plus(*units)?;
             if after == before {
                 continue;
             }
             draft.set(holder, service, after)?;
-            events.push(Event::Allocation(AllocationEvent::Allocated(
-                AllocationChanged {
-                    holder,
-                    out_of: draft.out_of(holder),
-                    service: service.clone(),
-                    before: before.allocated,
-                    after: after.allocated,
-                    priority: after.priority,
-                    auto_renew: after.auto_renew,
-                    reason: self.reason,
-                    cause: Some(self.cause.clone()),
-                },
-            )));
+            let allocated = AllocationEvent::Allocated(AllocationChanged {
+                holder,
+                funded_by: draft.funded_by(holder),
+                service: service.clone(),
+                before: before.allocated,
+                after: after.allocated,
+                priority: after.priority,
+                auto_renew: after.auto_renew,
+                reason: self.reason,
+                cause: Some(self.cause.clone()),
+            });
+            events.push(allocated.into());
         }
         Ok(events)
     }
 }
 
-/// What a member holds, if there is room for it where he is to move.
+/// The allocations that a member takes along to another department or to none.
+///
+/// # Errors
+/// The refusal if there is no headroom for them.
 pub(crate) fn movable(
     state: &SchoolState,
     school: &School,
     member_id: MemberId,
     to: Option<DepartmentId>,
 ) -> Result<Quotas, Refusal> {
-    Draft::new(state, school).moved(member_id, to)
+    Draft::new(state, school).move_member(member_id, to)
 }
 
-/// What a new teacher is granted: the school's default, as far as the cap and what it comes out of
-/// reach, which is his department's allocation or the pool.
-pub(crate) fn default_grant(
+/// The grant of the school's default quota to a new teacher, as far as the headroom of the cap and
+/// of the department or pool allows.
+pub(crate) fn grant_default_quota(
     state: &SchoolState,
     school: &School,
     member_id: MemberId,
-    out_of: Option<DepartmentId>,
+    funded_by: Option<DepartmentId>,
 ) -> Result<Vec<Event>, Refusal> {
     let holder = Holder::Member(member_id);
     let mut draft = Draft::new(state, school);
-    // Somebody who comes back brings along what he used before he left.
-    if state.out_of(holder) != out_of {
-        draft.moved(member_id, out_of)?;
+    // A member who returns brings along the units used before.
+    if state.funded_by(holder) != funded_by {
+        draft.move_member(member_id, funded_by)?;
     }
-    let grants = school.settings.default_grant.iter();
-    Ok(grants
-        .map(|(service, grant)| {
+    let quotas = school.settings.default_member_quota.iter();
+    Ok(quotas
+        .map(|(service, quota)| {
             let before = state.line(holder, service).allocated;
-            let after = draft.reachable(out_of, service, before, *grant);
+            let after = draft.within_headroom(funded_by, service, before, *quota);
             (service, before, after)
         })
         .filter(|(_, before, after)| before.fits_in(*after) && before != after)
         .map(|(service, before, after)| {
-            Event::Allocation(AllocationEvent::Allocated(AllocationChanged {
+            let allocated = AllocationEvent::Allocated(AllocationChanged {
                 holder,
-                out_of,
+                funded_by,
                 service: service.clone(),
                 before,
                 after,
-                priority: super::Priority::default(),
+                priority: Priority::default(),
                 auto_renew: false,
                 reason: None,
                 cause: Some(Cause::Enrolment),
-            }))
+            });
+            allocated.into()
         })
         .collect())
 }

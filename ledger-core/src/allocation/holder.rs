@@ -1,23 +1,22 @@
-//! Who can hold units.
+//! The holders of allocations.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DepartmentId, ExternalId, MemberId, Owner};
 
-/// Whoever holds an allocation: a member or a department. In JSON it is the one field that names it
-/// in whatever holds it.
+/// The holder of an allocation. In JSON it is one field of the enclosing object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Holder {
-    /// A member, out of his department's allocation or, in none, out of the pool.
+    /// A member, funded by a department or by the pool.
     #[serde(rename = "member_id")]
     Member(MemberId),
-    /// A department, out of the pool.
+    /// A department, funded by the pool.
     #[serde(rename = "department_id")]
     Department(DepartmentId),
 }
 
 impl Holder {
-    /// The member, if it is one.
+    /// The member, if the holder is one.
     #[must_use]
     pub const fn member_id(self) -> Option<MemberId> {
         match self {
@@ -26,7 +25,7 @@ impl Holder {
         }
     }
 
-    /// The department, if it is one.
+    /// The department, if the holder is one.
     #[must_use]
     pub const fn department_id(self) -> Option<DepartmentId> {
         match self {
@@ -114,7 +113,7 @@ impl From<ExternalId> for HolderName {
     }
 }
 
-/// The taker of a transfer, beside the giver: its fields begin with `to_`.
+/// The JSON form of a transfer's taker beside the giver: its fields begin with `to_`.
 pub(super) mod taker {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

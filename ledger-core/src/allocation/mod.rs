@@ -1,11 +1,14 @@
-//! Allocation: who holds how much of what the school bought, and who may use it.
+//! Allocations: the units of each holder, their priority and renewal, and suspensions.
 
+mod batch;
 mod command;
 mod decide;
 mod draft;
 mod event;
 mod grant;
 mod holder;
+mod line;
+mod pool;
 mod reclaim;
 mod state;
 
@@ -15,9 +18,12 @@ pub use event::{
     UnitsTransferred,
 };
 pub use holder::{Holder, HolderName};
-pub use state::{Line, Pool, Priority};
+pub use line::{Line, Priority};
+pub use pool::Pool;
 
 pub(crate) use decide::{decide, due, needs, returned};
-pub(crate) use grant::{Grant, default_grant, movable};
+pub(crate) use grant::{Grant, grant_default_quota, movable};
+pub(crate) use line::Lines;
+pub(crate) use pool::Tally;
 pub(crate) use reclaim::{Extent, reclaim};
-pub(crate) use state::{Tally, evolve, note_department, set_allocated};
+pub(crate) use state::{evolve, note_department, set_allocated};

@@ -1,60 +1,59 @@
-//! Taking units back when a school buys less: from low to normal to high priority, in proportion
-//! inside a class, never below what is used and held.
+//! Reclaims units when a school buys less: from low to normal to high priority, in proportion within
+//! a priority, never below used and held units.
 //!
-//! **Departments.** A department gives like any other holder, down to what was used and is held in
-//! it; what its members hold beyond what it is left with is taken back from them in the same way.
+//! **Departments.** A department gives like any other holder, down to the units used and held in it.
+//! Allocations of its members beyond the rest are reclaimed in the same way.
 //!
-//! **Unlimited allocations.** Under a finite total nobody can hold more than all of it, so that is
-//! what an allocation without limit counts as: the total asked for. From there it gives like any
-//! other.
+//! **Unlimited allocations.** Under a finite total an unlimited allocation counts as that total and
+//! gives like any other.
 //!
-//! **Cost.** A pass over the members and a sort of one class; a change for each line that gives,
-//! so at most one per member and service.
+//! **Cost.** A pass over the members and a sort per priority; at most one change per member and
+//! service.
 
 use super::event::{AllocationChanged, AllocationEvent, Cause};
 use super::holder::Holder;
-use super::state::{Line, Pool, Priority};
+use super::line::{Line, Priority};
+use super::pool::Pool;
 use crate::catalog::Event;
 use crate::ids::DepartmentId;
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// How much of what is held of a service is taken back.
+/// The extent of a reclaim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// As much as the total does not cover.
+    /// The units that the total does not cover.
     Excess,
-    /// All that is not used or held: the plan has no allocations any more.
+    /// All unused units: the plan has no allocations.
     Everything,
 }
 
-/// A line that may give.
+/// A line that may give units.
 struct Giver {
     holder: Holder,
     line: Line,
-    /// What it keeps whatever is asked: used and held, of a department by all in it.
-    least: Units,
-    /// What it is left with.
+    /// The used and held units, of a department those of all its members.
+    min: Units,
+    /// The allocation after the reclaim.
     after: Units,
 }
 
 impl Giver {
-    /// What it can give yet.
-    fn spare(&self) -> i128 {
-        wide(self.after) - wide(self.least)
+    fn reclaimable(&self) -> i128 {
+        wide(self.after) - wide(self.min)
     }
 
-    fn give(&mut self, units: i128) {
+    fn take(&mut self, units: i128) {
         self.after = narrow(wide(self.after) - units);
     }
 }
 
-/// The changes that make room for `total`, none of which raises anything: at every point between
-/// them the old total holds.
+/// The changes that make all allocations fit into `total`. None of them raises an allocation, so the
+/// old total holds between any two of them.
 ///
 /// # Errors
-/// The least total that would do, when taking back all that is unused does not reach this one.
+/// The lowest possible total, if `total` is below it.
 pub(crate) fn reclaim(
     state: &SchoolState,
     service: &ServiceId,
@@ -64,26 +63,26 @@ pub(crate) fn reclaim(
     reclaim_from(state, None, service, total, extent)
 }
 
-/// The same of all that comes out of a department's allocation, or out of the pool.
+/// The same for the allocations funded by a department, or by the pool.
 fn reclaim_from(
     state: &SchoolState,
-    out_of: Option<DepartmentId>,
+    funded_by: Option<DepartmentId>,
     service: &ServiceId,
     total: Quota,
     extent: Extent,
 ) -> Result<Vec<Event>, Quota> {
-    let pool = state.pool_of(out_of, service);
-    let mut givers = givers(state, out_of, service, total);
-    let least = committed(&pool, givers.iter().map(|giver| giver.least));
+    let pool = state.pool_of(funded_by, service);
+    let mut givers = givers(state, funded_by, service, total);
+    let min = committed(&pool, givers.iter().map(|giver| giver.min));
     if let Quota::Finite(total) = total
-        && least > wide(total)
+        && min > wide(total)
     {
-        return Err(quota(least));
+        return Err(Quota::from_sum(min));
     }
     match (extent, total) {
         (Extent::Everything, _) => {
             for giver in &mut givers {
-                giver.after = giver.least;
+                giver.after = giver.min;
             }
         }
         (Extent::Excess, Quota::Finite(total)) => {
@@ -92,26 +91,26 @@ fn reclaim_from(
         }
         (Extent::Excess, Quota::Unlimited) => return Ok(Vec::new()),
     }
-    changes(state, (out_of, pool), service, givers, extent)
+    changes(state, (funded_by, pool), service, givers, extent)
 }
 
 fn givers(
     state: &SchoolState,
-    out_of: Option<DepartmentId>,
+    funded_by: Option<DepartmentId>,
     service: &ServiceId,
     total: Quota,
 ) -> Vec<Giver> {
-    holders(state, out_of)
+    holders(state, funded_by)
         .filter_map(|holder| {
             let line = state.line(holder, service);
-            let least = least(state, holder, service, &line);
+            let min = min_units(state, holder, service, &line);
             (line.allocated != Quota::ZERO).then_some(Giver {
                 holder,
                 line,
-                least,
+                min,
                 after: match (line.allocated, total) {
                     (Quota::Finite(allocated), _) => allocated,
-                    (Quota::Unlimited, Quota::Finite(total)) => total.max(least),
+                    (Quota::Unlimited, Quota::Finite(total)) => total.max(min),
                     (Quota::Unlimited, Quota::Unlimited) => Units::MAX,
                 },
             })
@@ -119,81 +118,86 @@ fn givers(
         .collect()
 }
 
-/// Everybody whose allocations come out of a department's, or out of the pool.
-fn holders(state: &SchoolState, out_of: Option<DepartmentId>) -> impl Iterator<Item = Holder> + '_ {
+/// The holders funded by a department, or by the pool.
+fn holders(
+    state: &SchoolState,
+    funded_by: Option<DepartmentId>,
+) -> impl Iterator<Item = Holder> + '_ {
     let members = state.members();
-    let departments = state.departments().filter(move |_| out_of.is_none());
+    let departments = state.departments().filter(move |_| funded_by.is_none());
     members
-        .filter(move |(_, member)| member.department_id == out_of)
+        .filter(move |(_, member)| member.department_id == funded_by)
         .map(|(member_id, _)| Holder::Member(member_id))
         .chain(departments.map(|(department_id, _)| Holder::Department(department_id)))
 }
 
-/// What a line keeps whatever is asked.
-fn least(state: &SchoolState, holder: Holder, service: &ServiceId, line: &Line) -> Units {
+/// The units that a line keeps in any case.
+fn min_units(state: &SchoolState, holder: Holder, service: &ServiceId, line: &Line) -> Units {
     let finite = |quota: Quota| quota.finite().unwrap_or(Units::MAX);
     let Holder::Department(department_id) = holder else {
-        return finite(line.least());
+        return finite(line.min_allocated());
     };
-    let out_of = Some(department_id);
-    let inside = holders(state, out_of).map(|holder| finite(state.line(holder, service).least()));
-    let committed = committed(&state.pool_of(out_of, service), inside);
+    let funded_by = Some(department_id);
+    let members =
+        holders(state, funded_by).map(|holder| finite(state.line(holder, service).min_allocated()));
+    let committed = committed(&state.pool_of(funded_by, service), members);
     finite(
-        quota(committed)
+        Quota::from_sum(committed)
             .max(Quota::Finite(line.spent()))
             .min(line.allocated),
     )
 }
 
-/// What is spoken for when so much is held: that, and what was drawn straight on the pool.
-fn committed(pool: &Pool, held: impl Iterator<Item = Units>) -> i128 {
-    held.chain([pool.direct_used, pool.direct_held])
+/// The sum of allocations and of the units drawn directly on the pool.
+fn committed(pool: &Pool, allocations: impl Iterator<Item = Units>) -> i128 {
+    allocations
+        .chain([pool.direct_used, pool.direct_held])
         .map(wide)
         .sum()
 }
 
-/// Takes `needed` units, from the class that gives first to the one that gives last.
+/// Takes `needed` units, from the lowest to the highest priority.
 fn take(givers: &mut [Giver], mut needed: i128) {
     for priority in Priority::ALL {
         let mut class: Vec<&mut Giver> = givers
             .iter_mut()
             .filter(|giver| giver.line.priority == priority)
             .collect();
-        let spare: i128 = class.iter().map(|giver| giver.spare()).sum();
-        let share = needed.min(spare);
+        let reclaimable: i128 = class.iter().map(|giver| giver.reclaimable()).sum();
+        let share = needed.min(reclaimable);
         if share > 0 {
-            take_in_proportion(&mut class, share, spare);
+            take_in_proportion(&mut class, share, reclaimable);
             needed -= share;
         }
     }
 }
 
-/// Takes `share` of the `spare` units of a class: of each line in proportion to what it can give,
-/// in whole units. The units that are left over by rounding down come from the lines that lost the
-/// largest remainder by it; of equal ones the smaller id gives, a member's before a department's.
-fn take_in_proportion(class: &mut [&mut Giver], share: i128, spare: i128) {
+/// Takes `share` of the `reclaimable` units of a class, from each line in proportion, in whole units.
+/// The units left over by rounding down come from the lines with the largest remainders; among equal
+/// ones the smaller id gives, a member before a department.
+fn take_in_proportion(class: &mut [&mut Giver], share: i128, reclaimable: i128) {
     let mut left = share;
     let mut remainders = Vec::with_capacity(class.len());
     for (at, giver) in class.iter_mut().enumerate() {
-        let (whole, remainder) = proportion(share, spare, giver.spare());
-        giver.give(whole);
+        let (whole, remainder) = proportion(share, reclaimable, giver.reclaimable());
+        giver.take(whole);
         left -= whole;
         remainders.push((std::cmp::Reverse(remainder), giver.holder, at));
     }
     remainders.sort_unstable();
-    // Fewer units are left than there are remainders above zero: no line gives more than it has.
+    // There are fewer units left than remainders above zero: no line gives more than it has.
     for (_, _, at) in remainders {
         if left <= 0 {
             return;
         }
-        class[at].give(1);
+        class[at].take(1);
         left -= 1;
     }
 }
 
-/// `share` × `part` ÷ `whole`, and what remains of the division, for `share` ≤ `whole` and a
-/// `part` of 63 bits. The product can be beyond 128 bits, so it is divided bit by bit: what is
-/// carried stays below 3 × `whole`, and a sum of units over all members below 2⁹⁶.
+/// Quotient and remainder of `share` × `part` ÷ `whole`, for `share` ≤ `whole` and a `part` of 63
+/// bits. The product can exceed 128 bits, so the division is done bit by bit: the carry stays below
+/// 3 × `whole`, and a sum of units over all members below 2⁹⁶.
 fn proportion(share: i128, whole: i128, part: i128) -> (i128, i128) {
     let (mut quotient, mut remainder) = (0, 0);
     for bit in (0..63).rev() {
@@ -210,12 +214,12 @@ fn proportion(share: i128, whole: i128, part: i128) -> (i128, i128) {
     (quotient, remainder)
 }
 
-/// The events, of those who give first to those who give last; what a department gives comes after
-/// what its members give for that. Lines without limit come at the end: each of them adds to the
-/// sum of the finite allocations, which must not grow beyond 64 bits on the way.
+/// The events, from the lowest to the highest priority; a department's members precede it. Unlimited
+/// lines come last: each of them adds to the sum of the finite allocations, which must stay within
+/// 64 bits.
 fn changes(
     state: &SchoolState,
-    (out_of, mut pool): (Option<DepartmentId>, Pool),
+    (funded_by, mut pool): (Option<DepartmentId>, Pool),
     service: &ServiceId,
     mut givers: Vec<Giver>,
     extent: Extent,
@@ -225,8 +229,8 @@ fn changes(
     let mut events = Vec::new();
     for giver in givers {
         let after = Quota::Finite(giver.after);
-        // What was used without limit may be beyond 64 bits beside the rest; then the line
-        // stays, under a total without limit, from which nothing is missing.
+        // The usage of an unlimited line may not fit into 64 bits beside the others. Then the line
+        // stays, under an unlimited total, which misses nothing.
         let Some(replaced) = pool.replacing(giver.line.allocated, after) else {
             continue;
         };
@@ -238,29 +242,24 @@ fn changes(
             events.extend(inside);
         }
         pool = replaced;
-        let holder = (giver.holder, out_of);
-        events.push(revoked(
-            holder,
-            service,
-            &giver.line,
-            after,
-            Cause::Downgrade,
-        ));
+        let holder = (giver.holder, funded_by);
+        let line = &giver.line;
+        events.push(revoked(holder, service, line, after, Cause::Downgrade));
     }
     Ok(events)
 }
 
-/// Units that go back without anybody having asked for that by itself.
+/// The return of units that was not requested by itself.
 pub(super) fn revoked(
-    (holder, out_of): (Holder, Option<DepartmentId>),
+    (holder, funded_by): (Holder, Option<DepartmentId>),
     service: &ServiceId,
     line: &Line,
     after: Quota,
     cause: Cause,
 ) -> Event {
-    Event::Allocation(AllocationEvent::Revoked(AllocationChanged {
+    let revoked = AllocationEvent::Revoked(AllocationChanged {
         holder,
-        out_of,
+        funded_by,
         service: service.clone(),
         before: line.allocated,
         after,
@@ -268,27 +267,17 @@ pub(super) fn revoked(
         auto_renew: line.auto_renew,
         reason: None,
         cause: Some(cause),
-    }))
+    });
+    revoked.into()
 }
 
 fn wide(units: Units) -> i128 {
     i128::from(units.get())
 }
 
-/// What a line is left with is never more than it had, so that it fits.
+/// An allocation after a reclaim, which is no more than before and therefore fits.
 fn narrow(units: i128) -> Units {
-    i64::try_from(units)
-        .ok()
-        .and_then(|units| Units::new(units).ok())
-        .unwrap_or(Units::ZERO)
-}
-
-/// A sum as a quota; no number of 64 bits covers one that is beyond them.
-fn quota(units: i128) -> Quota {
-    i64::try_from(units)
-        .ok()
-        .and_then(|units| Units::new(units).ok())
-        .map_or(Quota::Unlimited, Quota::Finite)
+    Quota::from_sum(units).finite().unwrap_or(Units::ZERO)
 }
 
 #[cfg(test)]
@@ -296,18 +285,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proportion_is_exact_where_the_product_is_beyond_128_bits() {
-        let most = i128::from(i64::MAX);
+    fn a_proportion_is_exact_if_the_product_exceeds_128_bits() {
+        let max = i128::from(i64::MAX);
         for (share, whole, part) in [
             (1, 3, 2),
-            (7, 7, most),
-            (most, most * 2, most),
-            (most * 1_000_000 - 1, most * 1_000_000, most),
+            (7, 7, max),
+            (max, max * 2, max),
+            (max * 1_000_000 - 1, max * 1_000_000, max),
             (0, 1, 5),
         ] {
             let (quotient, remainder) = proportion(share, whole, part);
             assert!((0..whole).contains(&remainder), "{share} {whole} {part}");
-            // Compared modulo 2¹²⁸, beyond which the products may lie.
+            // Compared modulo 2¹²⁸, since the products may be larger.
             assert_eq!(
                 quotient.wrapping_mul(whole).wrapping_add(remainder),
                 share.wrapping_mul(part)

@@ -8,7 +8,7 @@ use crate::catalog::Event;
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::{Catalogue, Management};
 use crate::refusal::Refusal;
-use crate::school::{School, Standing};
+use crate::school::{MemberStatus, School};
 use crate::state::SchoolState;
 
 pub(crate) fn decide(
@@ -58,7 +58,7 @@ fn open(state: &SchoolState, department_id: DepartmentId) -> Result<Vec<Event>, 
 fn close(state: &SchoolState, department_id: DepartmentId) -> Result<Vec<Event>, Refusal> {
     state.open_department(department_id)?;
     let members = state.members.values().filter(|member| {
-        member.department_id == Some(department_id) && member.standing != Standing::Removed
+        member.department_id == Some(department_id) && member.status != MemberStatus::Removed
     });
     let members = members.count();
     if members > 0 {
@@ -86,7 +86,7 @@ pub(crate) fn moved(
     if let Some(department_id) = to {
         state.open_department(department_id)?;
     }
-    let before = state.out_of(Holder::Member(member_id));
+    let before = state.funded_by(Holder::Member(member_id));
     if before == to {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::DepartmentEvent;
-use crate::allocation::{self, Line, Pool, Priority};
+use crate::allocation::{self, Line, Lines, Pool, Priority};
 use crate::ids::Seq;
 use crate::quantity::Quota;
 use crate::service::ServiceId;
@@ -14,8 +14,8 @@ use crate::state::SchoolState;
 pub struct Department {
     /// Whether it ended.
     pub closed: bool,
-    /// What it holds, a line per service that it ever held, few and in no order.
-    lines: Vec<(ServiceId, DepartmentLine)>,
+    /// The department's lines.
+    lines: Lines<DepartmentLine>,
 }
 
 /// What a department holds of a service. To its members it is what the school's pool is to those in
@@ -48,45 +48,37 @@ impl DepartmentLine {
 }
 
 impl Department {
-    /// What the department holds of `service`; an empty line when it never held any.
+    /// The line of `service`; an empty line by default.
     #[must_use]
     pub fn line(&self, service: &ServiceId) -> DepartmentLine {
-        self.lines
-            .iter()
-            .find(|(id, _)| id == service)
-            .map_or_else(DepartmentLine::default, |(_, line)| *line)
+        self.lines.get(service)
     }
 
-    /// The department's lines.
+    /// The department's lines, in no order.
     pub fn lines(&self) -> impl Iterator<Item = (&ServiceId, &DepartmentLine)> {
-        self.lines.iter().map(|(service, line)| (service, line))
+        self.lines.iter()
     }
 
-    /// Whether it holds units that nobody in it holds or used.
+    /// Whether the department has units that its members neither hold nor used.
     pub(crate) fn has_unused(&self) -> bool {
-        self.lines
-            .iter()
-            .any(|(_, line)| line.pool.least() != line.pool.total)
+        self.lines()
+            .any(|(_, line)| line.pool.min_total() != line.pool.total)
     }
 
     pub(crate) fn line_mut(&mut self, service: &ServiceId) -> &mut DepartmentLine {
-        let at = self
-            .lines
-            .iter()
-            .position(|(id, _)| id == service)
-            .unwrap_or_else(|| {
-                self.lines
-                    .push((service.clone(), DepartmentLine::default()));
-                self.lines.len() - 1
-            });
-        &mut self.lines[at].1
+        self.lines.get_mut(service)
     }
 
-    /// A new period begins.
-    pub(crate) fn start_over(&mut self) {
-        for (_, line) in &mut self.lines {
-            line.pool.start_over();
+    /// Resets the counters for a new period.
+    pub(crate) fn reset(&mut self) {
+        for line in self.lines.values_mut() {
+            line.pool.reset();
         }
+    }
+
+    /// Roughly the memory of the lines, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.lines.weight()
     }
 }
 
@@ -106,14 +98,17 @@ pub(crate) fn evolve(state: &mut SchoolState, event: &DepartmentEvent) {
                 return;
             };
             member.department_id = e.after;
-            let mut lines = member.lines.clone();
-            // A line on which there is nothing moves nothing, and makes no pool of its service.
-            lines.retain(|(_, line)| line.allocated != Quota::ZERO || !line.spent().is_zero());
+            // An empty line moves nothing, and must not create a pool of its service.
+            let is_empty = |line: &Line| line.allocated == Quota::ZERO && line.spent().is_zero();
+            let lines = member
+                .lines()
+                .map(|(service, line)| (service.clone(), *line));
+            let lines: Vec<_> = lines.filter(|(_, line)| !is_empty(line)).collect();
             for (service, line) in &lines {
                 let before = state.pool_mut(e.before, service);
                 before.replace(line.allocated, Quota::ZERO);
                 if e.before.is_some() {
-                    before.tally().take_out(line.used, line.held);
+                    before.tally().remove(line.used, line.held);
                 }
                 let after = state.pool_mut(e.after, service);
                 after.replace(Quota::ZERO, line.allocated);

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub const RENEWALS_MAX: usize = 1_000;
 
 /// The end of the current period, if it has come by `now`.
-pub(crate) fn due_roll(state: &SchoolState, now: Timestamp) -> Option<(CommandKey, Fact)> {
+pub(crate) fn due_rollover(state: &SchoolState, now: Timestamp) -> Option<(CommandKey, Fact)> {
     let school = state.school.as_ref()?;
     let closed = school.period;
     if now < closed.end {
@@ -38,7 +38,7 @@ pub(crate) fn due_roll(state: &SchoolState, now: Timestamp) -> Option<(CommandKe
     }));
     let occurred_at = closed.end;
     Some((
-        CommandKey::PeriodRoll(closed.end),
+        CommandKey::PeriodRollover(closed.end),
         Fact { occurred_at, event },
     ))
 }

@@ -65,8 +65,8 @@ pub struct Renewal {
     #[serde(flatten)]
     pub holder: Holder,
     /// The department out of whose allocation it comes; `None`: out of the pool.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub out_of: Option<DepartmentId>,
+    #[serde(rename = "out_of", skip_serializing_if = "Option::is_none", default)]
+    pub funded_by: Option<DepartmentId>,
     /// Of which service.
     pub service: ServiceId,
     /// Allocated in the period that ended.

@@ -15,5 +15,5 @@ pub use calendar::{AnchorDay, Cycle, Cycles, NotAnAnchorDay, Period, Tz, start_o
 pub use event::{AllocationsRenewed, PeriodClosed, PeriodEvent, PoolClosed, Renewal};
 
 pub use decide::RENEWALS_MAX;
-pub(crate) use decide::{due_renewals, due_roll};
+pub(crate) use decide::{due_renewals, due_rollover};
 pub(crate) use state::{Renewals, evolve};

@@ -9,7 +9,7 @@ use crate::allocation::{Holder, Line, Pool, Priority};
 use crate::ids::{DepartmentId, Seq};
 use crate::plan::Management;
 use crate::quantity::{Quota, Units};
-use crate::school::{School, Standing};
+use crate::school::{MemberStatus, School};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
@@ -19,7 +19,7 @@ use crate::state::SchoolState;
 pub(super) fn order(state: &SchoolState) -> Vec<(Holder, ServiceId)> {
     let (out_of_pool, out_of_departments): (Vec<_>, Vec<_>) = ranked(state)
         .into_iter()
-        .partition(|allocation| allocation.out_of.is_none());
+        .partition(|allocation| allocation.funded_by.is_none());
     out_of_departments
         .into_iter()
         .chain(out_of_pool)
@@ -27,27 +27,27 @@ pub(super) fn order(state: &SchoolState) -> Vec<(Holder, ServiceId)> {
         .collect()
 }
 
-/// What comes of the allocations of which no event tells yet, at most so many of them. Departments
+/// What comes of the allocations of which no event tells yet, at max so many of them. Departments
 /// are granted theirs beside the members in none; what comes of that is what their own members are
 /// granted out of, so it is found out first and told last.
 pub(super) fn renewals(
     state: &SchoolState,
     school: &School,
     left: &[(Holder, ServiceId)],
-    most: usize,
+    max: usize,
 ) -> Vec<Renewal> {
     let allocations = left.iter().map(|(holder, service)| Allocation {
         holder: *holder,
-        out_of: state.out_of(*holder),
+        funded_by: state.funded_by(*holder),
         service,
         line: state.line(*holder, service),
     });
     let (mut out_of_pool, mut out_of_departments): (Vec<_>, Vec<_>) =
-        allocations.partition(|allocation| allocation.out_of.is_none());
+        allocations.partition(|allocation| allocation.funded_by.is_none());
     let mut waiting = BTreeMap::new();
     for allocation in out_of_pool.iter().chain(&out_of_departments) {
         let sum: &mut Units = waiting
-            .entry((allocation.out_of, allocation.service))
+            .entry((allocation.funded_by, allocation.service))
             .or_default();
         *sum = sum.saturating_add(allocation.line.allocated.finite().unwrap_or(Units::ZERO));
     }
@@ -60,20 +60,20 @@ pub(super) fn renewals(
     };
     // What is granted out of the pool matters to those before it only where it is a department's.
     if out_of_departments.is_empty() {
-        out_of_pool.truncate(most);
+        out_of_pool.truncate(max);
     }
-    out_of_departments.truncate(most);
+    out_of_departments.truncate(max);
     let out_of_pool = renewing.renew_all(&out_of_pool);
     let mut rows = renewing.renew_all(&out_of_departments);
     rows.extend(out_of_pool);
-    rows.truncate(most);
+    rows.truncate(max);
     rows
 }
 
 /// What somebody held when the period ended.
 struct Allocation<'a> {
     holder: Holder,
-    out_of: Option<DepartmentId>,
+    funded_by: Option<DepartmentId>,
     service: &'a ServiceId,
     line: Line,
 }
@@ -97,7 +97,7 @@ fn ranked(state: &SchoolState) -> Vec<Allocation<'_>> {
         let lines = member.lines();
         lines.map(|(service, line)| Allocation {
             holder: Holder::Member(*member_id),
-            out_of: member.department_id,
+            funded_by: member.department_id,
             service,
             line: *line,
         })
@@ -106,7 +106,7 @@ fn ranked(state: &SchoolState) -> Vec<Allocation<'_>> {
         let lines = department.lines();
         lines.map(|(service, line)| Allocation {
             holder: Holder::Department(*id),
-            out_of: None,
+            funded_by: None,
             service,
             line: line.line(),
         })
@@ -139,13 +139,17 @@ impl<'a> Renewing<'a> {
 
     fn renew(&mut self, allocation: &Allocation<'a>) -> Renewal {
         let (state, line) = (self.state, &allocation.line);
-        let (service, out_of) = (allocation.service, allocation.out_of);
-        let known = self.pools.get(&(out_of, service)).copied();
-        let (pool, reach) =
-            known.unwrap_or_else(|| (state.pool_of(out_of, service), self.reach(out_of, service)));
+        let (service, funded_by) = (allocation.service, allocation.funded_by);
+        let known = self.pools.get(&(funded_by, service)).copied();
+        let (pool, headroom) = known.unwrap_or_else(|| {
+            (
+                state.pool_of(funded_by, service),
+                self.headroom(funded_by, service),
+            )
+        });
         let after = if line.auto_renew && may_renew(state, self.school, allocation.holder) {
             // What is left for the last one may be a part of what he had.
-            let wanted = line.allocated.min(reach);
+            let wanted = line.allocated.min(headroom);
             let cap = cap(self.school, allocation.holder, service);
             fitting(&pool, line.allocated, wanted.min(cap))
         } else {
@@ -153,13 +157,13 @@ impl<'a> Renewing<'a> {
         };
         let pool = pool.replacing(line.allocated, after).unwrap_or(pool);
         self.pools
-            .insert((out_of, service), (pool, less(reach, after)));
+            .insert((funded_by, service), (pool, less(headroom, after)));
         if let Holder::Department(department_id) = allocation.holder {
             self.granted.insert((department_id, service), after);
         }
         Renewal {
             holder: allocation.holder,
-            out_of,
+            funded_by,
             service: service.clone(),
             before: line.allocated,
             after,
@@ -171,15 +175,15 @@ impl<'a> Renewing<'a> {
 impl Renewing<'_> {
     /// What can be granted out of a pool: its total in the new period without what events tell
     /// already was granted.
-    fn reach(&self, out_of: Option<DepartmentId>, service: &ServiceId) -> Quota {
-        let pool = self.state.pool_of(out_of, service);
-        let granted = out_of.and_then(|id| self.granted.get(&(id, service)));
+    fn headroom(&self, funded_by: Option<DepartmentId>, service: &ServiceId) -> Quota {
+        let pool = self.state.pool_of(funded_by, service);
+        let granted = funded_by.and_then(|id| self.granted.get(&(id, service)));
         let total = granted.copied().unwrap_or(pool.total);
-        let waiting = self.waiting.get(&(out_of, service)).copied();
-        let told = pool
-            .allocated
+        let waiting = self.waiting.get(&(funded_by, service)).copied();
+        let decided = pool
+            .finite_allocated
             .saturating_sub(waiting.unwrap_or(Units::ZERO));
-        total.minus(told)
+        total.minus(decided)
     }
 }
 
@@ -189,19 +193,16 @@ fn may_renew(state: &SchoolState, school: &School, holder: Holder) -> bool {
     let is_there = match holder {
         Holder::Member(member_id) => state
             .member(member_id)
-            .is_ok_and(|member| member.standing != Standing::Removed),
+            .is_ok_and(|member| member.status != MemberStatus::Removed),
         Holder::Department(department_id) => state.open_department(department_id).is_ok(),
     };
     is_there && school.management != Management::None
 }
 
-/// The most that a member may hold; a department may hold any number.
+/// The max that a member may hold; a department may hold any number.
 fn cap(school: &School, holder: Holder, service: &ServiceId) -> Quota {
     match holder {
-        Holder::Member(_) => {
-            let cap = school.settings.member_cap.get(service);
-            cap.copied().unwrap_or(Quota::Unlimited)
-        }
+        Holder::Member(_) => school.settings.max_individual_quota(service),
         Holder::Department(_) => Quota::Unlimited,
     }
 }
@@ -214,15 +215,15 @@ fn fitting(pool: &Pool, before: Quota, wanted: Quota) -> Quota {
     };
     let others = pool
         .replacing(before, Quota::ZERO)
-        .map_or(pool.allocated, |pool| pool.allocated);
+        .map_or(pool.finite_allocated, |pool| pool.finite_allocated);
     Quota::Finite(units.min(Units::MAX.saturating_sub(others)))
 }
 
-/// What is left of `reach` when `granted` is.
-fn less(reach: Quota, granted: Quota) -> Quota {
+/// What is left of `headroom` when `granted` is.
+fn less(headroom: Quota, granted: Quota) -> Quota {
     match granted {
-        Quota::Finite(units) => reach.minus(units),
+        Quota::Finite(units) => headroom.minus(units),
         // Only an unlimited total reaches so far, and it is not less by it.
-        Quota::Unlimited => reach,
+        Quota::Unlimited => headroom,
     }
 }

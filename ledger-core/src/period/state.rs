@@ -54,7 +54,7 @@ impl Renewals {
 
 pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &PeriodEvent) {
     match event {
-        PeriodEvent::Closed(e) => start_over(state, e),
+        PeriodEvent::Closed(e) => reset(state, e),
         PeriodEvent::Renewed(e) => {
             for row in &e.rows {
                 set_allocated(state, seq, row.holder, &row.service, row.after);
@@ -64,20 +64,20 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &PeriodEvent) {
     }
 }
 
-fn start_over(state: &mut SchoolState, closed: &PeriodClosed) {
+fn reset(state: &mut SchoolState, closed: &PeriodClosed) {
     if let Some(school) = &mut state.school {
         school.close(closed.closed);
         school.period = closed.opened;
     }
     for pool in state.pools.values_mut() {
-        pool.start_over();
+        pool.reset();
     }
     for department in state.departments.values_mut() {
-        department.start_over();
+        department.reset();
     }
     for member in state.members.values_mut() {
-        for (_, line) in &mut member.lines {
-            line.start_over();
+        for line in member.lines.values_mut() {
+            line.reset();
         }
     }
     state.renewals = Renewals {

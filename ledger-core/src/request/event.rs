@@ -1,4 +1,4 @@
-//! What happened to requests.
+//! Events about requests.
 
 use std::collections::BTreeMap;
 
@@ -10,192 +10,148 @@ use crate::quantity::Units;
 use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
+use crate::vocabulary::vocabulary;
 
-/// Units of some services, each more than none.
+/// Units by service, each above zero.
 pub type UnitsByService = BTreeMap<ServiceId, Units>;
 
-/// A fact about a request.
+/// An event about a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestEvent {
-    /// Somebody asks for units.
+    /// A request was filed.
     Filed(RequestFiled),
-    /// He gets them, or a part.
+    /// A request was approved, in full or in part.
     Approved(RequestApproved),
-    /// He does not get them.
+    /// A request was rejected.
     Rejected(RequestRejected),
-    /// He does not ask any more.
+    /// A request was withdrawn.
     Withdrawn(RequestWithdrawn),
-    /// Nobody decided in time.
+    /// A request expired without a decision.
     Expired(RequestExpired),
 }
 
-/// How soon units are needed.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Urgency {
-    /// Some day.
-    Low,
-    /// The default.
-    #[default]
-    Normal,
-    /// Now.
-    High,
-}
-
-impl Urgency {
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::High => "high",
-        }
+vocabulary! {
+    /// The urgency of a request.
+    #[derive(Default)]
+    pub enum Urgency {
+        /// Units are needed some day.
+        Low = "low",
+        /// The default.
+        #[default]
+        Normal = "normal",
+        /// Units are needed now.
+        High = "high",
     }
 }
 
-/// How it stands with a request. All but the first are final.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestStatus {
-    /// It waits for a decision.
-    Pending,
-    /// It was granted, in full or in part.
-    Approved,
-    /// It was not granted.
-    Rejected,
-    /// It was taken back.
-    Withdrawn,
-    /// Nobody decided in time.
-    Expired,
-}
-
-impl RequestStatus {
-    /// Every status.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Approved,
-        Self::Rejected,
-        Self::Withdrawn,
-        Self::Expired,
-    ];
-
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Rejected => "rejected",
-            Self::Withdrawn => "withdrawn",
-            Self::Expired => "expired",
-        }
+vocabulary! {
+    /// The status of a request; all but the first are final.
+    pub enum RequestStatus {
+        /// The request is undecided.
+        Pending = "pending",
+        /// The request was approved, in full or in part.
+        Approved = "approved",
+        /// The request was rejected.
+        Rejected = "rejected",
+        /// The request was withdrawn.
+        Withdrawn = "withdrawn",
+        /// The request expired without a decision.
+        Expired = "expired",
     }
 }
 
-impl std::fmt::Display for RequestStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Somebody asks for units.
+/// A request was filed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestFiled {
     /// The request.
     pub request_id: RequestId,
-    /// Who is to have them.
+    /// The member who is to receive the units.
     pub member_id: MemberId,
-    /// How many of each service.
+    /// The units of each service.
     pub units: UnitsByService,
-    /// Commitment to what for.
+    /// The commitment to the justification.
     pub justification: Commitment,
-    /// How soon it is needed.
+    /// The urgency.
     pub urgency: Urgency,
-    /// From when on nobody can decide any more.
+    /// The expiry.
     pub expires_at: Timestamp,
 }
 
-/// A request was granted, in full or in part. What the member holds since is said by the
-/// allocations that follow and name the request as their cause.
+/// A request was approved, in full or in part. The allocations that follow name it as their cause.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestApproved {
     /// The request.
     pub request_id: RequestId,
-    /// Who asked.
+    /// The requesting member.
     pub member_id: MemberId,
-    /// How many of each service were granted; a service that is not named got nothing.
+    /// The units granted of each service; absent services were granted nothing.
     pub units: UnitsByService,
-    /// Commitment to why.
+    /// The commitment to the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Commitment>,
 }
 
-/// A request was not granted.
+/// A request was rejected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestRejected {
     /// The request.
     pub request_id: RequestId,
-    /// Who asked.
+    /// The requesting member.
     pub member_id: MemberId,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub reason: Commitment,
 }
 
-/// A request was taken back.
+/// A request was withdrawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestWithdrawn {
     /// The request.
     pub request_id: RequestId,
-    /// Who asked.
+    /// The requesting member.
     pub member_id: MemberId,
-    /// What it came out of, when nobody took it back: the member's removal.
+    /// The cause, if it was not a command: the member's removal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
 }
 
-/// Nobody decided on a request in time.
+/// A request expired without a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestExpired {
     /// The request.
     pub request_id: RequestId,
-    /// Who asked.
+    /// The requesting member.
     pub member_id: MemberId,
 }
 
 impl RequestEvent {
-    /// Which request.
+    /// The request.
     #[must_use]
     pub const fn request_id(&self) -> RequestId {
-        match self {
-            Self::Filed(e) => e.request_id,
-            Self::Approved(e) => e.request_id,
-            Self::Rejected(e) => e.request_id,
-            Self::Withdrawn(e) => e.request_id,
-            Self::Expired(e) => e.request_id,
-        }
+        self.subject().0
     }
 
-    /// Who asked.
+    /// The requesting member.
     #[must_use]
     pub const fn member_id(&self) -> MemberId {
+        self.subject().1
+    }
+
+    const fn subject(&self) -> (RequestId, MemberId) {
         match self {
-            Self::Filed(e) => e.member_id,
-            Self::Approved(e) => e.member_id,
-            Self::Rejected(e) => e.member_id,
-            Self::Withdrawn(e) => e.member_id,
-            Self::Expired(e) => e.member_id,
+            Self::Filed(e) => (e.request_id, e.member_id),
+            Self::Approved(e) => (e.request_id, e.member_id),
+            Self::Rejected(e) => (e.request_id, e.member_id),
+            Self::Withdrawn(e) => (e.request_id, e.member_id),
+            Self::Expired(e) => (e.request_id, e.member_id),
         }
     }
 
-    /// How it stands with the request since.
+    /// The status of the request after the event.
     #[must_use]
     pub const fn status(&self) -> RequestStatus {
         match self {
@@ -207,7 +163,7 @@ impl RequestEvent {
         }
     }
 
-    /// The commitment to what for, or why, if somebody said.
+    /// The commitment to the justification or reason, if given.
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
@@ -218,7 +174,7 @@ impl RequestEvent {
         }
     }
 
-    /// What it came out of, when it was not asked for by itself.
+    /// The cause, if the event was not requested by itself.
     #[must_use]
     pub const fn cause(&self) -> Option<&Cause> {
         match self {

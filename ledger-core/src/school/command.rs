@@ -104,9 +104,9 @@ pub enum Reclaim {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeSettings {
     /// The most that one member may hold, by service name or alias.
-    pub member_cap: Vec<(String, Quota)>,
+    pub max_individual_quota: Vec<(String, Quota)>,
     /// What a new teacher is granted, by service name or alias.
-    pub default_grant: Vec<(String, Quota)>,
+    pub default_member_quota: Vec<(String, Quota)>,
     /// Whether teachers may ask for more themselves.
     pub self_service_requests: Option<bool>,
     /// How far usage may go beyond what is allocated, by service name or alias.

@@ -8,7 +8,7 @@ use super::event::{
     Settings, SettingsChanged,
 };
 use super::overage::OveragePolicy;
-use super::state::{School, Standing};
+use super::state::{MemberStatus, School};
 use super::subscribe::subscribe;
 use crate::actor::Role;
 use crate::allocation::{self, Cause, Holder};
@@ -69,8 +69,8 @@ fn register(
             cycle: command.cycle,
             period: command.cycle.period_at(now),
             totals: overlaid(&plan.totals, named(catalogue, &command.totals)?),
-            member_cap: defaults.member_cap.clone(),
-            default_grant: defaults.default_grant.clone(),
+            max_individual_quota: defaults.max_individual_quota.clone(),
+            default_member_quota: defaults.default_member_quota.clone(),
             self_service_requests: defaults.self_service_requests(command.tier),
         },
     ))])
@@ -83,10 +83,13 @@ fn change_settings(
 ) -> Result<Vec<Event>, Refusal> {
     let before = &school.settings;
     let after = Settings {
-        member_cap: overlaid(&before.member_cap, named(catalogue, &command.member_cap)?),
-        default_grant: overlaid(
-            &before.default_grant,
-            named(catalogue, &command.default_grant)?,
+        max_individual_quota: overlaid(
+            &before.max_individual_quota,
+            named(catalogue, &command.max_individual_quota)?,
+        ),
+        default_member_quota: overlaid(
+            &before.default_member_quota,
+            named(catalogue, &command.default_member_quota)?,
         ),
         self_service_requests: command
             .self_service_requests
@@ -125,8 +128,8 @@ fn check_they_matter(
     after: &Settings,
 ) -> Result<(), Refusal> {
     let before = &school.settings;
-    if after.member_cap != before.member_cap
-        || after.default_grant != before.default_grant
+    if after.max_individual_quota != before.max_individual_quota
+        || after.default_member_quota != before.default_member_quota
         || after.self_service_requests != before.self_service_requests
     {
         allocation::needs(catalogue, school, Management::Basic)?;
@@ -153,7 +156,7 @@ fn enrol(
         return Err(Refusal::NilMember);
     }
     let current = state.members.get(&command.member_id);
-    if current.is_some_and(|member| member.standing != Standing::Removed) {
+    if current.is_some_and(|member| member.status != MemberStatus::Removed) {
         return Err(Refusal::MemberExists {
             member_id: command.member_id,
         });
@@ -169,7 +172,7 @@ fn enrol(
     }
     let mut members = state.members.values();
     if school.org_type == OrgType::Individual
-        && members.any(|member| member.standing != Standing::Removed)
+        && members.any(|member| member.status != MemberStatus::Removed)
     {
         return Err(Refusal::IndividualIsOneMember);
     }
@@ -180,7 +183,7 @@ fn enrol(
     let (member_id, department_id) = (command.member_id, command.department_id);
     events.extend(department::moved(state, school, member_id, department_id)?);
     if command.is_teacher() && school.management != Management::None {
-        let grant = allocation::default_grant(state, school, member_id, department_id)?;
+        let grant = allocation::grant_default_quota(state, school, member_id, department_id)?;
         events.extend(grant);
     }
     Ok(events)
@@ -202,7 +205,7 @@ fn set_role(state: &SchoolState, member_id: MemberId, role: Role) -> Result<Vec<
 
 fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusal> {
     let member = state.member(member_id)?;
-    if member.standing == Standing::Removed {
+    if member.status == MemberStatus::Removed {
         return Ok(Vec::new());
     }
     let holder = Holder::Member(member_id);

@@ -9,6 +9,7 @@ use crate::actor::Role;
 use crate::ids::MemberId;
 use crate::period::{AnchorDay, Cycle, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
+use crate::quantity::Quota;
 use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
@@ -50,9 +51,11 @@ pub struct SchoolRegistered {
     /// Units of each service in a period.
     pub totals: Quotas,
     /// The most that one member may hold.
-    pub member_cap: Quotas,
+    #[serde(rename = "member_cap")]
+    pub max_individual_quota: Quotas,
     /// What a new teacher is granted.
-    pub default_grant: Quotas,
+    #[serde(rename = "default_grant")]
+    pub default_member_quota: Quotas,
     /// Whether teachers may ask for more themselves.
     pub self_service_requests: bool,
 }
@@ -103,9 +106,11 @@ pub struct SettingsChanged {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The most that one member may hold; a service that is not named has no cap.
-    pub member_cap: Quotas,
+    #[serde(rename = "member_cap")]
+    pub max_individual_quota: Quotas,
     /// What a new teacher is granted.
-    pub default_grant: Quotas,
+    #[serde(rename = "default_grant")]
+    pub default_member_quota: Quotas,
     /// Whether teachers may ask for more themselves.
     pub self_service_requests: bool,
     /// How far usage may go beyond what is allocated; a service that is not named is hard.
@@ -117,7 +122,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How far usage of a service may go beyond what is allocated.
+    /// The cap per member for a service.
+    #[must_use]
+    pub fn max_individual_quota(&self, service: &ServiceId) -> Quota {
+        let cap = self.max_individual_quota.get(service).copied();
+        cap.unwrap_or(Quota::Unlimited)
+    }
+
+    /// The overage policy for a service.
     #[must_use]
     pub fn overage(&self, service: &ServiceId) -> OveragePolicy {
         self.overage.get(service).copied().unwrap_or_default()

@@ -15,7 +15,7 @@ pub use event::{
     SchoolRegistered, Settings, SettingsChanged, SubscriptionChanged,
 };
 pub use overage::{NotAPercent, OveragePolicy, Percent};
-pub use state::{Member, School, Standing};
+pub use state::{Member, MemberStatus, School};
 
 pub(crate) use decide::decide;
-pub(crate) use state::{Leavers, evolve};
+pub(crate) use state::{PendingReclaims, evolve};

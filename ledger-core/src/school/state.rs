@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{SchoolEvent, Settings};
 use crate::actor::Role;
-use crate::allocation::{Holder, Line};
+use crate::allocation::{Holder, Line, Lines};
 use crate::department::Department;
 use crate::ids::{DepartmentId, MemberId, Seq};
 use crate::period::{Cycles, Period};
@@ -14,6 +14,7 @@ use crate::plan::{Management, OrgType, Quotas, Tier};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
+use crate::vocabulary::vocabulary;
 
 /// A registered school.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,27 +57,15 @@ impl School {
     }
 }
 
-/// Whether a member may use what he holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Yes.
-    Active,
-    /// Not until reactivated.
-    Suspended,
-    /// No more: the member left.
-    Removed,
-}
-
-impl Standing {
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Removed => "removed",
-        }
+vocabulary! {
+    /// Whether a member may use units.
+    pub enum MemberStatus {
+        /// The member may.
+        Active = "active",
+        /// The member may not until reactivated.
+        Suspended = "suspended",
+        /// The member has left.
+        Removed = "removed",
     }
 }
 
@@ -86,47 +75,36 @@ pub struct Member {
     /// What the member may do.
     pub role: Role,
     /// Whether he may use what he holds.
-    pub standing: Standing,
+    pub status: MemberStatus,
     /// The department that he is in, and out of whose allocation his come.
     pub department_id: Option<DepartmentId>,
-    /// What he holds, a line per service that he ever held, few and in no order.
-    pub(crate) lines: Vec<(ServiceId, Line)>,
+    /// The member's lines.
+    pub(crate) lines: Lines<Line>,
 }
 
 impl Member {
-    pub(crate) const fn new(role: Role) -> Self {
+    pub(crate) fn new(role: Role) -> Self {
         Self {
             role,
-            standing: Standing::Active,
+            status: MemberStatus::Active,
             department_id: None,
-            lines: Vec::new(),
+            lines: Lines::default(),
         }
     }
 
-    /// What the member holds of `service`; an empty line when he never held any.
+    /// The line of `service`; an empty line by default.
     #[must_use]
     pub fn line(&self, service: &ServiceId) -> Line {
-        self.lines
-            .iter()
-            .find(|(id, _)| id == service)
-            .map_or_else(Line::default, |(_, line)| *line)
+        self.lines.get(service)
     }
 
-    /// The member's lines.
+    /// The member's lines, in no order.
     pub fn lines(&self) -> impl Iterator<Item = (&ServiceId, &Line)> {
-        self.lines.iter().map(|(service, line)| (service, line))
+        self.lines.iter()
     }
 
     pub(crate) fn line_mut(&mut self, service: &ServiceId) -> &mut Line {
-        let at = self
-            .lines
-            .iter()
-            .position(|(id, _)| id == service)
-            .unwrap_or_else(|| {
-                self.lines.push((service.clone(), Line::default()));
-                self.lines.len() - 1
-            });
-        &mut self.lines[at].1
+        self.lines.get_mut(service)
     }
 }
 
@@ -135,9 +113,9 @@ impl Member {
 /// used less than was held for it. Kept apart so that [`crate::due`] need not look for them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Leavers(BTreeSet<Holder>);
+pub(crate) struct PendingReclaims(BTreeSet<Holder>);
 
-impl Leavers {
+impl PendingReclaims {
     /// Each of them; few, since most leave with no call in flight.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Holder> {
         self.0.iter().copied()
@@ -145,10 +123,10 @@ impl Leavers {
 
     /// Takes down how it stands with `member` now, whose school may draw on its pool.
     pub(crate) fn note(&mut self, member_id: MemberId, member: &Member, draws_on_pool: bool) {
-        let gives_back = draws_on_pool || member.standing == Standing::Removed;
+        let gives_back = draws_on_pool || member.status == MemberStatus::Removed;
         let has_unused = || {
             let mut lines = member.lines();
-            lines.any(|(_, line)| line.least() != line.allocated)
+            lines.any(|(_, line)| line.min_allocated() != line.allocated)
         };
         self.put(Holder::Member(member_id), gives_back && has_unused());
     }
@@ -185,8 +163,8 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 period: e.period,
                 managed: Vec::new(),
                 settings: Settings {
-                    member_cap: e.member_cap.clone(),
-                    default_grant: e.default_grant.clone(),
+                    max_individual_quota: e.max_individual_quota.clone(),
+                    default_member_quota: e.default_member_quota.clone(),
                     self_service_requests: e.self_service_requests,
                     ..Settings::default()
                 },
@@ -208,11 +186,13 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             let draws_on_pool = state.draws_on_pool();
             if draws_on_pool != drew_on_pool {
                 for (member_id, member) in &state.members {
-                    state.leavers.note(*member_id, member, draws_on_pool);
+                    state
+                        .pending_reclaims
+                        .note(*member_id, member, draws_on_pool);
                 }
                 for (id, department) in &state.departments {
                     state
-                        .leavers
+                        .pending_reclaims
                         .note_department(*id, department, draws_on_pool);
                 }
             }
@@ -230,8 +210,10 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 .entry(e.member_id)
                 .or_insert_with(|| Member::new(e.role));
             member.role = e.role;
-            member.standing = Standing::Active;
-            state.leavers.note(e.member_id, member, draws_on_pool);
+            member.status = MemberStatus::Active;
+            state
+                .pending_reclaims
+                .note(e.member_id, member, draws_on_pool);
         }
         SchoolEvent::MemberRoleChanged(e) => {
             if let Some(member) = state.members.get_mut(&e.member_id) {
@@ -241,8 +223,10 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
         SchoolEvent::MemberRemoved(e) => {
             let draws_on_pool = state.draws_on_pool();
             if let Some(member) = state.members.get_mut(&e.member_id) {
-                member.standing = Standing::Removed;
-                state.leavers.note(e.member_id, member, draws_on_pool);
+                member.status = MemberStatus::Removed;
+                state
+                    .pending_reclaims
+                    .note(e.member_id, member, draws_on_pool);
             }
         }
         SchoolEvent::MemberErased(_) => {} // what went was beside the log

@@ -125,12 +125,12 @@ impl Asked<'_> {
             if total.covers(spent) {
                 return Some(Ok((service, *total, pool)));
             }
-            let least = Quota::Finite(spent);
+            let min = Quota::Finite(spent);
             Some(Err(self.too_low(
                 Rule::TotalBelowUsage,
                 service,
                 *total,
-                least,
+                min,
             )))
         })
     }
@@ -155,7 +155,7 @@ impl Asked<'_> {
     /// until that closes: what it leaves then goes back by itself.
     fn check_nothing_unused(&self) -> Result<(), Refusal> {
         for (service, pool) in &self.state.pools {
-            if pool.holds_nothing() {
+            if pool.funds_nothing() {
                 continue;
             }
             let members = self.state.members.values().map(|member| {
@@ -195,27 +195,27 @@ impl Asked<'_> {
         };
         for service in self.totals.keys() {
             // A total that is not lowered needs no room, also where usage that happened exceeds it.
-            let room = lowered
+            let headroom = lowered
                 .iter()
                 .find(|(lowered, ..)| *lowered == service)
                 .map_or(Quota::Unlimited, |(_, total, _)| *total);
-            let reclaimed = allocation::reclaim(self.state, service, room, extent);
+            let reclaimed = allocation::reclaim(self.state, service, headroom, extent);
             events.extend(
-                reclaimed.map_err(|least| {
-                    self.too_low(Rule::TotalBelowAllocated, service, room, least)
+                reclaimed.map_err(|min| {
+                    self.too_low(Rule::TotalBelowAllocated, service, headroom, min)
                 })?,
             );
         }
         Ok(events)
     }
 
-    fn too_low(&self, rule: Rule, service: &ServiceId, asked: Quota, least: Quota) -> Refusal {
+    fn too_low(&self, rule: Rule, service: &ServiceId, asked: Quota, min: Quota) -> Refusal {
         let pool = self.state.pool(service);
         Refusal::Shortfall(Box::new(Shortfall {
             rule,
             level: Level::Pool,
             service: service.clone(),
-            limit: least,
+            limit: min,
             used: pool.used,
             held: pool.held,
             asked,

@@ -1,9 +1,10 @@
-//! The account that usage is drawn on: what fits on it, and what it is reported.
+//! The accounts that usage is drawn on, and the arithmetic on them.
+
+use serde::{Deserialize, Serialize};
 
 use super::event::Balance;
-use super::reported::Attribution;
 use super::state::Hold;
-use crate::allocation::Line;
+use crate::allocation::{Holder, Line};
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::Management;
 use crate::quantity::{Quota, Units};
@@ -13,51 +14,87 @@ use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
 
-/// On whose account usage goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Drawn {
-    pub(super) level: Level,
-    /// The member's department, on whose account it goes at that level.
-    pub(super) department_id: Option<DepartmentId>,
+/// The account of a member's usage of a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Account {
+    /// The member whose usage it is.
+    pub member_id: MemberId,
+    /// The service.
+    pub service: ServiceId,
+    /// Whose allocation is drawn on.
+    pub level: Level,
+    /// The member's department, which is drawn on at that level.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department_id: Option<DepartmentId>,
 }
 
-/// On whose account new usage of a member goes: a member without an allocation of his own draws on
-/// his department's where the school allows it.
-pub(super) fn drawn(school: &School, member: &Member, service: &ServiceId) -> Drawn {
-    let department_id = member.department_id;
-    let level = match school.management {
-        Management::None => Level::Pool,
-        Management::Basic | Management::Advanced => {
-            let has_own = || member.line(service).allocated != Quota::ZERO;
-            if department_id.is_some() && school.settings.draw_on_department && !has_own() {
-                Level::Department
-            } else {
-                Level::Member
+impl Account {
+    /// The account of a member's new usage. A member without an allocation draws on the department,
+    /// if the school permits it.
+    pub(super) fn current(
+        school: &School,
+        member: &Member,
+        member_id: MemberId,
+        service: ServiceId,
+    ) -> Self {
+        let department_id = member.department_id;
+        let level = match school.management {
+            Management::None => Level::Pool,
+            Management::Basic | Management::Advanced => {
+                let has_own = || member.line(&service).allocated != Quota::ZERO;
+                if department_id.is_some() && school.settings.draw_on_department && !has_own() {
+                    Level::Department
+                } else {
+                    Level::Member
+                }
             }
+        };
+        Self {
+            member_id,
+            service,
+            level,
+            department_id,
         }
-    };
-    Drawn {
-        level,
-        department_id,
     }
-}
 
-/// On whose account usage of a member goes that occurred in the closed cycle which begins at `start`.
-/// Nobody knows any more what he held then: where members drew on the pool that is it, else it is
-/// his own account.
-pub(super) fn drawn_then(school: &School, member: &Member, start: Timestamp) -> Drawn {
-    Drawn {
-        level: match school.management_of_closed(start) {
+    /// The account of a member's usage at `occurred_at`, and the start of the closed period that
+    /// this instant lies in. Past allocations are not known: usage in a closed period counts on the
+    /// pool if members drew on it then, else on the member.
+    pub(super) fn at(
+        state: &SchoolState,
+        school: &School,
+        member_id: MemberId,
+        service: ServiceId,
+        occurred_at: Timestamp,
+    ) -> Result<(Self, Option<Timestamp>), Refusal> {
+        let member = state.member(member_id)?;
+        let account = Self::current(school, member, member_id, service);
+        let Some(start) = state.closed_period_at(occurred_at) else {
+            return Ok((account, None));
+        };
+        let level = match school.management_of_closed(start) {
             Management::None => Level::Pool,
             Management::Basic | Management::Advanced => Level::Member,
-        },
-        department_id: member.department_id,
+        };
+        Ok((Self { level, ..account }, Some(start)))
+    }
+
+    /// The account of a hold. A hold on a member's own allocation follows the member to another
+    /// department.
+    pub(super) fn of_hold(state: &SchoolState, hold: &Hold) -> Self {
+        let department_id = match hold.account.level {
+            Level::Department => hold.account.department_id,
+            Level::Member | Level::Pool => state.funded_by(Holder::Member(hold.account.member_id)),
+        };
+        Self {
+            department_id,
+            ..hold.account.clone()
+        }
     }
 }
 
-/// What a member's next usage of a service would be drawn on, and how that stands: his own line, or
-/// what is left to all who draw straight on his department's allocation or on the pool. `None` when
-/// nobody ever had this id.
+/// The account of a member's next usage of a service: the member's own line, or what is left to all
+/// members that draw on the department or the pool. `None` if no member ever had this id.
 #[must_use]
 pub fn spendable(
     state: &SchoolState,
@@ -65,62 +102,53 @@ pub fn spendable(
     service: &ServiceId,
 ) -> Option<(Level, Line)> {
     let (school, member) = (state.school().ok()?, state.member(member_id).ok()?);
-    let drawn = drawn(school, member, service);
-    let line = Account::of(state, member_id, service, drawn).line;
-    Some((drawn.level, line))
+    let account = Account::current(school, member, member_id, service.clone());
+    Some((account.level, AccountState::of(state, &account).line))
 }
 
-/// The line that usage is drawn on, and the pool's counters, which must hold the sum.
-pub(super) struct Account {
-    drawn: Drawn,
+/// The line of an account, and the counters of the pool, which include it.
+pub(super) struct AccountState<'a> {
+    account: &'a Account,
     pub(super) line: Line,
     pool_used: Units,
     pool_held: Units,
 }
 
-impl Account {
-    pub(super) fn of(
-        state: &SchoolState,
-        member_id: MemberId,
-        service: &ServiceId,
-        drawn: Drawn,
-    ) -> Self {
+impl<'a> AccountState<'a> {
+    pub(super) fn of(state: &SchoolState, account: &'a Account) -> Self {
+        let service = &account.service;
         let pool = state.pool(service);
-        let line = match drawn.level {
+        let line = match account.level {
             Level::Pool => pool.direct(),
-            Level::Department => state.pool_of(drawn.department_id, service).direct(),
+            Level::Department => state.pool_of(account.department_id, service).direct(),
             Level::Member => state
-                .member(member_id)
-                .map_or_else(|_| Line::default(), |m| m.line(service)),
+                .member(account.member_id)
+                .map_or_else(|_| Line::default(), |member| member.line(service)),
         };
         Self {
-            drawn,
+            account,
             line,
             pool_used: pool.used,
             pool_held: pool.held,
         }
     }
 
-    /// Whether what is asked for fits, and if so, whether only as overage: the school's policy
-    /// for the service lets it exceed what is allocated.
-    pub(super) fn check(
-        &self,
-        school: &School,
-        service: &ServiceId,
-        asked: Units,
-    ) -> Result<bool, Refusal> {
+    /// Checks that the account has headroom, and returns whether the units are overage: beyond the
+    /// allocation, within the school's overage policy.
+    pub(super) fn check(&self, school: &School, asked: Units) -> Result<bool, Refusal> {
         if !self.exceeded_by(asked) {
             return Ok(false);
         }
-        let limit = school.settings.overage(service).limit(self.line.allocated);
+        let policy = school.settings.overage(&self.account.service);
+        let limit = policy.limit(self.line.allocated);
         let available = limit.minus(self.line.spent());
         if available.covers(asked) {
             return Ok(true);
         }
         Err(Refusal::Shortfall(Box::new(Shortfall {
             rule: Rule::QuotaExceeded,
-            level: self.drawn.level,
-            service: service.clone(),
+            level: self.account.level,
+            service: self.account.service.clone(),
             limit,
             used: self.line.used,
             held: self.line.held,
@@ -130,30 +158,33 @@ impl Account {
         })))
     }
 
-    /// Whether so much more would exceed what is allocated.
-    pub(super) fn exceeded_by(&self, more: Units) -> bool {
-        !self.line.available().covers(more)
+    /// Whether the units exceed the allocation.
+    pub(super) fn exceeded_by(&self, units: Units) -> bool {
+        !self.line.available().covers(units)
     }
 
-    /// Whether so much in place of what is held for it exceeds what is allocated.
-    pub(super) fn exceeded_by_instead_of(&self, held: Units, units: Units) -> bool {
-        let without = Line {
+    /// Whether the units exceed the allocation once `held` units are free.
+    pub(super) fn exceeded_in_place_of(&self, held: Units, units: Units) -> bool {
+        let freed = Line {
             held: self.line.held.saturating_sub(held),
             ..self.line
         };
-        !without.available().covers(units)
+        !freed.available().covers(units)
     }
 
-    /// The account when (freed, used, held) have moved, if every sum still fits into 64 bits.
+    /// The balance after `freed`, `used` and `held` units.
+    ///
+    /// # Errors
+    /// [`Refusal::AmountOutOfRange`] if a sum is beyond 64 bits.
     pub(super) fn after(&self, freed: Units, used: Units, held: Units) -> Result<Balance, Refusal> {
-        let moved = |was_used: Units, was_held: Units| {
-            let used = was_used.checked_add(used)?;
-            let held = was_held.saturating_sub(freed).checked_add(held)?;
+        let add = |used_before: Units, held_before: Units| {
+            let used = used_before.checked_add(used)?;
+            let held = held_before.saturating_sub(freed).checked_add(held)?;
             used.checked_add(held)?;
             Some((used, held))
         };
-        moved(self.pool_used, self.pool_held)
-            .and_then(|_| moved(self.line.used, self.line.held))
+        add(self.pool_used, self.pool_held)
+            .and_then(|_| add(self.line.used, self.line.held))
             .map(|(used, held)| Balance {
                 used,
                 held,
@@ -162,8 +193,9 @@ impl Account {
             .ok_or(Refusal::AmountOutOfRange)
     }
 
-    /// The account when a hold is gone: as it is, when the hold counts in a closed period.
-    pub(super) fn without(&self, hold: &Hold, period_start: Option<Timestamp>) -> Balance {
+    /// The balance after a hold is closed without usage. A hold of a closed period does not count in
+    /// the open one.
+    pub(super) fn freed(&self, hold: &Hold, period_start: Option<Timestamp>) -> Balance {
         let balance = self.balance();
         match period_start {
             Some(_) => balance,
@@ -174,23 +206,23 @@ impl Account {
         }
     }
 
-    /// Sees that so much counts no more on another account, which may draw on the same line.
-    pub(super) fn give_back(&mut self, other: &Attribution, service: &ServiceId, units: Units) {
-        if other.service != *service {
+    /// Takes back used units of another account, as far as it shares the line or the pool.
+    pub(super) fn refund(&mut self, other: &Account, units: Units) {
+        if other.service != self.account.service {
             return;
         }
         self.pool_used = self.pool_used.saturating_sub(units);
-        let is_shared = match self.drawn.level {
+        let is_shared = match self.account.level {
             Level::Pool => true,
-            Level::Department => other.department_id == self.drawn.department_id,
+            Level::Department => other.department_id == self.account.department_id,
             Level::Member => false,
         };
-        if is_shared && other.level == self.drawn.level {
+        if is_shared && other.level == self.account.level {
             self.line.used = self.line.used.saturating_sub(units);
         }
     }
 
-    /// The account when so much counts as used no more.
+    /// The balance after a refund.
     pub(super) fn refunded(&self, units: Units) -> Balance {
         Balance {
             used: self.line.used.saturating_sub(units),
@@ -198,7 +230,7 @@ impl Account {
         }
     }
 
-    /// The account as it is.
+    /// The present balance.
     pub(super) const fn balance(&self) -> Balance {
         Balance {
             allocated: self.line.allocated,

@@ -1,26 +1,27 @@
-//! The rules of spending: what fits is spent, what happened is recorded.
+//! The rules of spending: new usage needs headroom, usage that happened is recorded.
 
-use super::account::{Account, Drawn, drawn};
+use super::account::{Account, AccountState};
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
 use super::event::{
-    CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited, UsageEvent,
+    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
+    UsageEvent,
 };
 use super::refused;
 use super::reported;
 use super::state::Hold;
 use crate::allocation::Holder;
-use crate::catalog::Event;
 use crate::context::Context;
 use crate::decider::{AccountView, Fact};
-use crate::ids::{Key, MemberId};
+use crate::ids::{Key, Owner};
 use crate::plan::Catalogue;
 use crate::quantity::Units;
-use crate::refusal::{Level, Refusal, known_service};
-use crate::school::{School, Standing};
+use crate::refusal::{Refusal, known_service};
+use crate::school::{MemberStatus, School};
 use crate::service::{Call, ServiceId};
 use crate::state::SchoolState;
+use crate::text::FreeText;
 use crate::time::Timestamp;
 
 pub(crate) fn decide(
@@ -54,30 +55,26 @@ fn debit(
     command: &Debit,
     context: &Context,
 ) -> Result<Fact, Refusal> {
-    let school = state.school()?;
-    let member_id = context.member_id(&command.owner)?;
-    let service = known_service(catalogue, &command.service)?;
-    let drawn = may_spend(state, school, member_id, &service)?;
+    let (school, account) = account_to_spend(
+        catalogue,
+        state,
+        context,
+        (&command.owner, &command.service),
+    )?;
     let occurred_at = occurred(now, command.occurred_at)?;
-    let units = metered(catalogue, &service, command.units, &command.call)?;
-    let account = Account::of(state, member_id, &service, drawn);
-    let overage = account.check(school, &service, units)?;
-    let balance = account.after(Units::ZERO, units, Units::ZERO)?;
+    let units = metered(catalogue, &account.service, command.units, &command.call)?;
+    let before = AccountState::of(state, &account);
+    let overage = before.check(school, units)?;
+    let balance = before.after(Units::ZERO, units, Units::ZERO)?;
     let event = UsageEvent::Debited(UsageDebited {
         id: command.id.clone(),
-        member_id,
-        service,
+        account,
         units,
         overage,
-        level: drawn.level,
-        department_id: drawn.department_id,
         balance,
         call: command.call.clone(),
     });
-    Ok(Fact {
-        occurred_at,
-        event: Event::Usage(event),
-    })
+    Ok(Fact::new(occurred_at, event))
 }
 
 fn place(
@@ -87,34 +84,30 @@ fn place(
     command: &PlaceHold,
     context: &Context,
 ) -> Result<Fact, Refusal> {
-    let school = state.school()?;
-    let member_id = context.member_id(&command.owner)?;
-    let service = known_service(catalogue, &command.service)?;
-    let drawn = may_spend(state, school, member_id, &service)?;
+    let (school, account) = account_to_spend(
+        catalogue,
+        state,
+        context,
+        (&command.owner, &command.service),
+    )?;
     if command.units.is_zero() {
         return Err(Refusal::NothingAsked);
     }
-    let account = Account::of(state, member_id, &service, drawn);
-    let overage = account.check(school, &service, command.units)?;
-    let balance = account.after(Units::ZERO, Units::ZERO, command.units)?;
+    let before = AccountState::of(state, &account);
+    let overage = before.check(school, command.units)?;
+    let balance = before.after(Units::ZERO, Units::ZERO, command.units)?;
     let event = UsageEvent::HoldPlaced(HoldPlaced {
         hold_id: command.hold_id.clone(),
-        member_id,
-        service,
+        account,
         units: command.units,
         expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
         overage,
-        level: drawn.level,
-        department_id: drawn.department_id,
         balance,
     });
-    Ok(Fact {
-        occurred_at: now,
-        event: Event::Usage(event),
-    })
+    Ok(Fact::new(now, event))
 }
 
-/// The usage happened, so it is recorded whole: beyond the hold, beyond the quota, after expiry.
+/// Usage that happened is recorded whole: beyond the hold, beyond the quota, after the expiry.
 fn settle(
     catalogue: &Catalogue,
     state: &SchoolState,
@@ -124,46 +117,40 @@ fn settle(
 ) -> Result<Fact, Refusal> {
     state.school()?;
     let (hold, late) = find(state, &command.hold_id, context)?;
+    let account = Account::of_hold(state, hold);
     let occurred_at = occurred(now, command.occurred_at)?;
-    let units = metered(catalogue, &hold.service, command.units, &command.call)?;
+    let units = metered(catalogue, &account.service, command.units, &command.call)?;
     let freed_units = if late { Units::ZERO } else { hold.units };
-    let drawn = drawn_by(state, hold);
-    let account = Account::of(state, hold.member_id, &hold.service, drawn);
+    let before = AccountState::of(state, &account);
     let beyond_hold = units.saturating_sub(freed_units);
     let period_start = state.closed_period_at(hold.placed_at);
     let (overage, balance) = if period_start.is_some() {
-        // Of a closed period nothing can be had but what was held.
-        (!beyond_hold.is_zero(), account.balance())
+        // A closed period has nothing left but what is held.
+        (!beyond_hold.is_zero(), before.balance())
     } else {
-        // What was held within the allocation stays within it, whatever came since.
+        // Units held within the allocation stay within it, whatever was spent since.
         let overage = if hold.overage && !late {
-            account.exceeded_by_instead_of(hold.units, units)
+            before.exceeded_in_place_of(hold.units, units)
         } else {
-            account.exceeded_by(beyond_hold)
+            before.exceeded_by(beyond_hold)
         };
-        (overage, account.after(freed_units, units, Units::ZERO)?)
+        (overage, before.after(freed_units, units, Units::ZERO)?)
     };
     let event = UsageEvent::HoldSettled(HoldSettled {
         hold_id: command.hold_id.clone(),
-        member_id: hold.member_id,
-        service: hold.service.clone(),
+        account,
         units,
         freed_units,
         overage,
         late,
-        level: drawn.level,
-        department_id: drawn.department_id,
         balance,
         period_start,
         call: command.call.clone(),
     });
-    Ok(Fact {
-        occurred_at,
-        event: Event::Usage(event),
-    })
+    Ok(Fact::new(occurred_at, event))
 }
 
-/// A hold that ran out is free already: nothing happens, and that is no error.
+/// An expired hold is free already: no event, no refusal.
 fn release(
     state: &SchoolState,
     now: Timestamp,
@@ -175,58 +162,44 @@ fn release(
     if late {
         return Ok(None);
     }
-    let drawn = drawn_by(state, hold);
-    let account = Account::of(state, hold.member_id, &hold.service, drawn);
-    let period_start = state.closed_period_at(hold.placed_at);
+    let (account, balance, period_start) = freed(state, hold);
     let event = UsageEvent::HoldReleased(HoldReleased {
         hold_id: command.hold_id.clone(),
-        member_id: hold.member_id,
-        service: hold.service.clone(),
+        account,
         units: hold.units,
-        level: drawn.level,
-        department_id: drawn.department_id,
-        balance: account.without(hold, period_start),
+        balance,
         period_start,
-        reason: command
-            .reason
-            .as_ref()
-            .map(crate::text::FreeText::commitment),
+        reason: command.reason.as_ref().map(FreeText::commitment),
     });
-    Ok(Some(Fact {
-        occurred_at: now,
-        event: Event::Usage(event),
-    }))
+    Ok(Some(Fact::new(now, event)))
 }
 
-/// The expiry that is due first by `now`, if one is.
+/// The earliest expiry of a hold that is due by `now`.
 pub(crate) fn due(state: &SchoolState, now: Timestamp) -> Option<(Key, Fact)> {
     let (hold_id, hold) = state.holds.first_to_expire()?;
     if hold.expires_at > now {
         return None;
     }
-    let drawn = drawn_by(state, hold);
-    let account = Account::of(state, hold.member_id, &hold.service, drawn);
-    let period_start = state.closed_period_at(hold.placed_at);
+    let (account, balance, period_start) = freed(state, hold);
     let event = UsageEvent::HoldExpired(HoldExpired {
         hold_id: hold_id.clone(),
-        member_id: hold.member_id,
-        service: hold.service.clone(),
+        account,
         units: hold.units,
-        level: drawn.level,
-        department_id: drawn.department_id,
-        balance: account.without(hold, period_start),
+        balance,
         period_start,
     });
-    Some((
-        hold_id.clone(),
-        Fact {
-            occurred_at: hold.expires_at,
-            event: Event::Usage(event),
-        },
-    ))
+    Some((hold_id.clone(), Fact::new(hold.expires_at, event)))
 }
 
-/// The hold, and whether it had run out: one that only the log still knows had.
+/// The account of a hold, its balance without the hold, and the closed period of the hold.
+fn freed(state: &SchoolState, hold: &Hold) -> (Account, Balance, Option<Timestamp>) {
+    let account = Account::of_hold(state, hold);
+    let period_start = state.closed_period_at(hold.placed_at);
+    let balance = AccountState::of(state, &account).freed(hold, period_start);
+    (account, balance, period_start)
+}
+
+/// The hold, and whether it had expired: a hold that only the log has is expired.
 fn find<'a>(
     state: &'a SchoolState,
     hold_id: &Key,
@@ -241,34 +214,29 @@ fn find<'a>(
     }
 }
 
-/// On whose account a member's new usage goes, if he may use anything.
-fn may_spend(
-    state: &SchoolState,
-    school: &School,
-    member_id: MemberId,
-    service: &ServiceId,
-) -> Result<Drawn, Refusal> {
+/// The school, and the account of a member's new usage of a service.
+///
+/// # Errors
+/// The refusal of an unknown or suspended member or an unknown service.
+fn account_to_spend<'a>(
+    catalogue: &Catalogue,
+    state: &'a SchoolState,
+    context: &Context,
+    (owner, service): (&Owner, &str),
+) -> Result<(&'a School, Account), Refusal> {
+    let school = state.school()?;
+    let member_id = context.member_id(owner)?;
+    let service = known_service(catalogue, service)?;
     let member = state.present_member(member_id)?;
-    if member.standing == Standing::Suspended {
+    if member.status == MemberStatus::Suspended {
         return Err(Refusal::MemberSuspended { member_id });
     }
-    Ok(drawn(school, member, service))
+    let account = Account::current(school, member, member_id, service);
+    Ok((school, account))
 }
 
-/// The account that a hold was placed on. Where that is the member's own it has moved with him.
-fn drawn_by(state: &SchoolState, hold: &Hold) -> Drawn {
-    let department_id = match hold.level {
-        Level::Department => hold.department_id,
-        Level::Member | Level::Pool => state.out_of(Holder::Member(hold.member_id)),
-    };
-    Drawn {
-        level: hold.level,
-        department_id,
-    }
-}
-
-fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusal> {
-    match said {
+fn occurred(now: Timestamp, stated: Option<Timestamp>) -> Result<Timestamp, Refusal> {
+    match stated {
         Some(at) if at > now.plus_seconds(FUTURE_LIMIT_SECONDS) => Err(Refusal::OccurredInFuture {
             now,
             limit_seconds: FUTURE_LIMIT_SECONDS,
@@ -278,10 +246,11 @@ fn occurred(now: Timestamp, said: Option<Timestamp>) -> Result<Timestamp, Refusa
     }
 }
 
+/// The stated units, or else those of the service's meter.
 pub(super) fn metered(
     catalogue: &Catalogue,
     service: &ServiceId,
-    said: Option<Units>,
+    stated: Option<Units>,
     call: &CallFacts,
 ) -> Result<Units, Refusal> {
     let measure = || {
@@ -291,7 +260,7 @@ pub(super) fn metered(
         };
         catalogue.meter(service).units(call)
     };
-    said.or_else(measure).ok_or(Refusal::AmountOutOfRange)
+    stated.or_else(measure).ok_or(Refusal::AmountOutOfRange)
 }
 
 /// The account of the hold that a command closes, also if the hold had expired.
@@ -301,9 +270,11 @@ pub(crate) fn account(
     context: &Context,
 ) -> Option<AccountView> {
     let (hold, _) = find(state, command.needs().hold?, context).ok()?;
+    let account = Account::of_hold(state, hold);
+    let line = AccountState::of(state, &account).line;
     Some(AccountView {
-        holder: Holder::Member(hold.member_id),
-        service: hold.service.clone(),
-        line: Account::of(state, hold.member_id, &hold.service, drawn_by(state, hold)).line,
+        holder: Holder::Member(account.member_id),
+        service: account.service,
+        line,
     })
 }

@@ -1,90 +1,112 @@
-//! What happened to usage. These are the events of the hot path: typed columns hold them whole.
+//! Events about usage. They are the hot path: typed columns hold the frequent ones whole.
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::reported::{UsageAttributed, UsageCorrected, UsageParked, UsageReported};
 use crate::ids::{DepartmentId, Key, MemberId};
 use crate::quantity::{MicroUsd, Quota, Units};
-use crate::refusal::Level;
 use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
+use crate::vocabulary::vocabulary;
 
-/// A fact about usage. What is rare and large is boxed: it would cost each debit.
+/// An event about usage. The rare large ones are boxed, to keep debits small.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UsageEvent {
     /// Units were spent.
     Debited(UsageDebited),
     /// Units were reserved.
     HoldPlaced(HoldPlaced),
-    /// A reserved call was made.
+    /// A hold was settled.
     HoldSettled(HoldSettled),
-    /// A reservation was given up.
+    /// A hold was released.
     HoldReleased(HoldReleased),
-    /// A reservation ran out.
+    /// A hold expired.
     HoldExpired(HoldExpired),
-    /// Somebody was refused units, once or more often.
+    /// Debits or holds were refused.
     Refused(UsageRefused),
-    /// Usage that had happened was reported.
+    /// Usage was reported after the fact.
     Reported(UsageReported),
-    /// Usage was reported that is nobody's yet, or of no known service.
+    /// Reported usage has no known member or service.
     Parked(Box<UsageParked>),
-    /// Parked usage was given to a member, or from one member to another.
+    /// Usage was attributed to a member.
     Attributed(Box<UsageAttributed>),
     /// Usage was refunded, in full or in part.
     Corrected(Box<UsageCorrected>),
 }
 
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It answered.
-    Success,
-    /// It failed.
-    Error,
-    /// It took too long.
-    Timeout,
-    /// Somebody stopped it.
-    Cancelled,
-}
-
-impl Outcome {
-    /// The word in JSON and in columns.
+impl UsageEvent {
+    /// The account that the usage counts on after the event, if it counts anywhere.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn account(&self) -> Option<&Account> {
         match self {
-            Self::Success => "success",
-            Self::Error => "error",
-            Self::Timeout => "timeout",
-            Self::Cancelled => "cancelled",
+            Self::Debited(e) => Some(&e.account),
+            Self::HoldPlaced(e) => Some(&e.account),
+            Self::HoldSettled(e) => Some(&e.account),
+            Self::HoldReleased(e) => Some(&e.account),
+            Self::HoldExpired(e) => Some(&e.account),
+            Self::Reported(e) => Some(&e.account),
+            Self::Attributed(e) => Some(&e.to.account),
+            Self::Corrected(e) => Some(&e.attribution.account),
+            Self::Refused(_) | Self::Parked(_) => None,
+        }
+    }
+
+    /// The balance of [`UsageEvent::account`] after the event.
+    #[must_use]
+    pub const fn balance(&self) -> Option<&Balance> {
+        match self {
+            Self::Debited(e) => Some(&e.balance),
+            Self::HoldPlaced(e) => Some(&e.balance),
+            Self::HoldSettled(e) => Some(&e.balance),
+            Self::HoldReleased(e) => Some(&e.balance),
+            Self::HoldExpired(e) => Some(&e.balance),
+            Self::Reported(e) => Some(&e.balance),
+            Self::Attributed(e) => Some(&e.to.balance),
+            Self::Corrected(e) => Some(&e.attribution.balance),
+            Self::Refused(_) | Self::Parked(_) => None,
         }
     }
 }
 
-/// What is known of a call. No prompt, no answer.
+vocabulary! {
+    /// The outcome of a call.
+    pub enum Outcome {
+        /// The call succeeded.
+        Success = "success",
+        /// The call failed.
+        Error = "error",
+        /// The call timed out.
+        Timeout = "timeout",
+        /// The call was cancelled.
+        Cancelled = "cancelled",
+    }
+}
+
+/// The known facts of a call. No prompt, no answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CallFacts {
-    /// Which model answered.
+    /// The model.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<CompactString>,
-    /// Tokens that went in.
+    /// Input tokens.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_tokens: Option<Units>,
-    /// Tokens that came out.
+    /// Output tokens.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub output_tokens: Option<Units>,
-    /// The part of the input that a cache served.
+    /// The input tokens that a cache served.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cached_tokens: Option<Units>,
-    /// What the provider charged.
+    /// The provider's charge.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cost_micros: Option<MicroUsd>,
-    /// How long it took, in milliseconds.
+    /// The latency in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_ms: Option<Units>,
-    /// How it ended.
+    /// The outcome.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<Outcome>,
     /// The caller's id of the request.
@@ -104,10 +126,10 @@ impl CallFacts {
     }
 }
 
-/// The account that usage was drawn on, as the event left it.
+/// The balance of an account after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
-    /// Units allocated; of the pool, what is not allocated to members.
+    /// Units allocated; of a pool, units not allocated to members.
     pub allocated: Quota,
     /// Units used.
     pub used: Units,
@@ -128,23 +150,17 @@ impl Balance {
 pub struct UsageDebited {
     /// The caller's id of the call.
     pub id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units.
+    /// The account drawn on.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The units.
     pub units: Units,
-    /// Whether they exceed what was allocated, as the school's overage policy lets them.
+    /// Whether they exceed the allocation, as the school's overage policy permits.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account reported.
+    /// The balance of the account after the event.
     pub balance: Balance,
-    /// What is known of the call.
+    /// The facts of the call.
     #[serde(flatten)]
     pub call: CallFacts,
 }
@@ -154,154 +170,119 @@ pub struct UsageDebited {
 pub struct HoldPlaced {
     /// The caller's id of the hold.
     pub hold_id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units.
+    /// The account drawn on.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The units.
     pub units: Units,
-    /// When it runs out.
+    /// The expiry.
     pub expires_at: Timestamp,
-    /// Whether they exceed what was allocated, as the school's overage policy lets them.
+    /// Whether the units exceed the allocation, as the school's overage policy permits.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account reported.
+    /// The balance of the account after the event.
     pub balance: Balance,
 }
 
-/// A reserved call was made.
+/// A hold was settled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoldSettled {
     /// The caller's id of the hold.
     pub hold_id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units the call used.
+    /// The account drawn on.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The units that the call used.
     pub units: Units,
-    /// How many units were still held for it, which are now free: none when it came late.
+    /// The held units that are free again; none if the hold had expired.
     pub freed_units: Units,
-    /// Whether the part beyond the hold exceeds what was available: it happened, so it is recorded.
+    /// Whether the usage beyond the hold exceeds what was available. It happened, so it is recorded.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
     /// Whether the hold had expired.
     #[serde(skip_serializing_if = "is_false", default)]
     pub late: bool,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account reported.
+    /// The balance of the account after the event.
     pub balance: Balance,
-    /// The start of the closed period in which it counts: the one in which the hold was placed.
+    /// The start of the closed period in which the hold was placed and the usage counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<Timestamp>,
-    /// What is known of the call.
+    /// The facts of the call.
     #[serde(flatten)]
     pub call: CallFacts,
 }
 
-/// A reservation was given up.
+/// A hold was released.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoldReleased {
     /// The caller's id of the hold.
     pub hold_id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units are free again.
+    /// The account drawn on.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The units that are free again.
     pub units: Units,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account reported.
+    /// The balance of the account after the event.
     pub balance: Balance,
-    /// The start of the closed period in which it counts: the one in which the hold was placed.
+    /// The start of the closed period in which the hold was placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<Timestamp>,
-    /// Commitment to why, if the caller said.
+    /// The commitment to the reason, if given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Commitment>,
 }
 
-/// A reservation ran out.
+/// A hold expired.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoldExpired {
     /// The caller's id of the hold.
     pub hold_id: Key,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units are free again.
+    /// The account drawn on.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The units that are free again.
     pub units: Units,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account reported.
+    /// The balance of the account after the event.
     pub balance: Balance,
-    /// The start of the closed period in which it counts: the one in which the hold was placed.
+    /// The start of the closed period in which the hold was placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<Timestamp>,
 }
 
-/// A member was refused units of a service for the same reason, so many times in one minute.
+/// Debits or holds of a member were refused, for one service and one reason, within one minute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsageRefused {
-    /// Whose usage.
+    /// The member.
     pub member_id: MemberId,
-    /// The department that he is in.
+    /// The member's department.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub department_id: Option<DepartmentId>,
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
-    /// Why.
+    /// The reason.
     pub reason: RefusedFor,
-    /// The start of the minute, of UTC.
+    /// The start of the minute, in UTC.
     pub minute: Timestamp,
-    /// How many times.
+    /// The number of refusals.
     pub times: Units,
-    /// How many units were asked for in all, held at 2⁶³ − 1.
+    /// The units asked for in all, at most 2⁶³ − 1.
     pub units: Units,
 }
 
-/// Why usage was refused, where it was a known member's and of a known service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RefusedFor {
-    /// There were not enough units.
-    QuotaExceeded,
-    /// The member is suspended.
-    MemberSuspended,
-}
-
-impl RefusedFor {
-    /// The word in JSON: the code of the problem that the caller was told.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::QuotaExceeded => "quota-exceeded",
-            Self::MemberSuspended => "member-suspended",
-        }
+vocabulary! {
+    /// The reason of a recorded refusal: the code of its problem document.
+    pub enum RefusedFor {
+        /// Too few units were available.
+        QuotaExceeded = "quota-exceeded",
+        /// The member was suspended.
+        MemberSuspended = "member-suspended",
     }
 }
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
+    reason = "serde passes a reference"
 )]
 pub(super) const fn is_false(value: &bool) -> bool {
     !*value

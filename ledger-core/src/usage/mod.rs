@@ -1,5 +1,4 @@
-//! Usage: debits, holds that reserve units for a call in flight until it is settled, and what is
-//! learnt of usage reported.
+//! Usage: debits, holds for calls in flight, and usage reported after the fact.
 
 mod account;
 mod command;
@@ -9,7 +8,7 @@ mod refused;
 mod reported;
 mod state;
 
-pub use account::spendable;
+pub use account::{Account, spendable};
 pub use command::{
     DEFAULT_TTL_SECONDS, Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold,
     TTL_SECONDS_MAX, UsageCommand,
@@ -20,8 +19,8 @@ pub use event::{
 };
 pub use refused::refused;
 pub use reported::{
-    AttributeUsage, Attribution, CorrectUsage, Counted, PriorUsage, Report, UsageAttributed,
-    UsageCorrected, UsageParked, UsageReported, WhyParked,
+    AttributeUsage, Attribution, CorrectUsage, Counted, PriorUsage, Report, UnattributedReason,
+    UsageAttributed, UsageCorrected, UsageParked, UsageReported,
 };
 pub use state::{Hold, Holds};
 

@@ -1,9 +1,8 @@
-//! What is kept of usage that was refused: enough to say who ran out of what, how often and when.
+//! Records of refused usage: which member ran out of what, how often and when.
 
 use super::command::UsageCommand;
 use super::decide::metered;
 use super::event::{RefusedFor, UsageEvent, UsageRefused};
-use crate::catalog::Event;
 use crate::decider::{Action, Command, Fact};
 use crate::ids::MemberId;
 use crate::plan::Catalogue;
@@ -27,20 +26,18 @@ pub fn refused(
             (&debit.service, units.ok()?)
         }
         Action::Usage(UsageCommand::PlaceHold(hold)) => (&hold.service, hold.units),
-        Action::Usage(
-            UsageCommand::Settle(_)
-            | UsageCommand::Release(_)
-            | UsageCommand::NoteRefused(_)
-            | UsageCommand::Report(_)
-            | UsageCommand::Attribute(_)
-            | UsageCommand::Correct(_),
-        )
+        Action::Usage(_)
         | Action::School(_)
         | Action::Department(_)
         | Action::Allocation(_)
         | Action::Request(_) => return None,
     };
-    let is_short = |refusal: &Refusal| matches!(refusal, Refusal::Shortfall(shortfall) if shortfall.rule == Rule::QuotaExceeded);
+    let is_short = |refusal: &Refusal| {
+        let Refusal::Shortfall(shortfall) = refusal else {
+            return false;
+        };
+        shortfall.rule == Rule::QuotaExceeded
+    };
     let reason = if is_short(refusal) {
         RefusedFor::QuotaExceeded
     } else if matches!(refusal, Refusal::MemberSuspended { .. }) {
@@ -50,24 +47,21 @@ pub fn refused(
     };
     Some(UsageRefused {
         member_id: member_id?,
-        department_id: None, // the state says it, when it is recorded
+        department_id: None, // set when it is recorded
         service: catalogue.resolve(name)?.clone(),
         reason,
         minute: command.now.start_of_minute(),
-        times: Units::new(1).unwrap_or(Units::ZERO),
+        times: Units::ONE,
         units: asked,
     })
 }
 
-/// Refusals are kept as they are told, of anybody who ever was a member.
+/// Records refusals of a present or past member.
 pub(super) fn note(state: &SchoolState, refused: &UsageRefused) -> Result<Fact, Refusal> {
     state.school()?;
     let refused = UsageRefused {
         department_id: state.member(refused.member_id)?.department_id,
         ..refused.clone()
     };
-    Ok(Fact {
-        occurred_at: refused.minute,
-        event: Event::Usage(UsageEvent::Refused(refused)),
-    })
+    Ok(Fact::new(refused.minute, UsageEvent::Refused(refused)))
 }

@@ -1,61 +1,49 @@
-//! What usage amounts to: the open holds, and the counters of lines and pools.
+//! The state of usage: the open holds, and the counters of lines and pools.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::event::{HoldPlaced, UsageEvent};
-use super::reported::Attribution;
 use crate::allocation::{self, Tally};
-use crate::ids::{DepartmentId, Key, MemberId};
+use crate::ids::Key;
 use crate::quantity::Units;
 use crate::refusal::Level;
-use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
 
 /// Units reserved for a call in flight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units.
+    /// The account at the time of the reservation. Its department counts at the level of
+    /// departments only; otherwise the member's present department does.
+    pub account: Account,
+    /// The units.
     pub units: Units,
-    /// Whether it exceeded what was allocated, as the school's overage policy let it.
+    /// Whether they exceeded the allocation, as the school's overage policy permitted.
     pub overage: bool,
-    /// On whose account.
-    pub level: Level,
-    /// The department drawn on, at that level.
-    pub department_id: Option<DepartmentId>,
-    /// When it runs out.
+    /// The expiry.
     pub expires_at: Timestamp,
-    /// When it was placed: the period that this lies in is the one that it settles into.
+    /// The time of the reservation: the hold settles into the period of this instant.
     pub placed_at: Timestamp,
 }
 
 impl Hold {
-    /// The hold as its event has it.
+    /// The hold of an event.
     #[must_use]
     pub fn placed(event: &HoldPlaced, placed_at: Timestamp) -> Self {
         Self {
-            member_id: event.member_id,
-            service: event.service.clone(),
+            account: event.account.clone(),
             units: event.units,
             overage: event.overage,
-            level: event.level,
-            department_id: match event.level {
-                Level::Department => event.department_id,
-                Level::Member | Level::Pool => None,
-            },
             expires_at: event.expires_at,
             placed_at,
         }
     }
 }
 
-/// The open holds of a school, found by id and by the instant at which they run out.
+/// The open holds of a school, by id and by expiry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<Key, Hold>", into = "BTreeMap<Key, Hold>")]
 pub struct Holds {
@@ -70,24 +58,24 @@ impl Holds {
         self.by_id.get(hold_id)
     }
 
-    /// How many are open.
+    /// The number of open holds.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether none is open.
+    /// Whether no hold is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    /// Every open hold, in the order of their ids.
+    /// Every open hold, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Hold)> {
         self.by_id.iter()
     }
 
-    /// The open hold that runs out first.
+    /// The open hold with the earliest expiry.
     #[must_use]
     pub fn first_to_expire(&self) -> Option<(&Key, &Hold)> {
         let (_, hold_id) = self.by_expiry.first()?;
@@ -95,7 +83,7 @@ impl Holds {
     }
 
     pub(crate) fn weight(&self) -> usize {
-        // The id stands in both maps.
+        // Both maps have the id.
         self.by_id.len() * (size_of::<Hold>() + 3 * size_of::<Key>() + 64)
     }
 
@@ -131,89 +119,72 @@ impl From<Holds> for BTreeMap<Key, Hold> {
 pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &UsageEvent) {
     const NONE: Units = Units::ZERO;
     match event {
-        UsageEvent::Debited(e) => {
-            let account = (e.member_id, e.level, e.department_id);
-            shift(state, account, &e.service, (NONE, e.units, NONE));
-        }
+        UsageEvent::Debited(e) => shift(state, &e.account, None, (NONE, e.units, NONE)),
         UsageEvent::HoldPlaced(e) => {
-            let account = (e.member_id, e.level, e.department_id);
-            shift(state, account, &e.service, (NONE, NONE, e.units));
+            shift(state, &e.account, None, (NONE, NONE, e.units));
             let hold = Hold::placed(e, recorded_at);
             state.holds.insert(e.hold_id.clone(), hold);
         }
         UsageEvent::HoldSettled(e) => {
-            // The counters of a closed period do not stand here any more.
-            if e.period_start.is_none() {
-                let account = (e.member_id, e.level, e.department_id);
-                shift(state, account, &e.service, (e.freed_units, e.units, NONE));
-            }
+            let moved = (e.freed_units, e.units, NONE);
+            shift(state, &e.account, e.period_start, moved);
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::HoldReleased(e) => {
-            if e.period_start.is_none() {
-                let account = (e.member_id, e.level, e.department_id);
-                shift(state, account, &e.service, (e.units, NONE, NONE));
-            }
+            shift(state, &e.account, e.period_start, (e.units, NONE, NONE));
             state.holds.remove(&e.hold_id);
         }
         UsageEvent::HoldExpired(e) => {
-            if e.period_start.is_none() {
-                let account = (e.member_id, e.level, e.department_id);
-                shift(state, account, &e.service, (e.units, NONE, NONE));
-            }
+            shift(state, &e.account, e.period_start, (e.units, NONE, NONE));
             state.holds.remove(&e.hold_id);
         }
-        UsageEvent::Refused(_) => {} // nothing moved
-        UsageEvent::Reported(e) if e.period_start.is_none() => {
-            let account = (e.member_id, e.level, e.department_id);
-            shift(state, account, &e.service, (NONE, e.units, NONE));
+        UsageEvent::Reported(e) => {
+            shift(state, &e.account, e.period_start, (NONE, e.units, NONE));
         }
         UsageEvent::Attributed(e) => {
-            if let Some(from) = e.from.as_ref().filter(|from| from.period_start.is_none()) {
-                give_back(state, from, e.units);
+            if let Some(from) = &e.from {
+                refund(state, &from.account, from.period_start, e.units);
             }
-            if e.to.period_start.is_none() {
-                let account = (e.to.member_id, e.to.level, e.to.department_id);
-                shift(state, account, &e.to.service, (NONE, e.units, NONE));
-            }
+            let to = &e.to;
+            shift(state, &to.account, to.period_start, (NONE, e.units, NONE));
         }
-        UsageEvent::Corrected(e) if e.account.period_start.is_none() => {
-            give_back(state, &e.account, e.units);
+        UsageEvent::Corrected(e) => {
+            let from = &e.attribution;
+            refund(state, &from.account, from.period_start, e.units);
         }
-        // Nobody's, or of a period that is closed: the counters of the open one stand.
-        UsageEvent::Reported(_) | UsageEvent::Parked(_) | UsageEvent::Corrected(_) => {}
+        UsageEvent::Refused(_) | UsageEvent::Parked(_) => {} // no counter changes
     }
 }
 
-/// So many units of the account drawn on, and of the pool, count as used no more.
-fn give_back(state: &mut SchoolState, account: &Attribution, units: Units) {
-    let account_drawn = (account.member_id, account.level, account.department_id);
-    move_tallies(state, account_drawn, &account.service, |tally| {
-        tally.give_back(units);
-    });
+fn refund(state: &mut SchoolState, account: &Account, closed: Option<Timestamp>, units: Units) {
+    move_tallies(state, account, closed, |tally| tally.refund(units));
 }
 
-/// Moves (freed, used, held) units on the account drawn on and on the pool, which counts all.
+/// Moves (freed, used, held) units on an account and on the pool.
 fn shift(
     state: &mut SchoolState,
-    account: (MemberId, Level, Option<DepartmentId>),
-    service: &ServiceId,
+    account: &Account,
+    closed: Option<Timestamp>,
     (freed, used, held): (Units, Units, Units),
 ) {
-    move_tallies(state, account, service, |tally| {
+    move_tallies(state, account, closed, |tally| {
         tally.shift(freed, used, held);
     });
 }
 
-/// Moves every tally that usage of a member counts on: the pool's, which counts all, his
-/// department's, which counts all in it, and the account's that is drawn on.
+/// Moves every tally that an account counts on: the pool's, the department's and the account's own.
+/// The state has no counters of closed periods.
 fn move_tallies(
     state: &mut SchoolState,
-    (member_id, level, drawn_on): (MemberId, Level, Option<DepartmentId>),
-    service: &ServiceId,
+    account: &Account,
+    closed: Option<Timestamp>,
     shift: impl Fn(Tally<'_>),
 ) {
-    // Looked up first: this is the hot path, and a pool is new only once.
+    if closed.is_some() {
+        return;
+    }
+    let service = &account.service;
+    // `entry` would clone the service on the hot path.
     if !state.pools.contains_key(service) {
         state.pools.entry(service.clone()).or_default();
     }
@@ -222,22 +193,24 @@ fn move_tallies(
         return;
     };
     shift(pool.tally());
-    match level {
+    match account.level {
         Level::Pool => shift(pool.direct_tally()),
         Level::Department => {
-            if let Some(department_id) = drawn_on {
-                let pool = state.pool_mut(drawn_on, service);
+            if let Some(department_id) = account.department_id {
+                let pool = state.pool_mut(account.department_id, service);
                 shift(pool.tally());
                 shift(pool.direct_tally());
                 allocation::note_department(state, department_id);
             }
         }
         Level::Member => {
-            let Some(member) = state.members.get_mut(&member_id) else {
+            let Some(member) = state.members.get_mut(&account.member_id) else {
                 return;
             };
             shift(member.line_mut(service).tally());
-            state.leavers.note(member_id, member, draws_on_pool);
+            state
+                .pending_reclaims
+                .note(account.member_id, member, draws_on_pool);
             if let Some(department_id) = member.department_id {
                 shift(state.pool_mut(Some(department_id), service).tally());
             }

@@ -34,8 +34,8 @@ pub struct Shape {
     pub org_type: OrgType,
     pub tier: Tier,
     pub total: Quota,
-    pub member_cap: Quota,
-    pub default_grant: Quota,
+    pub max_individual_quota: Quota,
+    pub default_member_quota: Quota,
     pub overage: Option<OveragePolicy>,
 }
 
@@ -104,7 +104,7 @@ pub enum Act {
         which: Index,
         decision: Decision,
     },
-    Standing {
+    MemberStatus {
         who: MemberId,
         suspended: bool,
     },
@@ -249,11 +249,11 @@ impl Proxy {
                 }
                 .action()
             }
-            Act::Standing {
+            Act::MemberStatus {
                 who,
                 suspended: true,
             } => suspend(who).action(),
-            Act::Standing {
+            Act::MemberStatus {
                 who,
                 suspended: false,
             } => reactivate(who).action(),
@@ -297,8 +297,8 @@ impl Proxy {
                         .collect()
                 };
                 ChangeSettings {
-                    member_cap: named(cap),
-                    default_grant: named(grant),
+                    max_individual_quota: named(cap),
+                    default_member_quota: named(grant),
                     self_service_requests: None,
                     draw_on_department,
                     overage: overage
@@ -379,14 +379,16 @@ fn scale() -> impl Strategy<Value = (Quota, Quota, Quota)> {
 
 pub fn shape(org_type: OrgType, tier: Tier) -> impl Strategy<Value = Shape> {
     let shape = (scale(), proptest::option::of(overage()));
-    shape.prop_map(move |((total, member_cap, default_grant), overage)| Shape {
-        org_type,
-        tier,
-        total,
-        member_cap,
-        default_grant,
-        overage,
-    })
+    shape.prop_map(
+        move |((total, max_individual_quota, default_member_quota), overage)| Shape {
+            org_type,
+            tier,
+            total,
+            max_individual_quota,
+            default_member_quota,
+            overage,
+        },
+    )
 }
 
 fn overage() -> impl Strategy<Value = OveragePolicy> {
@@ -550,7 +552,7 @@ fn people() -> impl Strategy<Value = Act> {
         1 => member().prop_map(|who| Act::Erase { who }),
         1 => (member(), role()).prop_map(|(who, role)| Act::SetRole { who, role }),
         2 => (member(), any::<bool>())
-            .prop_map(|(who, suspended)| Act::Standing { who, suspended }),
+            .prop_map(|(who, suspended)| Act::MemberStatus { who, suspended }),
     ]
 }
 

@@ -210,14 +210,14 @@ pub fn go_to(tier: Tier) -> SetSubscription {
 
 pub fn cap(name: &str, cap: impl Amount) -> ChangeSettings {
     ChangeSettings {
-        member_cap: vec![(name.to_owned(), cap.quota())],
+        max_individual_quota: vec![(name.to_owned(), cap.quota())],
         ..Default::default()
     }
 }
 
 pub fn grant(name: &str, grant: impl Amount) -> ChangeSettings {
     ChangeSettings {
-        default_grant: vec![(name.to_owned(), grant.quota())],
+        default_member_quota: vec![(name.to_owned(), grant.quota())],
         ..Default::default()
     }
 }

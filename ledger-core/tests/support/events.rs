@@ -10,7 +10,7 @@ use ledger_core::period::{
 };
 use ledger_core::school::{MemberEnrolled, MemberRemoved, SchoolEvent};
 use ledger_core::usage::{
-    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
+    Account, Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
     UsageEvent, UsageReported,
 };
 use ledger_core::{Level, MemberId, Quota, Refusal, Role, Rule, Shortfall, Timestamp, Units};
@@ -72,7 +72,7 @@ pub fn renewed<const N: usize>(rows: [Renewal; N]) -> Event {
 pub fn row_of(holder: impl Into<Holder>, before: impl Amount, after: impl Amount) -> Renewal {
     Renewal {
         holder: holder.into(),
-        out_of: None,
+        funded_by: None,
         service: service(CLAUDE),
         before: before.quota(),
         after: after.quota(),
@@ -120,7 +120,7 @@ pub fn changed(
 ) -> AllocationChanged {
     AllocationChanged {
         holder: holder.into(),
-        out_of: None,
+        funded_by: None,
         service: service(CLAUDE),
         before: before.quota(),
         after: after.quota(),
@@ -188,9 +188,9 @@ pub fn transferred(from: (impl Into<Holder>, i64), to: (impl Into<Holder>, i64),
     let (to, to_before) = to;
     Event::Allocation(AllocationEvent::Transferred(UnitsTransferred {
         holder: holder.into(),
-        out_of: None,
+        funded_by: None,
         to: to.into(),
-        to_out_of: None,
+        to_funded_by: None,
         service: service(CLAUDE),
         units: units(n),
         before: before.quota(),
@@ -243,15 +243,30 @@ pub fn balance(allocated: impl Amount, used: i64, held: i64) -> Balance {
     }
 }
 
+/// A member's own account.
+pub fn own_account(member_id: MemberId) -> Account {
+    Account {
+        member_id,
+        service: service(CLAUDE),
+        level: Level::Member,
+        department_id: None,
+    }
+}
+
+/// The account of a member who draws on the pool.
+pub fn pool_account(member_id: MemberId) -> Account {
+    Account {
+        level: Level::Pool,
+        ..own_account(member_id)
+    }
+}
+
 pub fn usage_debited(member_id: MemberId, n: i64, balance: Balance) -> UsageDebited {
     UsageDebited {
         id: key(CALL),
-        member_id,
-        service: service(CLAUDE),
+        account: own_account(member_id),
         units: units(n),
         overage: false,
-        level: Level::Member,
-        department_id: None,
         balance,
         call: CallFacts::default(),
     }
@@ -270,13 +285,10 @@ pub fn held(
 ) -> Event {
     Event::Usage(UsageEvent::HoldPlaced(HoldPlaced {
         hold_id: key(hold_id),
-        member_id,
-        service: service(CLAUDE),
+        account: own_account(member_id),
         units: units(n),
         expires_at,
         overage: false,
-        level: Level::Member,
-        department_id: None,
         balance,
     }))
 }
@@ -291,14 +303,11 @@ pub fn hold_settled(
 ) -> HoldSettled {
     HoldSettled {
         hold_id: key(hold_id),
-        member_id,
-        service: service(CLAUDE),
+        account: own_account(member_id),
         units: units(n),
         freed_units: units(freed),
         overage: false,
         late: false,
-        level: Level::Member,
-        department_id: None,
         balance,
         period_start: None,
         call: CallFacts::default(),
@@ -312,11 +321,8 @@ pub const fn settled(settled: HoldSettled) -> Event {
 pub fn released(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) -> Event {
     Event::Usage(UsageEvent::HoldReleased(HoldReleased {
         hold_id: key(hold_id),
-        member_id,
-        service: service(CLAUDE),
+        account: own_account(member_id),
         units: units(n),
-        level: Level::Member,
-        department_id: None,
         balance,
         period_start: None,
         reason: None,
@@ -326,11 +332,8 @@ pub fn released(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) ->
 pub fn expired(hold_id: &str, member_id: MemberId, n: i64, balance: Balance) -> Event {
     Event::Usage(UsageEvent::HoldExpired(HoldExpired {
         hold_id: key(hold_id),
-        member_id,
-        service: service(CLAUDE),
+        account: own_account(member_id),
         units: units(n),
-        level: Level::Member,
-        department_id: None,
         balance,
         period_start: None,
     }))

@@ -7,8 +7,8 @@ use ledger_core::catalog::Event;
 use ledger_core::department::DepartmentEvent;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::TTL_SECONDS;
-use ledger_core::school::Standing;
-use ledger_core::usage::{Attribution, Balance, UsageEvent};
+use ledger_core::school::MemberStatus;
+use ledger_core::usage::{Account, Attribution, Balance, UsageEvent};
 use ledger_core::{
     DepartmentId, Level, MemberId, Quota, Recorded, SchoolState, ServiceId, Timestamp, Units,
 };
@@ -116,7 +116,7 @@ fn allocations_fit_into_the_total(state: &SchoolState, service: &ServiceId) {
         let departments = state.departments().map(|(id, _)| Holder::Department(id));
         let departments = departments.filter(|_| of.is_none());
         for holder in members
-            .filter(|m| state.out_of(*m) == of)
+            .filter(|m| state.funded_by(*m) == of)
             .chain(departments)
         {
             match state.line(holder, service).allocated {
@@ -137,18 +137,19 @@ fn allocations_fit_into_the_total(state: &SchoolState, service: &ServiceId) {
     }
 }
 
-/// Where usage stands.
+/// The line that accounts share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Account {
+enum Drawn {
     Member(MemberId),
     Department(DepartmentId),
     Pool,
 }
 
-impl Account {
-    fn drawn(level: Level, member_id: MemberId, department_id: Option<DepartmentId>) -> Self {
-        match level {
-            Level::Member => Self::Member(member_id),
+impl Drawn {
+    fn by(account: &Account) -> Self {
+        let department_id = account.department_id;
+        match account.level {
+            Level::Member => Self::Member(account.member_id),
             Level::Department => Self::Department(department_id.expect("it names the department")),
             Level::Pool => Self::Pool,
         }
@@ -163,23 +164,23 @@ impl Account {
     }
 }
 
-fn accounts(state: &SchoolState) -> impl Iterator<Item = Account> {
-    let members = state.members().map(|(id, _)| Account::Member(id));
-    let departments = state.departments().map(|(id, _)| Account::Department(id));
-    members.chain(departments).chain([Account::Pool])
+fn accounts(state: &SchoolState) -> impl Iterator<Item = Drawn> {
+    let members = state.members().map(|(id, _)| Drawn::Member(id));
+    let departments = state.departments().map(|(id, _)| Drawn::Department(id));
+    members.chain(departments).chain([Drawn::Pool])
 }
 
 /// What the pool counts is what its accounts count, and so does a department's; and what is held is
 /// what open holds hold, account by account.
 fn the_pool_is_the_sum_of_its_accounts(state: &SchoolState, service: &ServiceId) {
-    let mut open: BTreeMap<Account, i128> = BTreeMap::new();
+    let mut open: BTreeMap<Drawn, i128> = BTreeMap::new();
     for (_, hold) in state
         .holds()
         .iter()
-        .filter(|(_, hold)| hold.service == *service)
+        .filter(|(_, hold)| hold.account.service == *service)
         .filter(|(_, hold)| state.closed_period_at(hold.placed_at).is_none())
     {
-        let account = Account::drawn(hold.level, hold.member_id, hold.department_id);
+        let account = Drawn::by(&hold.account);
         *open.entry(account).or_default() += i128::from(hold.units.get());
     }
     for account in accounts(state) {
@@ -188,10 +189,10 @@ fn the_pool_is_the_sum_of_its_accounts(state: &SchoolState, service: &ServiceId)
     }
     assert!(open.is_empty(), "a hold stands on no account");
     for (of, pool) in pools(state, service) {
-        let counts = |account: &Account| match account {
-            Account::Member(id) => of.is_none() || state.out_of(Holder::Member(*id)) == of,
-            Account::Department(id) => of.is_none() || of == Some(*id),
-            Account::Pool => of.is_none(),
+        let counts = |account: &Drawn| match account {
+            Drawn::Member(id) => of.is_none() || state.funded_by(Holder::Member(*id)) == of,
+            Drawn::Department(id) => of.is_none() || of == Some(*id),
+            Drawn::Pool => of.is_none(),
         };
         let mut sums = (0_i128, 0_i128);
         for account in accounts(state).filter(counts) {
@@ -237,13 +238,13 @@ fn a_department_has_what_it_had(
             assert!(after.open_department(e.department_id).is_err());
             for (_, member) in after.members() {
                 let is_in_it = member.department_id == Some(e.department_id);
-                assert!(!is_in_it || member.standing == Standing::Removed);
+                assert!(!is_in_it || member.status == MemberStatus::Removed);
             }
         }
         DepartmentEvent::MemberMoved(e) => {
             let holder = Holder::Member(e.member_id);
-            assert_eq!(before.out_of(holder), e.before);
-            assert_eq!(after.out_of(holder), e.after);
+            assert_eq!(before.funded_by(holder), e.before);
+            assert_eq!(after.funded_by(holder), e.after);
             for (service, pool) in before.pools() {
                 let amount = |state: &SchoolState| state.line(holder, service);
                 assert_eq!(amount(before), amount(after));
@@ -259,7 +260,7 @@ fn a_department_has_what_it_had(
 
 /// The account of an event that is marked as overage, and whether it was checked: nothing but the
 /// policy lets it exceed what is allocated.
-fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Account, bool)> {
+fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Drawn, bool)> {
     let Event::Usage(event) = event else {
         return None;
     };
@@ -275,8 +276,8 @@ fn marked_overage(event: &Event, service: &ServiceId) -> Option<(Account, bool)>
         | UsageEvent::Parked(_)
         | UsageEvent::Corrected(_) => return None,
     };
-    let (account, of, _) = stated(event)?;
-    (overage && of == service).then_some((account, checked))
+    let account = event.account()?;
+    (overage && account.service == *service).then_some((Drawn::by(account), checked))
 }
 
 /// Of what was checked: used + held ≤ allocated + permitted overage.
@@ -302,58 +303,29 @@ fn excess(line: &Line) -> Units {
     }
 }
 
-/// The account that usage is drawn on, of which service, and how the event says that it stands.
-fn stated(event: &UsageEvent) -> Option<(Account, &ServiceId, Balance)> {
-    macro_rules! stated {
-        ($e:expr) => {
-            (
-                Account::drawn($e.level, $e.member_id, $e.department_id),
-                &$e.service,
-                $e.balance,
-            )
-        };
-    }
-    Some(match event {
-        UsageEvent::Debited(e) => stated!(e),
-        UsageEvent::HoldPlaced(e) => stated!(e),
-        UsageEvent::HoldSettled(e) => stated!(e),
-        UsageEvent::HoldReleased(e) => stated!(e),
-        UsageEvent::HoldExpired(e) => stated!(e),
-        UsageEvent::Reported(e) => stated!(e),
-        UsageEvent::Attributed(e) => stated!(e.to),
-        UsageEvent::Corrected(e) => stated!(e.account),
-        UsageEvent::Refused(_) | UsageEvent::Parked(_) => return None, // it moves nothing
-    })
-}
-
 fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
-    if let Some((account, service, balance)) = stated(event) {
-        the_account_is_stated(account, service, balance, state);
+    if let (Some(account), Some(balance)) = (event.account(), event.balance()) {
+        the_account_is_stated(account, balance, state);
     }
     if let UsageEvent::Attributed(e) = event
         && let Some(from) = &e.from
     {
-        let account = |of: &Attribution| Account::drawn(of.level, of.member_id, of.department_id);
-        // What came to the same account again is stated once, as it ends.
-        if account(from) != account(&e.to) || from.service != e.to.service {
-            the_account_is_stated(account(from), &from.service, from.balance, state);
+        let line = |of: &Attribution| (Drawn::by(&of.account), of.account.service.clone());
+        // An account that loses and receives the units is stated once, at its end.
+        if line(from) != line(&e.to) {
+            the_account_is_stated(&from.account, &from.balance, state);
         }
     }
 }
 
-fn the_account_is_stated(
-    account: Account,
-    service: &ServiceId,
-    stated: Balance,
-    state: &SchoolState,
-) {
-    let line = account.line(state, service);
+fn the_account_is_stated(account: &Account, stated: &Balance, state: &SchoolState) {
+    let line = Drawn::by(account).line(state, &account.service);
     let balance = Balance {
         allocated: line.allocated,
         used: line.used,
         held: line.held,
     };
-    assert_eq!(stated, balance);
+    assert_eq!(*stated, balance);
     assert_eq!(stated.available(), line.available());
 }
 
@@ -374,10 +346,10 @@ fn the_stated_amounts_are_the_lines(
                 .school()
                 .expect("it is registered")
                 .settings
-                .member_cap
+                .max_individual_quota
                 .get(&e.service);
             let is_member = e.holder.member_id().is_some();
-            assert_eq!(e.out_of, after.out_of(e.holder));
+            assert_eq!(e.funded_by, after.funded_by(e.holder));
             assert!(
                 !is_member || cap.is_none_or(|cap| e.after.fits_in(*cap)),
                 "beyond the cap"
@@ -434,7 +406,7 @@ fn a_roll_begins_anew(before: &SchoolState, event: &PeriodEvent, after: &SchoolS
                 assert_eq!((of(before), of(after)), (row.before, row.after));
                 assert!(row.after.fits_in(row.before), "a renewal is a rise");
                 let settings = &before.school().expect("it is registered").settings;
-                let cap = settings.member_cap.get(&row.service);
+                let cap = settings.max_individual_quota.get(&row.service);
                 let is_member = row.holder.member_id().is_some();
                 assert!(!is_member || cap.is_none_or(|cap| row.after.fits_in(*cap)));
             }
@@ -488,8 +460,9 @@ impl ClosedBooks {
         let mut open: BTreeMap<(Timestamp, ServiceId), i128> = BTreeMap::new();
         for (_, hold) in after.holds().iter() {
             if let Some(start) = after.closed_period_at(hold.placed_at) {
-                *open.entry((start, hold.service.clone())).or_default() +=
-                    i128::from(hold.units.get());
+                *open
+                    .entry((start, hold.account.service.clone()))
+                    .or_default() += i128::from(hold.units.get());
             }
         }
         for (key, (_, held)) in &self.pools {
@@ -499,28 +472,30 @@ impl ClosedBooks {
     }
 }
 
-/// Of which services and closed periods an event is, what it adds to used there, and what it frees.
+/// The closed periods of an event, what it adds to the used units there, and what it frees.
 fn moved(event: &UsageEvent) -> Vec<(&ServiceId, Option<Timestamp>, i128, i128)> {
     let wide = |units: Units| i128::from(units.get());
-    match event {
-        UsageEvent::Debited(e) => vec![(&e.service, None, wide(e.units), 0)],
-        UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) | UsageEvent::Parked(_) => Vec::new(),
-        UsageEvent::HoldSettled(e) => {
-            let (used, freed) = (wide(e.units), wide(e.freed_units));
-            vec![(&e.service, e.period_start, used, freed)]
+    let of = |attribution: &'_ Attribution| attribution.period_start;
+    let Some(account) = event.account() else {
+        return Vec::new();
+    };
+    let (period_start, used, freed) = match event {
+        UsageEvent::Debited(e) => (None, wide(e.units), 0),
+        UsageEvent::HoldPlaced(_) | UsageEvent::Refused(_) | UsageEvent::Parked(_) => {
+            return Vec::new();
         }
-        UsageEvent::HoldReleased(e) => vec![(&e.service, e.period_start, 0, wide(e.units))],
-        UsageEvent::HoldExpired(e) => vec![(&e.service, e.period_start, 0, wide(e.units))],
-        UsageEvent::Reported(e) => vec![(&e.service, e.period_start, wide(e.units), 0)],
+        UsageEvent::HoldSettled(e) => (e.period_start, wide(e.units), wide(e.freed_units)),
+        UsageEvent::HoldReleased(e) => (e.period_start, 0, wide(e.units)),
+        UsageEvent::HoldExpired(e) => (e.period_start, 0, wide(e.units)),
+        UsageEvent::Reported(e) => (e.period_start, wide(e.units), 0),
         UsageEvent::Attributed(e) => {
             let from = e.from.iter().map(|from| (from, -wide(e.units)));
-            from.chain([(&e.to, wide(e.units))])
-                .map(|(account, used)| (&account.service, account.period_start, used, 0))
-                .collect()
+            return from
+                .chain([(&e.to, wide(e.units))])
+                .map(|(at, used)| (&at.account.service, of(at), used, 0))
+                .collect();
         }
-        UsageEvent::Corrected(e) => {
-            let account = &e.account;
-            vec![(&account.service, account.period_start, -wide(e.units), 0)]
-        }
-    }
+        UsageEvent::Corrected(e) => (of(&e.attribution), -wide(e.units), 0),
+    };
+    vec![(&account.service, period_start, used, freed)]
 }

@@ -135,7 +135,7 @@ impl School {
         let no_grant = [CLAUDE, CONTENT, ASSESSMENT].map(|name| (name.to_owned(), Quota::ZERO));
         Self::registered(OrgType::K12, Tier::Enterprise).given(
             ledger_core::school::ChangeSettings {
-                default_grant: no_grant.to_vec(),
+                default_member_quota: no_grant.to_vec(),
                 ..Default::default()
             },
         )
@@ -163,7 +163,7 @@ impl School {
                 totals: Vec::new(),
             }))
             .given(ledger_core::school::ChangeSettings {
-                default_grant: no_grant.to_vec(),
+                default_member_quota: no_grant.to_vec(),
                 ..Default::default()
             })
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ledger_core::allocation::Priority;
-use ledger_core::school::Standing;
+use ledger_core::school::MemberStatus;
 use ledger_core::usage::HoldPlaced;
 use ledger_core::{DepartmentId, Level, Management, MemberId, Period, SchoolId};
 use sqlx::PgConnection;
@@ -156,7 +156,7 @@ async fn write_members(
     let deltas = members.iter().map(|(.., member)| member);
     let statuses: Vec<Option<&str>> = deltas
         .clone()
-        .map(|member| member.status.map(Standing::as_str))
+        .map(|member| member.status.map(MemberStatus::as_str))
         .collect();
     let enrolled: Vec<bool> = deltas.clone().map(|member| member.enrolled).collect();
     let departments = deltas.map(|member| member.department);
@@ -303,15 +303,21 @@ async fn place_holds(
         return Ok(());
     }
     let hold_ids: Vec<&str> = holds.iter().map(|hold| hold.hold_id.as_str()).collect();
-    let members: Vec<Uuid> = holds.iter().map(|hold| hold.member_id.0).collect();
-    let services: Vec<&str> = holds.iter().map(|hold| hold.service.as_str()).collect();
-    let levels: Vec<&str> = holds.iter().map(|hold| hold.level.as_str()).collect();
+    let members: Vec<Uuid> = holds.iter().map(|hold| hold.account.member_id.0).collect();
+    let services: Vec<&str> = holds
+        .iter()
+        .map(|hold| hold.account.service.as_str())
+        .collect();
+    let levels: Vec<&str> = holds
+        .iter()
+        .map(|hold| hold.account.level.as_str())
+        .collect();
     let units: Vec<i64> = holds.iter().map(|hold| hold.units.get()).collect();
     let expiries: Vec<DateTime<Utc>> = holds.iter().map(|hold| hold.expires_at.get()).collect();
     let departments: Vec<Option<Uuid>> = holds
         .iter()
-        .map(|hold| match hold.level {
-            Level::Department => hold.department_id.map(|department| department.0),
+        .map(|hold| match hold.account.level {
+            Level::Department => hold.account.department_id.map(|department| department.0),
             Level::Member | Level::Pool => None,
         })
         .collect();

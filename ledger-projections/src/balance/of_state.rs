@@ -30,7 +30,7 @@ pub fn member(state: &SchoolState, member_id: MemberId, seq: Seq) -> Option<Memb
     Some(MemberBalance {
         seq,
         period: school.period,
-        status: member.standing,
+        status: member.status,
         services: lines(state, member_id),
     })
 }

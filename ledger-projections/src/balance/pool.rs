@@ -28,7 +28,7 @@ impl PoolRow {
     pub(super) fn pool(&self) -> Result<Pool, ReadError> {
         Ok(Pool {
             total: quota(self.total, "total")?,
-            allocated: units(self.allocated, "allocated")?,
+            finite_allocated: units(self.allocated, "allocated")?,
             unlimited_holders: u32::try_from(self.unlimited_holders)
                 .map_err(|_| ReadError::Unreadable("unlimited_holders"))?,
             used: units(self.used, "used")?,

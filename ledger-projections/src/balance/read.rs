@@ -1,7 +1,7 @@
 //! Reads the balances of a school and of a member.
 
 use ledger_core::allocation::{Line, Pool, Priority};
-use ledger_core::school::Standing;
+use ledger_core::school::MemberStatus;
 use ledger_core::{Level, Management, MemberId, Period, Quota, Seq, ServiceId, Timestamp, Units};
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub struct MemberBalance {
     /// The billing cycle.
     pub period: Period,
     /// Whether the member may use it.
-    pub status: Standing,
+    pub status: MemberStatus,
     /// A row per service of the school's pools, in the order of names.
     pub services: Vec<LineBalance>,
 }

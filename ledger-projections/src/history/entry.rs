@@ -5,7 +5,7 @@ use ledger_core::catalog::Event;
 use ledger_core::department::DepartmentEvent;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::{RequestEvent, RequestStatus};
-use ledger_core::school::{SchoolEvent, Standing};
+use ledger_core::school::{MemberStatus, SchoolEvent};
 use ledger_core::usage::{UsageAttributed, UsageEvent};
 use ledger_core::{DepartmentId, MemberId, Recorded, RequestId, ServiceId};
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             .map(|(part, row)| Entry {
                 recorded,
                 member_id: row.holder.member_id(),
-                department_id: row.holder.department_id().or(row.out_of),
+                department_id: row.holder.department_id().or(row.funded_by),
                 service: Some(&row.service),
                 part,
                 before: Some(json!({ "allocated": row.before })),
@@ -101,7 +101,7 @@ fn transferred<'a>(recorded: &'a Recorded, event: &'a UnitsTransferred) -> Vec<E
         Entry {
             recorded,
             member_id: giver.member_id(),
-            department_id: giver.department_id().or(event.out_of),
+            department_id: giver.department_id().or(event.funded_by),
             service: Some(&event.service),
             part: 0,
             before: Some(json!({ "allocated": event.before })),
@@ -117,7 +117,7 @@ fn transferred<'a>(recorded: &'a Recorded, event: &'a UnitsTransferred) -> Vec<E
         Entry {
             recorded,
             member_id: taker.member_id(),
-            department_id: taker.department_id().or(event.to_out_of),
+            department_id: taker.department_id().or(event.to_funded_by),
             service: Some(&event.service),
             // Of two departments, which name no member, the part tells them apart.
             part: i32::from(taker.department_id().is_some()),
@@ -138,22 +138,22 @@ fn transferred<'a>(recorded: &'a Recorded, event: &'a UnitsTransferred) -> Vec<E
 /// An entry for whom the usage is given to, and one for whom it is taken from.
 fn attributed<'a>(recorded: &'a Recorded, event: &'a UsageAttributed) -> Vec<Entry<'a>> {
     let from = event.from.as_ref();
-    let before = from.filter(|from| from.member_id != event.to.member_id);
+    let before = from.filter(|from| from.account.member_id != event.to.account.member_id);
     [Some(&event.to), before]
         .into_iter()
         .flatten()
-        .map(|account| Entry {
+        .map(|of| Entry {
             recorded,
-            member_id: Some(account.member_id),
-            department_id: account.department_id,
-            service: Some(&account.service),
+            member_id: Some(of.account.member_id),
+            department_id: of.account.department_id,
+            service: Some(&of.account.service),
             part: 0,
             before: Some(json!({
-                "member_id": from.map(|from| from.member_id),
-                "service": from.map(|from| &from.service),
+                "member_id": from.map(|from| from.account.member_id),
+                "service": from.map(|from| &from.account.service),
             })),
             after: Some(json!({
-                "member_id": event.to.member_id, "service": event.to.service,
+                "member_id": event.to.account.member_id, "service": event.to.account.service,
                 "units": event.units, "usage_id": event.usage_id,
             })),
         })
@@ -170,13 +170,13 @@ fn school(event: &SchoolEvent) -> Result<(Option<Value>, Value), serde_json::Err
         SchoolEvent::SettingsChanged(e) => (Some(json(&e.before)?), json(&e.after)?),
         SchoolEvent::MemberEnrolled(e) => (
             None,
-            json!({ "role": e.role, "standing": Standing::Active }),
+            json!({ "role": e.role, "standing": MemberStatus::Active }),
         ),
         SchoolEvent::MemberRoleChanged(e) => (
             Some(json!({ "role": e.before })),
             json!({ "role": e.after }),
         ),
-        SchoolEvent::MemberRemoved(_) => (None, json!({ "standing": Standing::Removed })),
+        SchoolEvent::MemberRemoved(_) => (None, json!({ "standing": MemberStatus::Removed })),
         SchoolEvent::MemberErased(_) => (None, json!({ "erased": true })),
     })
 }
@@ -193,7 +193,7 @@ fn department(event: &DepartmentEvent) -> (Option<Value>, Value) {
 }
 
 fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
-    let standing = |before: Standing, after: Standing| {
+    let standing = |before: MemberStatus, after: MemberStatus| {
         (
             Some(json!({ "standing": before })),
             json!({ "standing": after }),
@@ -214,8 +214,8 @@ fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
             Some(json!({ "priority": e.priority_before, "auto_renew": e.auto_renew_before })),
             json!({ "priority": e.priority, "auto_renew": e.auto_renew }),
         ),
-        AllocationEvent::Suspended(_) => standing(Standing::Active, Standing::Suspended),
-        AllocationEvent::Reactivated(_) => standing(Standing::Suspended, Standing::Active),
+        AllocationEvent::Suspended(_) => standing(MemberStatus::Active, MemberStatus::Suspended),
+        AllocationEvent::Reactivated(_) => standing(MemberStatus::Suspended, MemberStatus::Active),
     }
 }
 

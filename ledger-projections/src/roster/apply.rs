@@ -7,7 +7,7 @@ use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::department::DepartmentEvent;
 use ledger_core::school::{
-    SchoolEvent, SchoolRegistered, SettingsChanged, Standing, SubscriptionChanged,
+    MemberStatus, SchoolEvent, SchoolRegistered, SettingsChanged, SubscriptionChanged,
 };
 use ledger_core::{DepartmentId, MemberId, Recorded, Role, SchoolId, Seq, Timestamp};
 use sqlx::PgConnection;
@@ -20,7 +20,7 @@ use crate::projection::{Build, SchoolEvents};
 #[derive(Debug, Default)]
 struct MemberDelta {
     role: Option<Role>,
-    standing: Option<Standing>,
+    standing: Option<MemberStatus>,
     enrolled_at: Option<Timestamp>,
     removed_at: Option<Timestamp>,
     /// The department, or none, that he moved into.
@@ -73,7 +73,7 @@ fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &Schoo
             let member = members.entry((school_id, e.member_id)).or_default();
             *member = MemberDelta {
                 role: Some(e.role),
-                standing: Some(Standing::Active),
+                standing: Some(MemberStatus::Active),
                 enrolled_at: Some(at),
                 removed_at: None,
                 department: member.department,
@@ -84,7 +84,7 @@ fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &Schoo
         }
         SchoolEvent::MemberRemoved(e) => {
             let member = members.entry((school_id, e.member_id)).or_default();
-            member.standing = Some(Standing::Removed);
+            member.standing = Some(MemberStatus::Removed);
             member.removed_at = Some(at);
         }
         SchoolEvent::Registered(_)
@@ -96,8 +96,8 @@ fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &Schoo
 
 fn note_standing(members: &mut Members, school_id: SchoolId, event: &AllocationEvent) {
     let (member_id, standing) = match event {
-        AllocationEvent::Suspended(e) => (e.member_id, Standing::Suspended),
-        AllocationEvent::Reactivated(e) => (e.member_id, Standing::Active),
+        AllocationEvent::Suspended(e) => (e.member_id, MemberStatus::Suspended),
+        AllocationEvent::Reactivated(e) => (e.member_id, MemberStatus::Active),
         AllocationEvent::Allocated(_)
         | AllocationEvent::Revoked(_)
         | AllocationEvent::Transferred(_)
@@ -122,8 +122,8 @@ async fn register(
         event.cycle.time_zone.name(),
         i16::from(event.cycle.anchor_day.get()),
         serde_json::to_value(&event.totals)?,
-        serde_json::to_value(&event.member_cap)?,
-        serde_json::to_value(&event.default_grant)?,
+        serde_json::to_value(&event.max_individual_quota)?,
+        serde_json::to_value(&event.default_member_quota)?,
         event.self_service_requests,
         recorded.occurred_at.get(),
         recorded.seq.0,
@@ -175,8 +175,8 @@ async fn change_settings(
           WHERE school_id = $1 AND build = $2",
         school_id.0,
         build.0,
-        serde_json::to_value(&event.after.member_cap)?,
-        serde_json::to_value(&event.after.default_grant)?,
+        serde_json::to_value(&event.after.max_individual_quota)?,
+        serde_json::to_value(&event.after.default_member_quota)?,
         event.after.self_service_requests,
         serde_json::to_value(&event.after.overage)?,
         seq.0,
@@ -242,7 +242,7 @@ async fn write_members(
     let roles: Vec<Option<&str>> = deltas.clone().map(|d| d.role.map(Role::as_str)).collect();
     let standings: Vec<Option<&str>> = deltas
         .clone()
-        .map(|d| d.standing.map(Standing::as_str))
+        .map(|d| d.standing.map(MemberStatus::as_str))
         .collect();
     let enrolled: Vec<Option<DateTime<Utc>>> = deltas
         .clone()

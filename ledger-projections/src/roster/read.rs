@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use ledger_core::period::{AnchorDay, Cycle, Tz};
-use ledger_core::school::{OveragePolicy, Standing};
+use ledger_core::school::{MemberStatus, OveragePolicy};
 use ledger_core::{
     DepartmentId, Management, MemberId, OrgType, Period, Quotas, Role, SchoolId, Seq, ServiceId,
     Tier, Timestamp,
@@ -75,7 +75,7 @@ pub struct MemberView {
     /// What he may do.
     pub role: Role,
     /// Whether he may use what he holds, or left.
-    pub status: Standing,
+    pub status: MemberStatus,
     /// The ids that other systems know him by.
     pub external_ids: Vec<String>,
     /// His name, from the directory.

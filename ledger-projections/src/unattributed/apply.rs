@@ -74,7 +74,7 @@ async fn park<'a>(
         c.event_id.push(recorded.event_id.0);
         c.occurred_at.push(recorded.occurred_at.get());
         c.recorded_at.push(recorded.recorded_at.get());
-        c.why.push(event.why.as_str());
+        c.why.push(event.reason.as_str());
         c.source.push(event.source.as_str());
         c.id.push(event.id.as_str());
         c.member_id.push(event.member_id.map(|member| member.0));

@@ -1,7 +1,7 @@
 //! Reads unattributed usage, oldest first.
 
 use chrono::{DateTime, Utc};
-use ledger_core::usage::{CallFacts, WhyParked};
+use ledger_core::usage::{CallFacts, UnattributedReason};
 use ledger_core::{EventId, MemberId, Seq, Timestamp, Units};
 use serde::{Deserialize as _, Serialize};
 use uuid::Uuid;
@@ -26,7 +26,7 @@ pub struct UnattributedUsage {
     /// When it was recorded.
     pub recorded_at: Timestamp,
     /// Why it counts for nobody.
-    pub reason: WhyParked,
+    pub reason: UnattributedReason,
     /// The `source` of the CloudEvent.
     pub source: String,
     /// Its `id`.

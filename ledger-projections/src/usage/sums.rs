@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use ledger_core::period::Tz;
-use ledger_core::usage::{CallFacts, Outcome, UsageEvent};
+use ledger_core::usage::{Account, CallFacts, Outcome, UsageEvent};
 use ledger_core::{
     DepartmentId, MemberId, MicroUsd, Recorded, SchoolId, ServiceId, Timestamp, Units,
 };
@@ -126,30 +126,28 @@ pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone:
         };
         match event {
             UsageEvent::Debited(e) => {
-                let of = Of::new((e.member_id, e.department_id), &e.service, &e.call);
+                let of = Of::new(&e.account, &e.call);
                 add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
             }
             UsageEvent::HoldSettled(e) => {
-                let of = Of::new((e.member_id, e.department_id), &e.service, &e.call);
+                let of = Of::new(&e.account, &e.call);
                 add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
             }
             UsageEvent::Reported(e) => {
-                let of = Of::new((e.member_id, e.department_id), &e.service, &e.call);
+                let of = Of::new(&e.account, &e.call);
                 add(recorded.occurred_at, of, Sums::of(e.units, &e.call), 1);
             }
             UsageEvent::Attributed(e) => {
                 let sums = Sums::of(e.units, &e.call);
                 if let Some(from) = &e.from {
-                    let of = Of::new((from.member_id, from.department_id), &from.service, &e.call);
+                    let of = Of::new(&from.account, &e.call);
                     add(e.usage_at, of, sums, -1);
                 }
-                let of = Of::new((e.to.member_id, e.to.department_id), &e.to.service, &e.call);
+                let of = Of::new(&e.to.account, &e.call);
                 add(e.usage_at, of, sums, 1);
             }
             UsageEvent::Corrected(e) => {
-                let account = &e.account;
-                let whose = (account.member_id, account.department_id);
-                let of = Of::new(whose, &account.service, &e.call);
+                let of = Of::new(&e.attribution.account, &e.call);
                 add(e.usage_at, of, Sums::refund(e.units), 1);
             }
             UsageEvent::Refused(e) => {
@@ -181,15 +179,11 @@ struct Of<'a> {
 }
 
 impl<'a> Of<'a> {
-    const fn new(
-        (member_id, department_id): (MemberId, Option<DepartmentId>),
-        service: &'a ServiceId,
-        call: &'a CallFacts,
-    ) -> Self {
+    const fn new(account: &'a Account, call: &'a CallFacts) -> Self {
         Self {
-            member_id,
-            department_id,
-            service,
+            member_id: account.member_id,
+            department_id: account.department_id,
+            service: &account.service,
             call: Some(call),
         }
     }

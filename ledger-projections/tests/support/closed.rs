@@ -4,36 +4,15 @@ use std::collections::BTreeMap;
 
 use ledger_core::allocation::Holder;
 use ledger_core::period::PeriodEvent;
-use ledger_core::usage::{Attribution, UsageEvent};
+use ledger_core::usage::{Account, Attribution, UsageEvent};
 use ledger_core::{
-    DepartmentId, Event, Level, MemberId, Recorded, SchoolId, SchoolState, ServiceId, Timestamp,
-    evolve,
+    DepartmentId, Event, Level, MemberId, Recorded, SchoolId, SchoolState, Timestamp, evolve,
 };
 use sqlx::PgPool;
 use uuid::Uuid;
 
 type Pools = BTreeMap<(Timestamp, String), (Option<i64>, i64, i64, i64, i64)>;
 type Lines = BTreeMap<(Timestamp, Holder, String), (Option<i64>, i64, i64)>;
-type Account<'a> = (
-    Option<Timestamp>,
-    MemberId,
-    &'a ServiceId,
-    Level,
-    Option<DepartmentId>,
-);
-
-/// The account that an event names.
-macro_rules! account {
-    ($of:expr) => {
-        (
-            $of.period_start,
-            $of.member_id,
-            &$of.service,
-            $of.level,
-            $of.department_id,
-        )
-    };
-}
 
 /// The books as each period closed, with the changes of later events.
 #[derive(Default)]
@@ -107,16 +86,21 @@ impl Books {
             | UsageEvent::Refused(_)
             | UsageEvent::Parked(_) => {}
             UsageEvent::HoldSettled(e) => {
-                self.add(account!(e), e.units.get(), e.freed_units.get());
+                self.add(
+                    &e.account,
+                    e.period_start,
+                    e.units.get(),
+                    e.freed_units.get(),
+                );
             }
             UsageEvent::HoldReleased(e) => {
-                self.add(account!(e), 0, e.units.get());
+                self.add(&e.account, e.period_start, 0, e.units.get());
             }
             UsageEvent::HoldExpired(e) => {
-                self.add(account!(e), 0, e.units.get());
+                self.add(&e.account, e.period_start, 0, e.units.get());
             }
             UsageEvent::Reported(e) => {
-                self.add(account!(e), e.units.get(), 0);
+                self.add(&e.account, e.period_start, e.units.get(), 0);
             }
             UsageEvent::Attributed(e) => {
                 if let Some(from) = &e.from {
@@ -124,34 +108,30 @@ impl Books {
                 }
                 self.add_used(&e.to, e.units.get());
             }
-            UsageEvent::Corrected(e) => self.add_used(&e.account, -e.units.get()),
+            UsageEvent::Corrected(e) => self.add_used(&e.attribution, -e.units.get()),
         }
     }
 
     fn add_used(&mut self, of: &Attribution, used: i64) {
-        self.add(account!(of), used, 0);
+        self.add(&of.account, of.period_start, used, 0);
     }
 
-    fn add(
-        &mut self,
-        (start, member_id, service, level, department_id): Account<'_>,
-        used: i64,
-        freed: i64,
-    ) {
+    fn add(&mut self, account: &Account, start: Option<Timestamp>, used: i64, freed: i64) {
         let Some(start) = start else { return };
+        let service = &account.service;
         // A period before the registration has no closed pool yet.
         let pool = self.pools.entry((start, service.to_string()));
         let pool = pool.or_insert((Some(0), 0, 0, 0, 0));
         pool.1 += used;
         pool.2 -= freed;
-        let holder = match level {
+        let holder = match account.level {
             Level::Pool => {
                 pool.3 += used;
                 pool.4 -= freed;
                 return;
             }
-            Level::Department => Holder::from(department_id.unwrap()),
-            Level::Member => Holder::from(member_id),
+            Level::Department => Holder::from(account.department_id.unwrap()),
+            Level::Member => Holder::from(account.member_id),
         };
         let line = (start, holder, service.to_string());
         let line = self.lines.entry(line).or_insert((Some(0), 0, 0));

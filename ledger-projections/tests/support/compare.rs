@@ -151,7 +151,7 @@ fn lines_of(state: &Value) -> Value {
         .iter()
         .map(|(id, member)| {
             let value = json!({
-                "standing": member["standing"], "department_id": member["department_id"],
+                "standing": member["status"], "department_id": member["department_id"],
                 "lines": by_service(member),
             });
             (id.clone(), value)
@@ -165,9 +165,9 @@ fn roster_of(state: &SchoolState) -> Value {
         .members()
         .map(|(id, member)| {
             let value = json!({
-                "role": member.role, "standing": member.standing,
+                "role": member.role, "standing": member.status,
                 "department_id": member.department_id,
-                "is_removed": member.standing == ledger_core::school::Standing::Removed,
+                "is_removed": member.status == ledger_core::school::MemberStatus::Removed,
             });
             (id.to_string(), value)
         })
@@ -221,8 +221,8 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
         .filter_map(|recorded| {
             let count = match &recorded.event {
                 Event::Usage(UsageEvent::Attributed(e)) => {
-                    let from = e.from.as_ref().map(|from| from.member_id);
-                    1 + i64::from(from.is_some_and(|from| from != e.to.member_id))
+                    let from = e.from.as_ref().map(|from| from.account.member_id);
+                    1 + i64::from(from.is_some_and(|from| from != e.to.account.member_id))
                 }
                 Event::Usage(UsageEvent::Corrected(_) | UsageEvent::Refused(_)) => 1,
                 Event::Usage(_) => return None,

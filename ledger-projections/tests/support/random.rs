@@ -438,8 +438,8 @@ impl Life {
         };
         if self.dice.one_in(2) {
             return SchoolCommand::ChangeSettings(ChangeSettings {
-                member_cap: vec![(self.service(), quota(&mut self.dice))],
-                default_grant: vec![(self.service(), quota(&mut self.dice))],
+                max_individual_quota: vec![(self.service(), quota(&mut self.dice))],
+                default_member_quota: vec![(self.service(), quota(&mut self.dice))],
                 self_service_requests: Some(self.dice.one_in(2)),
                 overage: vec![(self.service(), self.overage())],
                 draw_on_department: Some(!self.dice.one_in(3)),

@@ -76,7 +76,7 @@ impl Ledger {
         let plan = (OrgType::K12, Tier::Enterprise);
         let school = self.school(plan, "UTC", Quota::Unlimited).await;
         let settings = SchoolCommand::ChangeSettings(ChangeSettings {
-            member_cap: vec![(SERVICES[0].to_owned(), Quota::Unlimited)],
+            max_individual_quota: vec![(SERVICES[0].to_owned(), Quota::Unlimited)],
             ..ChangeSettings::default()
         });
         school.act(Action::School(settings), start()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Event;
-use ledger_core::usage::{Balance, CallFacts, UsageEvent};
+use ledger_core::usage::{Account, Balance, CallFacts, UsageEvent};
 use ledger_core::{Fingerprint, Key, Level, Recorded, SchoolId, Seq, Timestamp, Units};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -152,10 +152,10 @@ impl<'a> UsageColumns<'a> {
         let Event::Usage(event) = event else {
             return None;
         };
-        let common = |key: &'a Key, units, level, balance| Self {
+        let common = |key: &'a Key, units, account: &Account, balance| Self {
             key: Some(key.as_str()),
             units: Some(units),
-            level: Some(level),
+            level: Some(account.level),
             balance: Some(balance),
             ..Self::default()
         };
@@ -164,12 +164,12 @@ impl<'a> UsageColumns<'a> {
             UsageEvent::Debited(e) => Self {
                 overage: e.overage.then_some(true),
                 call: Some(&e.call),
-                ..common(&e.id, e.units, e.level, &e.balance)
+                ..common(&e.id, e.units, &e.account, &e.balance)
             },
             UsageEvent::HoldPlaced(e) => Self {
                 expires_at: Some(e.expires_at.get()),
                 overage: e.overage.then_some(true),
-                ..common(&e.hold_id, e.units, e.level, &e.balance)
+                ..common(&e.hold_id, e.units, &e.account, &e.balance)
             },
             UsageEvent::HoldSettled(e) => Self {
                 freed_units: Some(e.freed_units),
@@ -177,23 +177,23 @@ impl<'a> UsageColumns<'a> {
                 overage: e.overage.then_some(true),
                 late: e.late.then_some(true),
                 call: Some(&e.call),
-                ..common(&e.hold_id, e.units, e.level, &e.balance)
+                ..common(&e.hold_id, e.units, &e.account, &e.balance)
             },
             UsageEvent::HoldReleased(e) if e.reason.is_some() => return None,
             UsageEvent::Refused(_) => return None, // rare: at most one a minute per account
             UsageEvent::HoldReleased(e) => Self {
                 period_start: start(e.period_start),
-                ..common(&e.hold_id, e.units, e.level, &e.balance)
+                ..common(&e.hold_id, e.units, &e.account, &e.balance)
             },
             UsageEvent::HoldExpired(e) => Self {
                 period_start: start(e.period_start),
-                ..common(&e.hold_id, e.units, e.level, &e.balance)
+                ..common(&e.hold_id, e.units, &e.account, &e.balance)
             },
             UsageEvent::Reported(e) => Self {
                 key: Some(e.id.as_str()),
                 source: Some(e.source.as_str()),
                 units: Some(e.units),
-                level: Some(e.level),
+                level: Some(e.account.level),
                 balance: Some(&e.balance),
                 period_start: start(e.period_start),
                 overage: e.overage.then_some(true),

@@ -2,8 +2,8 @@
 
 use ledger_core::catalog::{Event, Kind};
 use ledger_core::usage::{
-    Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, Outcome, UsageDebited,
-    UsageEvent, UsageReported,
+    Account, Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, Outcome,
+    UsageDebited, UsageEvent, UsageReported,
 };
 use ledger_core::{
     Actor, ActorId, Attribute, DepartmentId, EventId, Key, Level, MemberId, MicroUsd, Quota,
@@ -80,12 +80,9 @@ impl EventRow {
     fn debited(&self) -> Result<UsageDebited, UnreadableRow> {
         Ok(UsageDebited {
             id: self.key()?,
-            member_id: self.member()?,
-            service: self.service()?,
+            account: self.account()?,
             units: required(self.units, "units")?,
             overage: self.overage.unwrap_or(false),
-            level: self.level()?,
-            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             call: self.call()?,
         })
@@ -95,13 +92,10 @@ impl EventRow {
         let expires_at = self.expires_at.ok_or(UnreadableRow::Column("expires_at"))?;
         Ok(HoldPlaced {
             hold_id: self.key()?,
-            member_id: self.member()?,
-            service: self.service()?,
+            account: self.account()?,
             units: required(self.units, "units")?,
             expires_at: Timestamp::new(expires_at),
             overage: self.overage.unwrap_or(false),
-            level: self.level()?,
-            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
         })
     }
@@ -109,14 +103,11 @@ impl EventRow {
     fn settled(&self) -> Result<HoldSettled, UnreadableRow> {
         Ok(HoldSettled {
             hold_id: self.key()?,
-            member_id: self.member()?,
-            service: self.service()?,
+            account: self.account()?,
             units: required(self.units, "units")?,
             freed_units: required(self.freed_units, "freed_units")?,
             overage: self.overage.unwrap_or(false),
             late: self.late.unwrap_or(false),
-            level: self.level()?,
-            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
             call: self.call()?,
@@ -126,11 +117,8 @@ impl EventRow {
     fn released(&self) -> Result<HoldReleased, UnreadableRow> {
         Ok(HoldReleased {
             hold_id: self.key()?,
-            member_id: self.member()?,
-            service: self.service()?,
+            account: self.account()?,
             units: required(self.units, "units")?,
-            level: self.level()?,
-            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
             reason: None,
@@ -140,11 +128,8 @@ impl EventRow {
     fn expired(&self) -> Result<HoldExpired, UnreadableRow> {
         Ok(HoldExpired {
             hold_id: self.key()?,
-            member_id: self.member()?,
-            service: self.service()?,
+            account: self.account()?,
             units: required(self.units, "units")?,
-            level: self.level()?,
-            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
         })
@@ -154,12 +139,9 @@ impl EventRow {
         Ok(UsageReported {
             id: attribute(self.key.as_deref(), "key")?,
             source: attribute(self.source.as_deref(), "source")?,
-            member_id: self.member()?,
-            service: self.service()?,
+            account: self.account()?,
             units: required(self.units, "units")?,
             overage: self.overage.unwrap_or(false),
-            level: self.level()?,
-            department_id: self.department_id.map(DepartmentId),
             balance: self.balance()?,
             period_start: self.period_start.map(Timestamp::new),
             call: self.call()?,
@@ -168,6 +150,15 @@ impl EventRow {
 
     fn key(&self) -> Result<Key, UnreadableRow> {
         key(self.key.as_deref(), "key")?.ok_or(UnreadableRow::Column("key"))
+    }
+
+    fn account(&self) -> Result<Account, UnreadableRow> {
+        Ok(Account {
+            member_id: self.member()?,
+            service: self.service()?,
+            level: self.level()?,
+            department_id: self.department_id.map(DepartmentId),
+        })
     }
 
     fn member(&self) -> Result<MemberId, UnreadableRow> {
@@ -185,12 +176,10 @@ impl EventRow {
     }
 
     fn level(&self) -> Result<Level, UnreadableRow> {
-        match self.level.as_deref() {
-            Some("member") => Ok(Level::Member),
-            Some("department") => Ok(Level::Department),
-            Some("pool") => Ok(Level::Pool),
-            _ => Err(UnreadableRow::Column("level")),
-        }
+        let level = self.level.as_deref();
+        level
+            .and_then(Level::parse)
+            .ok_or(UnreadableRow::Column("level"))
     }
 
     fn balance(&self) -> Result<Balance, UnreadableRow> {
@@ -210,18 +199,17 @@ impl EventRow {
             cached_tokens: units(self.cached_tokens, "cached_tokens")?,
             cost_micros: units(self.cost_micros, "cost_micros")?.map(MicroUsd),
             latency_ms: units(self.latency_ms, "latency_ms")?,
-            outcome: match self.outcome.as_deref() {
-                None => None,
-                Some("success") => Some(Outcome::Success),
-                Some("error") => Some(Outcome::Error),
-                Some("timeout") => Some(Outcome::Timeout),
-                Some("cancelled") => Some(Outcome::Cancelled),
-                Some(_) => return Err(UnreadableRow::Column("outcome")),
-            },
+            outcome: outcome(self.outcome.as_deref())?,
             request_id: key(self.request_id.as_deref(), "request_id")?,
             session_id: key(self.session_id.as_deref(), "session_id")?,
         })
     }
+}
+
+fn outcome(word: Option<&str>) -> Result<Option<Outcome>, UnreadableRow> {
+    word.map(str::parse)
+        .transpose()
+        .map_err(|_| UnreadableRow::Column("outcome"))
 }
 
 fn units(value: Option<i64>, column: &'static str) -> Result<Option<Units>, UnreadableRow> {

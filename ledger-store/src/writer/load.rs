@@ -9,7 +9,7 @@ use crate::feed;
 
 /// The format of [`SchoolState`] in a snapshot. Increment it when the state changes: snapshots of
 /// another format are ignored, and the state is folded from the log.
-const SNAPSHOT_FORMAT: i16 = 8;
+const SNAPSHOT_FORMAT: i16 = 9;
 
 /// The number of events per page: about 3 MB of rows in memory.
 const PAGE: i64 = 5_000;

@@ -19,7 +19,7 @@ async fn each_role_has_the_permissions_of_the_table_only() {
     let postgres = Postgres::start().await;
     let fixture = Fixture::new(postgres.pool(DatabaseRole::Authenticator), RateLimits::NONE);
     for route in &fixture.routes {
-        for role in Role::CREDENTIAL {
+        for role in Role::credentials() {
             let token = fixture.token(role, Some(SCHOOL), &TEACHER.to_string());
             let name = format!("{} as {role}", route.permission);
             let get =

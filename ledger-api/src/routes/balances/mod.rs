@@ -3,7 +3,7 @@
 pub mod department;
 
 use axum::extract::State;
-use ledger_core::school::Standing;
+use ledger_core::school::MemberStatus;
 use ledger_core::{MemberId, Refusal, Timestamp};
 use ledger_projections::balance::closed::{self, KnownPeriod};
 use ledger_projections::balance::of_state;
@@ -220,7 +220,7 @@ fn present(
     balance: Option<MemberBalance>,
     member: MemberId,
 ) -> Result<axum::Json<MemberBalance>, Problem> {
-    let present = balance.filter(|balance| balance.status != Standing::Removed);
+    let present = balance.filter(|balance| balance.status != MemberStatus::Removed);
     let member_id = Some(member);
     Ok(axum::Json(
         present.ok_or(Refusal::MemberNotFound { member_id })?,

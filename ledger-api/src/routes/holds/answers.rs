@@ -46,7 +46,7 @@ impl HoldAnswer {
             replayed: receipt.replayed,
             units: placed.units,
             expires_at: placed.expires_at,
-            balance: Account::after(&placed.service, &placed.balance, &receipt.period),
+            balance: Account::after(&placed.account.service, &placed.balance, &receipt.period),
         })
     }
 }
@@ -93,7 +93,7 @@ impl SettleAnswer {
             freed_units: settled.freed_units,
             overage: settled.overage,
             late: settled.late,
-            balance: Account::after(&settled.service, &settled.balance, &receipt.period),
+            balance: Account::after(&settled.account.service, &settled.balance, &receipt.period),
         })
     }
 }
@@ -122,7 +122,7 @@ impl ReleaseAnswer {
         let (event_id, balance) = match (usage(receipt), receipt.view.accounts.first()) {
             (Some(UsageEvent::HoldReleased(released)), _) => (
                 Some(receipt.event_id),
-                Account::after(&released.service, &released.balance, period),
+                Account::after(&released.account.service, &released.balance, period),
             ),
             (None, Some(account)) => (None, Account::unchanged(account, period)),
             _ => return Err(Problem::unlike("a release", receipt)),

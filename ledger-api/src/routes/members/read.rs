@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::Uri;
-use ledger_core::school::Standing;
+use ledger_core::school::MemberStatus;
 use ledger_core::{DepartmentId, Refusal};
 use ledger_projections::roster::read::{MemberView, MembersFilter};
 use ledger_projections::{ProjectionName, roster};
@@ -86,7 +86,7 @@ pub async fn read_member(
     let mut read = begin_read(&state, caller, viewer, roster, query.min_seq).await?;
     let member = roster::read::member(&mut read, allowed.member).await?;
     read.finish().await?;
-    let present = member.filter(|member| member.status != Standing::Removed);
+    let present = member.filter(|member| member.status != MemberStatus::Removed);
     let member_id = Some(allowed.member);
     Ok(axum::Json(
         present.ok_or(Refusal::MemberNotFound { member_id })?,

@@ -41,8 +41,8 @@ pub struct SettingsAnswer {
 impl From<&Settings> for SettingsAnswer {
     fn from(settings: &Settings) -> Self {
         Self {
-            max_individual_quota: settings.member_cap.clone(),
-            default_member_quota: settings.default_grant.clone(),
+            max_individual_quota: settings.max_individual_quota.clone(),
+            default_member_quota: settings.default_member_quota.clone(),
             self_service_requests: settings.self_service_requests,
             overage: settings.overage.clone(),
             draw_on_department: settings.draw_on_department,
@@ -99,8 +99,8 @@ impl RegisteredAnswer {
             return Err(Problem::unlike("a registration", receipt));
         };
         let settings = Settings {
-            member_cap: registered.member_cap.clone(),
-            default_grant: registered.default_grant.clone(),
+            max_individual_quota: registered.max_individual_quota.clone(),
+            default_member_quota: registered.default_member_quota.clone(),
             self_service_requests: registered.self_service_requests,
             ..Settings::default()
         };

@@ -184,8 +184,8 @@ impl SettingsBody {
         let named =
             |quotas: Option<QuotasByService>| quotas.unwrap_or_default().into_named(catalogue);
         let command = ChangeSettings {
-            member_cap: named(self.max_individual_quota)?,
-            default_grant: named(self.default_member_quota)?,
+            max_individual_quota: named(self.max_individual_quota)?,
+            default_member_quota: named(self.default_member_quota)?,
             self_service_requests: self.self_service_requests,
             overage: self.overage.unwrap_or_default().into_named(catalogue)?,
             draw_on_department: self.draw_on_department,

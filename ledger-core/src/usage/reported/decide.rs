@@ -1,28 +1,28 @@
-//! The rules of what happened: it is recorded, whatever it exceeds; it is given to whom it was; it
-//! is refunded up to what it was.
+//! The rules of usage recorded after the fact: reports are recorded whatever they exceed, refunds
+//! are limited by the usage.
 
 use super::command::{AttributeUsage, CorrectUsage, Report};
 use super::event::{
-    Attribution, UsageAttributed, UsageCorrected, UsageParked, UsageReported, WhyParked,
+    Attribution, UnattributedReason, UsageAttributed, UsageCorrected, UsageParked, UsageReported,
 };
 use super::prior::Counted;
-use crate::catalog::Event;
 use crate::context::Context;
 use crate::decider::Fact;
 use crate::ids::{MemberId, Owner};
 use crate::plan::Catalogue;
 use crate::quantity::Units;
 use crate::refusal::{Refusal, known_service};
+use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::text::FreeText;
 use crate::time::Timestamp;
-use crate::usage::account::{Account, Drawn, drawn, drawn_then};
+use crate::usage::account::{Account, AccountState};
 use crate::usage::command::FUTURE_LIMIT_SECONDS;
 use crate::usage::decide::metered;
 use crate::usage::{Balance, UsageEvent};
 
-/// Records usage, on the member whom it names, be he suspended or gone, and over any quota; parked
-/// where no member or no service is known by that name.
+/// Records usage of the member, also of a suspended or removed one, and beyond any quota.
+/// Unattributed if no member or no service is known.
 pub(in crate::usage) fn report(
     catalogue: &Catalogue,
     state: &SchoolState,
@@ -31,65 +31,62 @@ pub(in crate::usage) fn report(
     context: &Context,
 ) -> Result<Fact, Refusal> {
     let school = state.school()?;
-    let occurred_at = happened(now, command.occurred_at);
+    let occurred_at = occurred(now, command.occurred_at);
     let owner = command.owner.as_ref();
     let member_id = owner.and_then(|owner| reported_member(state, context, owner));
     let service = catalogue.resolve(command.service.as_str()).cloned();
     let event = match (member_id, service) {
         (Some(member_id), Some(service)) => {
             let units = metered(catalogue, &service, command.units, &command.call)?;
-            let member = state.member(member_id)?;
-            let closed = state.closed_period_at(occurred_at);
-            let drawn = match closed {
-                Some(start) => drawn_then(school, member, start),
-                None => drawn(school, member, &service),
-            };
-            let account = Account::of(state, member_id, &service, drawn);
-            let (balance, overage) = counted_on(&account, closed, units)?;
+            let (account, period_start) =
+                Account::at(state, school, member_id, service, occurred_at)?;
+            let before = AccountState::of(state, &account);
+            let (balance, overage) = counted(&before, period_start, units)?;
             UsageEvent::Reported(UsageReported {
                 id: command.id.clone(),
                 source: command.source.clone(),
-                member_id,
-                service,
+                account,
                 units,
                 overage,
-                level: drawn.level,
-                department_id: drawn.department_id,
                 balance,
-                period_start: closed,
+                period_start,
                 call: command.call.clone(),
             })
         }
-        (member_id, service) => {
-            let units = match &service {
-                Some(service) => Some(metered(catalogue, service, command.units, &command.call)?),
-                None => command.units,
-            };
-            let is_metered = units.is_some() && command.units.is_none();
-            let subject = command.subject.as_ref().filter(|_| member_id.is_none());
-            UsageEvent::Parked(Box::new(UsageParked {
-                id: command.id.clone(),
-                source: command.source.clone(),
-                why: match service {
-                    Some(_) => WhyParked::UnknownMember,
-                    None => WhyParked::UnknownService,
-                },
-                member_id,
-                subject: subject.map(FreeText::commitment),
-                service: command.service.clone(),
-                units,
-                metered: is_metered,
-                call: command.call.clone(),
-            }))
-        }
+        (member_id, service) => parked(catalogue, command, member_id, service.as_ref())?,
     };
-    Ok(Fact {
-        occurred_at,
-        event: Event::Usage(event),
-    })
+    Ok(Fact::new(occurred_at, event))
 }
 
-/// Gives parked usage to a member, whoever had it before; nothing when it is his already.
+fn parked(
+    catalogue: &Catalogue,
+    command: &Report,
+    member_id: Option<MemberId>,
+    service: Option<&ServiceId>,
+) -> Result<UsageEvent, Refusal> {
+    let units = match service {
+        Some(service) => Some(metered(catalogue, service, command.units, &command.call)?),
+        None => command.units,
+    };
+    let subject = command.subject.as_ref().filter(|_| member_id.is_none());
+    Ok(UsageEvent::Parked(Box::new(UsageParked {
+        id: command.id.clone(),
+        source: command.source.clone(),
+        reason: match service {
+            Some(_) => UnattributedReason::UnknownMember,
+            None => UnattributedReason::UnknownService,
+        },
+        member_id,
+        subject: subject.map(FreeText::commitment),
+        service: command.service.clone(),
+        units,
+        metered: units.is_some() && command.units.is_none(),
+        call: command.call.clone(),
+    })))
+}
+
+/// Attributes unattributed usage to a member, also if it was attributed to another member; no event
+/// if it is the member's already.
 pub(in crate::usage) fn attribute(
     catalogue: &Catalogue,
     state: &SchoolState,
@@ -98,68 +95,57 @@ pub(in crate::usage) fn attribute(
     context: &Context,
 ) -> Result<Option<Fact>, Refusal> {
     let school = state.school()?;
-    let unknown = Refusal::UsageNotFound {
-        usage_id: command.usage_id,
-    };
+    let (usage_id, member_id) = (command.usage_id, command.member_id);
+    let unknown = Refusal::UsageNotFound { usage_id };
     let Some(prior) = &context.prior_usage else {
         return Err(unknown);
     };
-    // Usage that never was parked is whose its caller said that it is.
+    // Usage that was never unattributed belongs to the member whom its caller named.
     let parked_service = prior.parked_service.as_ref().ok_or(unknown)?;
-    let counted = prior.counted.as_ref();
-    let service = match (&command.service, counted) {
+    let counted_before = prior.counted.as_ref();
+    let service = match (&command.service, counted_before) {
         (Some(name), _) => known_service(catalogue, name)?,
-        (None, Some(counted)) => counted.service.clone(),
+        (None, Some(counted)) => counted.account.service.clone(),
         (None, None) => known_service(catalogue, parked_service.as_str())?,
     };
-    let member = state.member(command.member_id)?;
-    if counted.is_some_and(|c| c.member_id == command.member_id && c.service == service) {
+    state.member(member_id)?;
+    let is_same = |account: &Account| account.member_id == member_id && account.service == service;
+    if counted_before.is_some_and(|counted| is_same(&counted.account)) {
         return Ok(None);
     }
-    // As it counts, or else as its caller said; what a meter told of another service is told anew.
-    let told = prior.units.filter(|_| {
-        counted.is_some() || catalogue.resolve(parked_service.as_str()) == Some(&service)
+    // Metered units are recomputed when the service changes.
+    let metered_before = prior.units.filter(|_| {
+        counted_before.is_some() || catalogue.resolve(parked_service.as_str()) == Some(&service)
     });
-    let units = prior.said.or(told);
+    let units = prior.stated.or(metered_before);
     let units = metered(catalogue, &service, units, &prior.call)?;
     let units = units.saturating_sub(prior.refunded);
-    let from = counted.map(|counted| given_back(state, counted, units));
-    let member_id = command.member_id;
-    let period_start = state.closed_period_at(prior.usage_at);
-    let drawn = match period_start {
-        Some(start) => drawn_then(school, member, start),
-        None => drawn(school, member, &service),
-    };
-    let mut account = Account::of(state, member_id, &service, drawn);
+    let from = counted_before.map(|counted| refunded(state, counted, units));
+    let (account, period_start) = Account::at(state, school, member_id, service, prior.usage_at)?;
+    let mut before = AccountState::of(state, &account);
     if let Some(from) = from.as_ref().filter(|from| from.period_start.is_none()) {
-        account.give_back(from, &service, units);
+        before.refund(&from.account, units);
     }
-    let (balance, overage) = counted_on(&account, period_start, units)?;
+    let (balance, overage) = counted(&before, period_start, units)?;
     let event = UsageEvent::Attributed(Box::new(UsageAttributed {
-        usage_id: command.usage_id,
+        usage_id,
         usage_at: prior.usage_at,
         units,
         refunded: prior.refunded,
         overage,
         from,
         to: Attribution {
-            member_id,
-            service,
-            level: drawn.level,
-            department_id: drawn.department_id,
+            account,
             balance,
             period_start,
         },
         reason: command.reason.commitment(),
         call: prior.call.clone(),
     }));
-    Ok(Some(Fact {
-        occurred_at: now,
-        event: Event::Usage(event),
-    }))
+    Ok(Some(Fact::new(now, event)))
 }
 
-/// Refunds usage up to what it was; nothing when all of it is refunded already.
+/// Refunds at most the units of the usage; no event if all of them are refunded already.
 pub(in crate::usage) fn correct(
     state: &SchoolState,
     now: Timestamp,
@@ -194,14 +180,11 @@ pub(in crate::usage) fn correct(
         units,
         usage_units,
         refunded: prior.refunded.saturating_add(units),
-        account: given_back(state, counted, units),
+        attribution: refunded(state, counted, units),
         reason: command.reason.commitment(),
         call: prior.call.clone(),
     }));
-    Ok(Some(Fact {
-        occurred_at: now,
-        event: Event::Usage(event),
-    }))
+    Ok(Some(Fact::new(now, event)))
 }
 
 /// The member whose usage a report is: the owner of the external id, or else the member whose id
@@ -212,47 +195,42 @@ fn reported_member(state: &SchoolState, context: &Context, owner: &Owner) -> Opt
     member_id.filter(|member_id| state.member(*member_id).is_ok())
 }
 
-/// When reported usage happened: what is said to lie further ahead than clocks differ happened by
-/// now, since it is reported.
-fn happened(now: Timestamp, said: Option<Timestamp>) -> Timestamp {
-    said.filter(|at| *at <= now.plus_seconds(FUTURE_LIMIT_SECONDS))
+/// The time of reported usage. A time further ahead than clocks differ becomes `now`: the usage has
+/// happened, since it is reported.
+fn occurred(now: Timestamp, stated: Option<Timestamp>) -> Timestamp {
+    stated
+        .filter(|at| *at <= now.plus_seconds(FUTURE_LIMIT_SECONDS))
         .unwrap_or(now)
 }
 
-/// The account when usage has come to it, and whether that exceeds it. What counts in a period that
-/// is closed was never asked of the open one: it is no overage there and leaves it as it is.
-fn counted_on(
-    account: &Account,
+/// The balance with the usage, and whether it is overage. Usage of a closed period is no overage
+/// and leaves the open period unchanged.
+fn counted(
+    before: &AccountState<'_>,
     period_start: Option<Timestamp>,
     units: Units,
 ) -> Result<(Balance, bool), Refusal> {
     match period_start {
-        Some(_) => Ok((account.balance(), false)),
+        Some(_) => Ok((before.balance(), false)),
         None => Ok((
-            account.after(Units::ZERO, units, Units::ZERO)?,
-            account.exceeded_by(units),
+            before.after(Units::ZERO, units, Units::ZERO)?,
+            before.exceeded_by(units),
         )),
     }
 }
 
-/// The account where usage counts, when so much of it counts there no more.
-fn given_back(state: &SchoolState, counted: &Counted, units: Units) -> Attribution {
-    let (member_id, service) = (counted.member_id, &counted.service);
-    let drawn = Drawn {
-        level: counted.level,
-        department_id: counted.department_id,
-    };
-    let account = Account::of(state, member_id, service, drawn);
+/// The account that usage counts on, with its balance after a refund.
+fn refunded(state: &SchoolState, counted: &Counted, units: Units) -> Attribution {
+    let account = counted.account.clone();
+    let before = AccountState::of(state, &account);
     let period_start = counted.closed_period(state);
+    let balance = match period_start {
+        Some(_) => before.balance(),
+        None => before.refunded(units),
+    };
     Attribution {
-        member_id,
-        service: service.clone(),
-        level: drawn.level,
-        department_id: drawn.department_id,
-        balance: match period_start {
-            Some(_) => account.balance(),
-            None => account.refunded(units),
-        },
+        account,
+        balance,
         period_start,
     }
 }

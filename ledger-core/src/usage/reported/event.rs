@@ -1,139 +1,117 @@
-//! What happened to usage reported.
+//! Events about usage recorded after the fact.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Attribute, DepartmentId, EventId, MemberId};
+use crate::ids::{Attribute, EventId, MemberId};
 use crate::quantity::Units;
-use crate::refusal::Level;
-use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
+use crate::usage::account::Account;
 use crate::usage::event::is_false;
 use crate::usage::{Balance, CallFacts};
+use crate::vocabulary::vocabulary;
 
-/// Usage that had happened was reported. Like a debit's, its facts stand in typed columns.
+/// Usage was reported. Typed columns hold it whole, like a debit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageReported {
     /// The `id` of the CloudEvent.
     pub id: Attribute,
     /// Its `source`.
     pub source: Attribute,
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// How many units.
+    /// The account that the usage counts on.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The units.
     pub units: Units,
-    /// Whether they exceed what was available: it happened, so it is recorded.
+    /// Whether they exceed what was available. The usage happened, so it is recorded.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account of the open period reported; what counts in a closed one leaves it as it was.
+    /// The balance of the account in the open period; usage of a closed period leaves it unchanged.
     pub balance: Balance,
-    /// The start of the closed period in which it occurred and counts.
+    /// The start of the closed period in which the usage occurred and counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<Timestamp>,
-    /// What is known of the call.
+    /// The facts of the call.
     #[serde(flatten)]
     pub call: CallFacts,
 }
 
-/// Why reported usage counts for nobody yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WhyParked {
-    /// Nobody is known by the subject, or there is none.
-    UnknownMember,
-    /// No service has the name, whoever used it.
-    UnknownService,
-}
-
-impl WhyParked {
-    /// The word in JSON and in columns.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownMember => "unknown_member",
-            Self::UnknownService => "unknown_service",
-        }
+vocabulary! {
+    /// The reason why reported usage is not attributed.
+    pub enum UnattributedReason {
+        /// No member is known by the subject, or there is no subject.
+        UnknownMember = "unknown_member",
+        /// No service has the name.
+        UnknownService = "unknown_service",
     }
 }
 
-/// Usage was reported that is nobody's yet, or of no known service: kept whole, counted nowhere.
+/// Reported usage has no known member or service: kept whole, counted nowhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageParked {
     /// The `id` of the CloudEvent.
     pub id: Attribute,
     /// Its `source`.
     pub source: Attribute,
-    /// Why it counts for nobody.
-    pub why: WhyParked,
-    /// Whose usage, where only the service is unknown.
+    /// The reason.
+    #[serde(rename = "why")]
+    pub reason: UnattributedReason,
+    /// The member, if only the service is unknown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub member_id: Option<MemberId>,
-    /// Commitment to the subject that nobody is known by: it may be an e-mail address, so it stays
-    /// beside the log.
+    /// The commitment to the unknown subject. It may be an e-mail address, so the text stays beside
+    /// the log.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<Commitment>,
-    /// The service as it was given.
+    /// The service as sent.
     pub service: Attribute,
-    /// How many units, as it was said or as the service's meter says; `None` when neither tells.
+    /// The units as sent or metered; `None` if neither is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub units: Option<Units>,
-    /// Whether they are what the service's meter says.
+    /// Whether the service's meter gave the units.
     #[serde(skip_serializing_if = "is_false", default)]
     pub metered: bool,
-    /// What is known of the call.
+    /// The facts of the call.
     #[serde(flatten)]
     pub call: CallFacts,
 }
 
-/// On whose account usage stands, and what its event left there.
+/// The account that usage counts on, and its balance after the event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attribution {
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// On whose account.
-    pub level: Level,
-    /// The department that the member was in, which is the one drawn on at that level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub department_id: Option<DepartmentId>,
-    /// The account of the open period reported; what counts in a closed one leaves it as it was.
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The balance of the account in the open period; usage of a closed period leaves it unchanged.
     pub balance: Balance,
-    /// The start of the closed period in which it counts.
+    /// The start of the closed period in which the usage counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<Timestamp>,
 }
 
-/// Parked usage was given to a member, or from one member to another.
+/// Usage was attributed to a member, for the first time or in place of another member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageAttributed {
     /// The usage, by the id of its event.
     pub usage_id: EventId,
-    /// When the usage occurred: it counts on that day.
+    /// The time of the usage: it counts on that day.
     pub usage_at: Timestamp,
-    /// How many units count here: those of the usage that are not refunded.
+    /// The units that count: those of the usage that are not refunded.
     pub units: Units,
-    /// Those that were refunded before.
+    /// The units refunded before.
     pub refunded: Units,
-    /// Whether they exceed what was available: it happened, so it is recorded.
+    /// Whether the units exceed what was available. The usage happened, so it is recorded.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
-    /// Where it counted until now; `None`: nowhere.
+    /// The account that the usage counted on before, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<Attribution>,
-    /// Where it counts from now on.
+    /// The account that the usage counts on.
     pub to: Attribution,
-    /// Commitment to why.
+    /// The commitment to the reason.
     pub reason: Commitment,
-    /// What is known of the call.
+    /// The facts of the call.
     #[serde(flatten)]
     pub call: CallFacts,
 }
@@ -143,19 +121,20 @@ pub struct UsageAttributed {
 pub struct UsageCorrected {
     /// The usage, by the id of its event.
     pub usage_id: EventId,
-    /// When the usage occurred: its day has so much less.
+    /// The time of the usage: its day has fewer units.
     pub usage_at: Timestamp,
-    /// How many units were refunded.
+    /// The units refunded.
     pub units: Units,
-    /// How many the usage was.
+    /// The units of the usage.
     pub usage_units: Units,
-    /// Σ refunded until now, these included.
+    /// Σ units refunded, these included.
     pub refunded: Units,
-    /// Whose units they are again.
-    pub account: Attribution,
-    /// Commitment to why.
+    /// The account that the usage counts on.
+    #[serde(rename = "account")]
+    pub attribution: Attribution,
+    /// The commitment to the reason.
     pub reason: Commitment,
-    /// What is known of the call, as the usage has it.
+    /// The facts of the call, as in the usage.
     #[serde(flatten)]
     pub call: CallFacts,
 }

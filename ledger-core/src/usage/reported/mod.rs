@@ -1,9 +1,8 @@
-//! What is learnt of usage reported: it is reported when it has happened, given to the member
-//! whose it was, refunded. What happened is recorded whatever it exceeds.
+//! Usage recorded after the fact: reported, attributed to a member, refunded. Usage that happened is
+//! recorded whatever it exceeds.
 //!
-//! A refund or an attribution names the usage that it is about, and says how that usage stands
-//! since: the usage itself and the newest such event tell all ([`PriorUsage`]), however many there
-//! were.
+//! A refund or an attribution names the usage and states its result. The usage's own event and the
+//! newest such event are therefore the whole prior state ([`PriorUsage`]), however many there were.
 
 mod command;
 mod decide;
@@ -12,7 +11,7 @@ mod prior;
 
 pub use command::{AttributeUsage, CorrectUsage, Report};
 pub use event::{
-    Attribution, UsageAttributed, UsageCorrected, UsageParked, UsageReported, WhyParked,
+    Attribution, UnattributedReason, UsageAttributed, UsageCorrected, UsageParked, UsageReported,
 };
 pub use prior::{Counted, PriorUsage};
 

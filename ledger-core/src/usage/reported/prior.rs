@@ -1,65 +1,58 @@
-//! Usage as the log says that it stands: from its own event and the newest one about it.
+//! Recorded usage with its corrections, from its own event and the newest event about it.
 
 use super::event::Attribution;
 use crate::catalog::Event;
 use crate::decider::Recorded;
-use crate::ids::{Attribute, DepartmentId, MemberId};
+use crate::ids::Attribute;
 use crate::quantity::Units;
-use crate::refusal::Level;
-use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
-use crate::usage::{CallFacts, UsageEvent};
+use crate::usage::{Account, CallFacts, UsageEvent};
 
-/// Usage as it stands.
+/// Recorded usage with its corrections.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PriorUsage {
-    /// When it occurred.
+    /// The time of the usage.
     pub usage_at: Timestamp,
-    /// How many units it was; `None` where nothing told.
+    /// The units; `None` if unknown.
     pub units: Option<Units>,
-    /// How many its caller said that it was; `None` where a meter told.
-    pub said: Option<Units>,
-    /// How many of them are refunded.
+    /// The units as stated by the caller; `None` if metered.
+    pub stated: Option<Units>,
+    /// The units refunded.
     pub refunded: Units,
-    /// The service as a report gave it that was parked; `None` for usage that never was.
+    /// The service as sent, of usage that was unattributed; `None` for other usage.
     pub parked_service: Option<Attribute>,
-    /// Where it counts; `None`: nowhere yet.
+    /// The account that the usage counts on, if any.
     pub counted: Option<Counted>,
-    /// What is known of the call.
+    /// The facts of the call.
     pub call: CallFacts,
 }
 
-/// Where usage counts.
+/// An account and period that usage counts on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counted {
-    /// Whose usage.
-    pub member_id: MemberId,
-    /// Of which service.
-    pub service: ServiceId,
-    /// On whose account.
-    pub level: Level,
-    /// The department that it counts in.
-    pub department_id: Option<DepartmentId>,
-    /// The start of the period that was closed when it was counted, if it counts in one.
+    /// The account.
+    pub account: Account,
+    /// The start of the period, if it was closed when the usage was counted.
     pub period_start: Option<Timestamp>,
-    /// When it was counted: else it counts in the period that was open then.
+    /// The time of counting: usage without `period_start` counts in the period open then.
     pub counted_at: Timestamp,
 }
 
 impl Counted {
-    fn of(account: &Attribution, counted_at: Timestamp) -> Self {
+    fn new(account: &Account, period_start: Option<Timestamp>, event: &Recorded) -> Self {
         Self {
-            member_id: account.member_id,
-            service: account.service.clone(),
-            level: account.level,
-            department_id: account.department_id,
-            period_start: account.period_start,
-            counted_at,
+            account: account.clone(),
+            period_start,
+            counted_at: event.recorded_at,
         }
     }
 
-    /// The start of the period in which it counts, if that is closed by now.
+    fn of(attribution: &Attribution, event: &Recorded) -> Self {
+        Self::new(&attribution.account, attribution.period_start, event)
+    }
+
+    /// The start of the period that the usage counts in, if that is closed now.
     pub(super) fn closed_period(&self, state: &SchoolState) -> Option<Timestamp> {
         self.period_start
             .or_else(|| state.closed_period_at(self.counted_at))
@@ -67,8 +60,8 @@ impl Counted {
 }
 
 impl PriorUsage {
-    /// The usage that an event records, as the newest event about it says that it stands; `None`
-    /// when the first is no usage.
+    /// The usage recorded by `usage`, corrected by the newest event about it. `None` if the event
+    /// does not record usage.
     #[must_use]
     pub fn of(usage: &Recorded, newest: Option<&Recorded>) -> Option<Self> {
         let mut prior = Self::recorded_by(usage)?;
@@ -82,47 +75,16 @@ impl PriorUsage {
         let Event::Usage(event) = &usage.event else {
             return None;
         };
-        let counted = |member_id, service: &ServiceId, (level, department_id), period_start| {
-            Some(Counted {
-                member_id,
-                service: service.clone(),
-                level,
-                department_id,
-                period_start,
-                counted_at: usage.recorded_at,
-            })
-        };
+        let counted = |account, period_start| Some(Counted::new(account, period_start, usage));
         let (units, counted, call) = match event {
-            UsageEvent::Debited(e) => (
-                e.units,
-                counted(e.member_id, &e.service, (e.level, e.department_id), None),
-                &e.call,
-            ),
-            UsageEvent::HoldSettled(e) => (
-                e.units,
-                counted(
-                    e.member_id,
-                    &e.service,
-                    (e.level, e.department_id),
-                    e.period_start,
-                ),
-                &e.call,
-            ),
-            UsageEvent::Reported(e) => (
-                e.units,
-                counted(
-                    e.member_id,
-                    &e.service,
-                    (e.level, e.department_id),
-                    e.period_start,
-                ),
-                &e.call,
-            ),
+            UsageEvent::Debited(e) => (e.units, counted(&e.account, None), &e.call),
+            UsageEvent::HoldSettled(e) => (e.units, counted(&e.account, e.period_start), &e.call),
+            UsageEvent::Reported(e) => (e.units, counted(&e.account, e.period_start), &e.call),
             UsageEvent::Parked(e) => {
                 return Some(Self {
                     usage_at: usage.occurred_at,
                     units: e.units,
-                    said: e.units.filter(|_| !e.metered),
+                    stated: e.units.filter(|_| !e.metered),
                     refunded: Units::ZERO,
                     parked_service: Some(e.service.clone()),
                     counted: None,
@@ -139,7 +101,7 @@ impl PriorUsage {
         Some(Self {
             usage_at: usage.occurred_at,
             units: Some(units),
-            said: Some(units),
+            stated: Some(units),
             refunded: Units::ZERO,
             parked_service: None,
             counted,
@@ -152,12 +114,12 @@ impl PriorUsage {
             Event::Usage(UsageEvent::Attributed(e)) => {
                 self.units = Some(e.units.saturating_add(e.refunded));
                 self.refunded = e.refunded;
-                self.counted = Some(Counted::of(&e.to, newest.recorded_at));
+                self.counted = Some(Counted::of(&e.to, newest));
             }
             Event::Usage(UsageEvent::Corrected(e)) => {
                 self.units = Some(e.usage_units);
                 self.refunded = e.refunded;
-                self.counted = Some(Counted::of(&e.account, newest.recorded_at));
+                self.counted = Some(Counted::of(&e.attribution, newest));
             }
             Event::Usage(_)
             | Event::School(_)

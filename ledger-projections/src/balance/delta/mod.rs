@@ -9,7 +9,7 @@ use ledger_core::allocation::{AllocationEvent, Holder, Priority};
 use ledger_core::catalog::Event;
 use ledger_core::department::{DepartmentEvent, MemberMoved};
 use ledger_core::period::{PeriodClosed, PeriodEvent};
-use ledger_core::school::{SchoolEvent, Standing};
+use ledger_core::school::{MemberStatus, SchoolEvent};
 use ledger_core::usage::HoldPlaced;
 use ledger_core::{
     DepartmentId, Key, Management, MemberId, Period, Quota, Quotas, Recorded, ServiceId, Timestamp,
@@ -55,7 +55,7 @@ pub(super) struct PoolDelta {
 
 #[derive(Debug, Default)]
 pub(super) struct MemberDelta {
-    pub status: Option<Standing>,
+    pub status: Option<MemberStatus>,
     /// Whether the member enrolled on this page: only then may their row be missing.
     pub enrolled: bool,
     /// Of a move: the new department, or `Some(None)` for none.
@@ -93,7 +93,7 @@ impl<'a> Delta<'a> {
             PeriodEvent::Closed(e) => self.closed = Some(e),
             PeriodEvent::Renewed(e) => {
                 for row in &e.rows {
-                    let account = (row.holder, row.out_of);
+                    let account = (row.holder, row.funded_by);
                     self.allocated(account, &row.service, row.before, row.after);
                 }
             }
@@ -111,8 +111,8 @@ impl<'a> Delta<'a> {
                 self.management = Some(e.management);
                 self.totals(&e.totals);
             }
-            SchoolEvent::MemberEnrolled(e) => self.status(e.member_id, Standing::Active, true),
-            SchoolEvent::MemberRemoved(e) => self.status(e.member_id, Standing::Removed, false),
+            SchoolEvent::MemberEnrolled(e) => self.status(e.member_id, MemberStatus::Active, true),
+            SchoolEvent::MemberRemoved(e) => self.status(e.member_id, MemberStatus::Removed, false),
             SchoolEvent::SettingsChanged(e) => {
                 self.draw_on_department = Some(e.after.draw_on_department);
             }
@@ -152,7 +152,7 @@ impl<'a> Delta<'a> {
         }
     }
 
-    fn status(&mut self, member_id: MemberId, status: Standing, enrolled: bool) {
+    fn status(&mut self, member_id: MemberId, status: MemberStatus, enrolled: bool) {
         let member = self.members.entry(member_id).or_default();
         member.status = Some(status);
         member.enrolled |= enrolled;
@@ -161,20 +161,22 @@ impl<'a> Delta<'a> {
     fn allocation(&mut self, event: &'a AllocationEvent) {
         match event {
             AllocationEvent::Allocated(e) | AllocationEvent::Revoked(e) => {
-                self.allocated((e.holder, e.out_of), &e.service, e.before, e.after);
+                self.allocated((e.holder, e.funded_by), &e.service, e.before, e.after);
                 self.terms(e.holder, &e.service, e.priority, e.auto_renew);
             }
             AllocationEvent::Transferred(e) => {
-                self.allocated((e.holder, e.out_of), &e.service, e.before, e.after);
-                self.allocated((e.to, e.to_out_of), &e.service, e.to_before, e.to_after);
+                self.allocated((e.holder, e.funded_by), &e.service, e.before, e.after);
+                self.allocated((e.to, e.to_funded_by), &e.service, e.to_before, e.to_after);
             }
             AllocationEvent::TermsSet(e) => {
                 self.terms(e.holder, &e.service, e.priority, e.auto_renew);
             }
             AllocationEvent::Suspended(e) => {
-                self.status(e.member_id, Standing::Suspended, false);
+                self.status(e.member_id, MemberStatus::Suspended, false);
             }
-            AllocationEvent::Reactivated(e) => self.status(e.member_id, Standing::Active, false),
+            AllocationEvent::Reactivated(e) => {
+                self.status(e.member_id, MemberStatus::Active, false)
+            }
         }
     }
 
