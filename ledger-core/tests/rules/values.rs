@@ -1,7 +1,5 @@
 //! Are values parsed at the edge what they say? Instants, keys, texts, amounts, identities.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use ledger_core::ids::KEY_CHARS_MAX;
@@ -14,13 +12,13 @@ use ledger_core::{
 use rstest::rstest;
 use uuid::Uuid;
 
-use support::commands::{
+use crate::support::commands::{
     Ask, add, debit, go_to, hold, refund_all, release, remove, reported, set, settle,
 };
-use support::events::short;
-use support::laws::a_snapshot_is_the_state;
-use support::requests::{ASKED, approve};
-use support::{ADA, Amount, School, at, external_id, key, start, units};
+use crate::support::events::short;
+use crate::support::laws::a_snapshot_is_the_state;
+use crate::support::requests::{ASKED, approve};
+use crate::support::{ADA, Amount, School, at, external_id, key, start, units};
 
 mod instants {
     use super::*;

@@ -7,9 +7,9 @@ use ledger_core::school::{
 };
 use ledger_core::{Event, Timestamp};
 
-use super::support::commands::buy;
-use super::support::events::resets_at;
-use super::support::{CLAUDE, School, at};
+use crate::support::commands::buy;
+use crate::support::events::resets_at;
+use crate::support::{CLAUDE, School, at};
 
 fn day(day: u8) -> AnchorDay {
     AnchorDay::new(day).expect("it is a day of a month")

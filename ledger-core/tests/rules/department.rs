@@ -1,24 +1,22 @@
 //! Departments (SPEC §3): each comes out of the pool and its members' allocations out of it, so that
 //! every level holds at once.
 
-mod support;
-
 use ledger_core::allocation::{AllocationChanged, Cause, Holder};
 use ledger_core::department::{DepartmentClosed, DepartmentEvent, DepartmentOpened, MemberMoved};
 use ledger_core::school::{ChangeSettings, EnrolMember, Reclaim, SetSubscription};
 use ledger_core::usage::{UsageEvent, spendable};
 use ledger_core::{DepartmentId, Event, Level, MemberId, Quota, Quotas, Refusal, Rule};
 
-use support::commands::{
+use crate::support::commands::{
     add, buy, cap, close, debit, enrol, grant, hold, move_to, open, remove, revoke, revoke_all,
     set, settle, transfer, with_auto_renew,
 };
-use support::events::{
+use crate::support::events::{
     allocated, changed, changed_by, enrolled, in_batch, less, more, removed, resets_at, revoked,
     short, transferred,
 };
-use support::requests::{ASKED, approve, ask, file};
-use support::{ADA, ARTS, Amount, BEN, CLAUDE, MATHS, SPORTS, School, key, service, units};
+use crate::support::requests::{ASKED, approve, ask, file};
+use crate::support::{ADA, ARTS, Amount, BEN, CLAUDE, MATHS, SPORTS, School, key, service, units};
 
 /// A school of 100 Claude messages of which mathematics have 60, with Ada in it and Ben in none.
 fn maths_of_60() -> School {

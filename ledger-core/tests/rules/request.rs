@@ -1,7 +1,6 @@
 //! The rules of requests: ask, then approve, reject, withdraw or run out (SPEC §3).
 
-mod support;
-
+use crate::support;
 use ledger_core::allocation::{AllocationChanged, Cause};
 use ledger_core::request::{FileRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency};
 use ledger_core::school::ChangeSettings;
@@ -12,16 +11,16 @@ use ledger_core::{
 use rstest::rstest;
 use uuid::Uuid;
 
-use support::commands::{enrol, go_to, hold, reason, remove, set};
-use support::events::{
+use crate::support::commands::{enrol, go_to, hold, reason, remove, set};
+use crate::support::events::{
     balance, changed, changed_by, expired, less, member_not_found, more, removed, short,
     unknown_service,
 };
-use support::requests::{
+use crate::support::requests::{
     ASKED, OTHER, THIRD, approve, approve_part, approved, approved_because, ask, file, filed,
     principal, ran_out, reject, rejected, teacher, withdraw, withdrawn, withdrawn_on_removal,
 };
-use support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, service, start};
+use crate::support::{ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, service, start};
 
 /// A school of 100 Claude messages, of which Ada holds 10.
 fn ada_of_10() -> School {

@@ -1,8 +1,6 @@
 //! Which plan includes which command (SPEC §2): a row for every command, tried in schools of every
 //! kind and tier.
 
-mod support;
-
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, HolderName, Priority};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::request::RequestCommand;
@@ -11,13 +9,13 @@ use ledger_core::usage::{RefusedFor, UsageCommand, UsageRefused};
 use ledger_core::{Action, Management, OrgType, Refusal, Role, Tier};
 use rstest::rstest;
 
-use support::commands::{
+use crate::support::commands::{
     Ask, add, buy, cap, close, debit, enrol, erase, give, go_to, grant, hold, import, keep,
     move_to, of, open, reactivate, refund_all, release, remove, report, reported, revoke, set,
     set_role, settle, suspend, transfer, with_auto_renew, with_priority,
 };
-use support::requests::{ASKED, OTHER, approve, ask, file, reject, withdraw};
-use support::{
+use crate::support::requests::{ASKED, OTHER, approve, ask, file, reject, withdraw};
+use crate::support::{
     ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, NOBODY, SPORTS, School, register,
     service, start, units,
 };

@@ -2,9 +2,7 @@
 //! with few units, without limit and with as many as 64 bits hold. After every event the laws of
 //! `support/laws.rs` are checked; here, what must hold after every command and at the end.
 
-#[path = "conservation/steps.rs"]
 mod steps;
-mod support;
 
 use std::collections::BTreeSet;
 
@@ -18,10 +16,12 @@ use ledger_core::{
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm};
 
+use crate::support::commands::{enrol, open as open_department, set, with_auto_renew};
+use crate::support::laws::a_snapshot_is_the_state;
+use crate::support::{
+    ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, School, service, units,
+};
 use steps::{Pause, Proxy, Shape, Step};
-use support::commands::{enrol, open as open_department, set, with_auto_renew};
-use support::laws::a_snapshot_is_the_state;
-use support::{ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, School, service, units};
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {

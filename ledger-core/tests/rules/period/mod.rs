@@ -1,11 +1,7 @@
 //! The rules of the roll: a period ends by the clock, the next one begins anew (SPEC §3, Periods).
 
-#[path = "period/across.rs"]
 mod across;
-#[path = "period/renewal.rs"]
 mod renewal;
-mod support;
-#[path = "period/turn.rs"]
 mod turn;
 
 use ledger_core::Event;
@@ -14,9 +10,9 @@ use ledger_core::school::SchoolCommand;
 use ledger_core::{Fact, Level, Refusal, Rule, Timestamp};
 use rstest::rstest;
 
-use support::commands::{debit, set, with_auto_renew};
-use support::events::{balance, debited, renewed, resets_at, rolled, row_of, short};
-use support::{ADA, BEN, CLAUDE, School, at, service, start, units};
+use crate::support::commands::{debit, set, with_auto_renew};
+use crate::support::events::{balance, debited, renewed, resets_at, rolled, row_of, short};
+use crate::support::{ADA, BEN, CLAUDE, School, at, service, start, units};
 
 /// When the period after that of every test ends.
 pub fn resets_next() -> Timestamp {

@@ -4,12 +4,12 @@ use ledger_core::usage::{HoldSettled, PlaceHold};
 use ledger_core::{Event, Timestamp};
 
 use super::ada_renews_50;
-use super::support::commands::{debit, enrol, hold, release, remove, set, settle};
-use super::support::events::{
+use crate::support::commands::{debit, enrol, hold, release, remove, set, settle};
+use crate::support::events::{
     balance, debited, expired, hold_settled, of_period, released, renewed, resets_at, rolled,
     row_of, settled,
 };
-use super::support::{ADA, School, at};
+use crate::support::{ADA, School, at};
 
 /// When the first period of every test began.
 fn began() -> Timestamp {

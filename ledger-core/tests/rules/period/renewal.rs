@@ -12,12 +12,12 @@ use rstest::rstest;
 use uuid::Uuid;
 
 use super::ada_renews_50;
-use super::support::commands::{
+use crate::support::commands::{
     Ask, add, apply, cap, debit, enrol, go_to, remove, revoke_all, row, set, suspend, transfer,
     with_auto_renew, with_priority,
 };
-use super::support::events::{renewed, resets_at, row_of};
-use super::support::{ADA, Amount, BEN, CLAUDE, CLEO, School, service, units};
+use crate::support::events::{renewed, resets_at, row_of};
+use crate::support::{ADA, Amount, BEN, CLAUDE, CLEO, School, service, units};
 
 const HIGH: Priority = Priority::High;
 const NORMAL: Priority = Priority::Normal;

@@ -1,15 +1,13 @@
 //! The rules of erasing a person (SPEC §6, Privacy): the log says that it was done, and keeps all
 //! that it has.
 
-mod support;
-
 use ledger_core::catalog::Event;
 use ledger_core::school::{MemberErased, SchoolCommand, SchoolEvent};
 use ledger_core::{MemberId, OrgType, Tier, fold};
 
-use support::commands::{debit, erase, hold, reason, remove, settle};
-use support::events::member_not_found;
-use support::{ADA, NOBODY, School};
+use crate::support::commands::{debit, erase, hold, reason, remove, settle};
+use crate::support::events::member_not_found;
+use crate::support::{ADA, NOBODY, School};
 
 const fn erased(member_id: MemberId) -> Event {
     Event::School(SchoolEvent::MemberErased(MemberErased {

@@ -1,18 +1,16 @@
 //! The rules of many allocations in one command: all or nothing (SPEC §3, Batch).
 
-mod support;
-
 use ledger_core::allocation::{AllocationRow, Change, Priority};
 use ledger_core::refusal::RowRefusal;
 use ledger_core::{Level, Management, OrgType, Refusal, Rule, Tier};
 
-use support::commands::{
+use crate::support::commands::{
     Ask, add, apply, import, keep, of, revoke, revoke_all, row, set, transfer, with_priority,
 };
-use support::events::{
+use crate::support::events::{
     allocated, in_batch, member_not_found, revoked, short, terms_set, transferred, unknown_service,
 };
-use support::{ADA, BEN, CLEO, CONTENT, NOBODY, School, external_id};
+use crate::support::{ADA, BEN, CLEO, CONTENT, NOBODY, School, external_id};
 
 /// A full school: Ada and Ben hold 50 of 100 each, Cleo nothing.
 fn full() -> School {

@@ -1,7 +1,14 @@
 //! Usage that already happened: reported, attributed, corrected (SPEC §4).
 
-mod support;
-
+use crate::support;
+use crate::support::commands::{
+    Ask as _, SOURCE, debit, debited, enrol, give, hold, reason, refund, refund_all, release,
+    remove, report, reported, settle, subject, suspend,
+};
+use crate::support::events::{balance, own_account, pool_account};
+use crate::support::{
+    ADA, BEN, CLAUDE, NOBODY, School, at, attribute, external_id, key, start, units,
+};
 use ledger_core::allocation::AllocationEvent;
 use ledger_core::catalog::Event;
 use ledger_core::usage::{
@@ -12,12 +19,6 @@ use ledger_core::{
     Actor, Catalogue, Command, Context, EventId, MemberId, OrgType, Refusal, Tier, Timestamp,
     Units, decide,
 };
-use support::commands::{
-    Ask as _, SOURCE, debit, debited, enrol, give, hold, reason, refund, refund_all, release,
-    remove, report, reported, settle, subject, suspend,
-};
-use support::events::{balance, own_account, pool_account};
-use support::{ADA, BEN, CLAUDE, NOBODY, School, at, attribute, external_id, key, start, units};
 
 /// A school of 100 Claude messages, of which Ada and Ben hold 20 each.
 fn two_of_20() -> School {
@@ -166,7 +167,7 @@ mod reports {
     fn the_meter_says_how_many_units_where_the_report_does_not() {
         let weights = r#"{ per = "request", weights = [{ model = "*opus*", units = 5 }] }"#;
         let tokens = r#"{ per = "thousand_tokens", units = 2 }"#;
-        let heavy = include_str!("../src/plan.toml")
+        let heavy = include_str!("../../src/plan.toml")
             .replacen(r#"{ per = "request" }"#, weights, 1)
             .replacen(r#"{ per = "request" }"#, tokens, 1);
         let heavy = Catalogue::parse(&heavy).expect("it is a catalogue");

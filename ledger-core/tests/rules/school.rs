@@ -1,7 +1,5 @@
 //! The rules of plans, registration, subscriptions and settings (SPEC §2 and §3, School).
 
-mod support;
-
 use ledger_core::catalog::Event;
 use ledger_core::period::Period;
 use ledger_core::school::{
@@ -13,11 +11,11 @@ use ledger_core::{
 };
 use rstest::rstest;
 
-use support::commands::{
+use crate::support::commands::{
     buy, cap, debit, enrol, go_to, grant, hold, release, revoke_all, set, settle, suspend,
 };
-use support::events::{short, unknown_service};
-use support::{
+use crate::support::events::{short, unknown_service};
+use crate::support::{
     ADA, ASSESSMENT, Amount, BEN, CLAUDE, CONTENT, NOBODY, School, at, cycle, register, service,
 };
 
@@ -338,7 +336,7 @@ mod subscriptions {
 
     #[test]
     fn a_service_that_is_new_in_the_catalogue_comes_with_the_next_change() {
-        let built_in = include_str!("../src/plan.toml");
+        let built_in = include_str!("../../src/plan.toml");
         let with_video = built_in
             .replace("[defaults]", "[services.video]\n\n[defaults]")
             .replace("totals = { ", "totals = { video = 7, ");
@@ -352,7 +350,7 @@ mod subscriptions {
 
     #[test]
     fn another_catalogue_changes_nothing_until_the_school_does() {
-        let built_in = include_str!("../src/plan.toml");
+        let built_in = include_str!("../../src/plan.toml");
         let basic = built_in.replace("\"advanced\"", "\"basic\"");
         let catalogue = Catalogue::parse(&basic).expect("the catalogue is valid");
         let management = |school: &School| {

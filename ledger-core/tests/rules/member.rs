@@ -1,7 +1,5 @@
 //! The rules of who comes, goes and may do what (SPEC §2 and §3, School).
 
-mod support;
-
 use ledger_core::allocation::Cause;
 use ledger_core::catalog::Event;
 use ledger_core::school::{EnrolMember, MemberEnrolled, MemberRoleChanged, SchoolEvent};
@@ -9,14 +7,14 @@ use ledger_core::{MemberId, OrgType, Quota, Refusal, Role, Tier};
 use rstest::rstest;
 use uuid::Uuid;
 
-use support::commands::{
+use crate::support::commands::{
     debit, enrol, grant, hold, reactivate, release, remove, revoke, set, set_role, settle, suspend,
 };
-use support::events::{
+use crate::support::events::{
     balance, changed_by, enrolled, expired, hold_settled, less, member_not_found, more,
     reactivated, released, removed, settled, suspended,
 };
-use support::{
+use crate::support::{
     ADA, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, NOBODY, School, external_id, service, start,
 };
 

@@ -1,17 +1,15 @@
 //! The rules of holds: reserve, then settle, release or run out (SPEC §4.2).
 
-mod support;
-
 use ledger_core::usage::{HoldSettled, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX};
 use ledger_core::{Level, OrgType, Quota, Refusal, Rule, Tier, Units};
 use rstest::rstest;
 
-use support::commands::{Ask, debit, hold, reason, release, revoke, settle, suspend};
-use support::events::{
+use crate::support::commands::{Ask, debit, hold, reason, release, revoke, settle, suspend};
+use crate::support::events::{
     balance, debited, expired, held, hold_settled, member_not_found, released, settled, short,
     unknown_service,
 };
-use support::{ADA, Amount, BEN, CONTENT, NOBODY, School, command_key, key, start};
+use crate::support::{ADA, Amount, BEN, CONTENT, NOBODY, School, command_key, key, start};
 
 /// A school of 100 Claude messages, of which Ada holds 50.
 fn ada_of_50() -> School {

@@ -1,23 +1,21 @@
 //! Usage that comes to count elsewhere than it did, or later than it happened: by the meter of the
 //! service that it is of, and on the account that members drew on when it happened.
 
-mod support;
-
 use ledger_core::catalog::Event;
 use ledger_core::period::PeriodEvent;
 use ledger_core::school::SchoolCommand;
 use ledger_core::usage::{AttributeUsage, Report, UsageEvent};
 use ledger_core::{Catalogue, Level, Tier, Units};
 
-use support::commands::{give, go_to, report, reported, set};
-use support::events::resets_at;
-use support::{ADA, CLAUDE, CONTENT, NOBODY, School, attribute, units};
+use crate::support::commands::{give, go_to, report, reported, set};
+use crate::support::events::resets_at;
+use crate::support::{ADA, CLAUDE, CONTENT, NOBODY, School, attribute, units};
 
 /// Content counts two units for 1,000 tokens, Claude messages one for a call.
 fn by_tokens() -> Catalogue {
     let tokens = r#"{ per = "thousand_tokens", units = 2 }"#;
     let requests = r#"{ per = "request" }"#;
-    let built_in = include_str!("../src/plan.toml");
+    let built_in = include_str!("../../src/plan.toml");
     let (claude, rest) = built_in.split_once(requests).expect("it has a meter");
     let rest = rest.replacen(requests, tokens, 1);
     Catalogue::parse(&format!("{claude}{requests}{rest}")).expect("it is a catalogue")

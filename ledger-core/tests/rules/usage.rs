@@ -1,7 +1,5 @@
 //! The rules of spending: debits and meters (SPEC §4.1).
 
-mod support;
-
 use ledger_core::catalog::Event;
 use ledger_core::usage::{
     CallFacts, Debit, FUTURE_LIMIT_SECONDS, Outcome, SettleHold, UsageDebited, UsageEvent,
@@ -9,11 +7,11 @@ use ledger_core::usage::{
 use ledger_core::{Catalogue, Level, MicroUsd, OrgType, Quota, Refusal, Rule, Tier};
 use rstest::rstest;
 
-use support::commands::{debit, hold, settle, suspend};
-use support::events::{
+use crate::support::commands::{debit, hold, settle, suspend};
+use crate::support::events::{
     balance, debited, member_not_found, pool_account, short, unknown_service, usage_debited,
 };
-use support::{ADA, NOBODY, School, key, service, start, units};
+use crate::support::{ADA, NOBODY, School, key, service, start, units};
 
 /// A school of 100 Claude messages, of which Ada holds 50.
 fn ada_of_50() -> School {
@@ -217,7 +215,7 @@ mod meters {
     use super::*;
 
     fn metered(meter: &str) -> School {
-        let built_in = include_str!("../src/plan.toml");
+        let built_in = include_str!("../../src/plan.toml");
         let file = built_in.replacen("{ per = \"request\" }", meter, 1);
         let catalogue = Catalogue::parse(&file).expect("the catalogue is valid");
         ada_of_50().under(catalogue)

@@ -1,19 +1,17 @@
 //! The rules of allocating (SPEC §3, Allocation).
 
-mod support;
-
 use ledger_core::allocation::Priority;
 use ledger_core::{Level, Management, OrgType, Quota, Refusal, Rule, Tier};
 
-use support::commands::{
+use crate::support::commands::{
     add, buy, cap, go_to, hold, keep, of, revoke, revoke_all, set, settle, transfer,
     with_auto_renew, with_priority,
 };
-use support::events::{
+use crate::support::events::{
     allocated, changed, member_not_found, more, revoked, short, terms_set, transferred,
     unknown_service,
 };
-use support::{ADA, Amount, BEN, CLAUDE, CONTENT, NOBODY, School};
+use crate::support::{ADA, Amount, BEN, CLAUDE, CONTENT, NOBODY, School};
 
 /// A school of 100 Claude messages, of which Ada holds 50 and used 5, and holds 3 for a call.
 fn ada_of_50() -> School {

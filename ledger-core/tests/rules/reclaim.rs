@@ -1,7 +1,6 @@
 //! Buying less: units are taken back by priority (SPEC §3, "Lowering totals").
 
-mod support;
-
+use crate::support;
 use ledger_core::allocation::{AllocationChanged, Cause, Priority};
 use ledger_core::catalog::Event;
 use ledger_core::school::{Reclaim, SchoolEvent, SetSubscription};
@@ -10,12 +9,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 
-use support::commands::{
+use crate::support::commands::{
     buy, debit, go_to, hold, of, release, remove, set, settle, suspend, with_auto_renew,
     with_priority,
 };
-use support::events::{changed_by, less, short};
-use support::{ADA, Amount, BEN, CLAUDE, CLEO, CONTENT, School, service, units};
+use crate::support::events::{changed_by, less, short};
+use crate::support::{ADA, Amount, BEN, CLAUDE, CLEO, CONTENT, School, service, units};
 
 /// The same with units taken back by priority.
 fn by_priority(subscription: SetSubscription) -> SetSubscription {

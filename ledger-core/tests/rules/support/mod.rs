@@ -2,11 +2,6 @@
 //! command everything that is due is taken in, the events are numbered, and after each step the
 //! laws of the books are checked.
 
-#![allow(
-    dead_code,
-    reason = "each suite is a crate of its own and uses a part of this"
-)]
-
 pub mod commands;
 pub mod events;
 pub mod laws;

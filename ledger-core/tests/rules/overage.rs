@@ -1,13 +1,14 @@
 //! Overage policy per school and service: `hard`, or `soft` up to a percentage (SPEC §4).
 
-mod support;
-
+use crate::support;
+use crate::support::commands::{debit, hold, revoke, settle};
+use crate::support::events::{
+    balance, debited, held, hold_settled, pool_account, short, usage_debited,
+};
+use crate::support::{ADA, CLAUDE, CONTENT, School, start};
 use ledger_core::school::{ChangeSettings, OveragePolicy, Percent};
 use ledger_core::usage::{HoldPlaced, HoldSettled, UsageDebited, UsageEvent};
 use ledger_core::{Event, Level, Quota, Rule};
-use support::commands::{debit, hold, revoke, settle};
-use support::events::{balance, debited, held, hold_settled, pool_account, short, usage_debited};
-use support::{ADA, CLAUDE, CONTENT, School, start};
 
 fn policy(name: &str, policy: OveragePolicy) -> ChangeSettings {
     ChangeSettings {

@@ -1,0 +1,22 @@
+//! The rules, one module for each question. One program, so that it is linked once.
+
+mod afterwards;
+mod allocation;
+mod batch;
+mod conservation;
+mod counted_anew;
+mod department;
+mod erasure;
+mod golden;
+mod hold;
+mod member;
+mod overage;
+mod period;
+mod plan;
+mod purity;
+mod reclaim;
+mod request;
+mod school;
+mod support;
+mod usage;
+mod values;
