@@ -10,12 +10,12 @@ use ledger_projections::usage::read::{GroupBy, UsageQuery};
 use ledger_projections::{balance, history, roster, usage};
 use serde_json::json;
 
+use super::usage::by_member;
+use super::{ADVANCED, as_principal, as_teacher, fold_all, read};
 use crate::support::compare::log;
 use crate::support::database::{TestDatabase, test_database};
 use crate::support::random::Life;
 use crate::support::school::{Ledger, SERVICES, School, department, member, start, units};
-use crate::usage::by_member;
-use crate::{ADVANCED, as_principal, as_teacher, fold_all, read};
 
 /// The school by `now`: what has run out by then is free. `None` where its period has ended.
 async fn state_at(db: &TestDatabase, school: &School, now: Timestamp) -> Option<SchoolState> {

@@ -8,9 +8,9 @@ use ledger_projections::requests::read::{RequestView, RequestsFilter, page, requ
 use ledger_projections::{TenantRead, history};
 use uuid::Uuid;
 
+use super::{ADVANCED, as_principal, as_teacher, busy, fold_all, read};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, SERVICES, School, member, reason, start, units};
-use crate::{ADVANCED, as_principal, as_teacher, busy, fold_all, read};
 
 fn id(n: u128) -> RequestId {
     RequestId(Uuid::from_u128(n))

@@ -3,10 +3,10 @@
 use ledger_core::fold;
 use ledger_projections::balance::holdings;
 
+use super::{ADVANCED, DIRECT, as_principal, as_teacher, busy, fold_all};
 use crate::support::compare::log;
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
-use crate::{ADVANCED, DIRECT, as_principal, as_teacher, busy, fold_all};
 
 #[tokio::test]
 async fn what_members_hold_is_the_fold_s_at_any_clock() {

@@ -1,17 +1,15 @@
 //! The read models are what the log says, however it is cut into pages, whoever folds it and
 //! whenever he is killed.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-
-mod support;
-
+use crate::support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::compare::assert_equals_log;
+use crate::support::database::{TestDatabase, test_database};
+use crate::support::random::{Dice, Life};
+use crate::support::school::{Ledger, SERVICES, School, department, member, units};
 use ledger_core::allocation::Change;
 use ledger_core::catalog::Kind;
 use ledger_core::usage::UsageEvent;
@@ -19,10 +17,6 @@ use ledger_core::{Event, OrgType, Quota, Role, Tier};
 use ledger_projections::{
     Progress, ProjectionName, Registry, Worker, WorkerSettings, catch_up, wait_for,
 };
-use support::compare::assert_equals_log;
-use support::database::{TestDatabase, test_database};
-use support::random::{Dice, Life};
-use support::school::{Ledger, SERVICES, School, department, member, units};
 use tokio_util::sync::CancellationToken;
 
 /// One school of each kind of management, with the first members in.

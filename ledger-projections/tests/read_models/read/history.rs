@@ -7,9 +7,9 @@ use ledger_projections::history;
 use ledger_projections::history::read::HistoryFilter;
 use serde_json::json;
 
+use super::{ADVANCED, as_principal, as_teacher, busy, fold_all};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, SERVICES, School, member, units};
-use crate::{ADVANCED, as_principal, as_teacher, busy, fold_all};
 
 /// A transfer from one to the other, who is given more besides.
 async fn change(school: &School) {

@@ -4,9 +4,9 @@ use ledger_core::{Action, Quota, Role, Seq, Tier};
 use ledger_projections::roster;
 use ledger_projections::roster::read::MembersFilter;
 
+use super::{ADVANCED, as_principal, fold_all};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
-use crate::{ADVANCED, as_principal, fold_all};
 
 #[tokio::test]
 async fn the_roster_knows_the_school_and_its_members() {

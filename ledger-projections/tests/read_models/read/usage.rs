@@ -6,9 +6,9 @@ use ledger_projections::usage;
 use ledger_projections::usage::Granularity;
 use ledger_projections::usage::read::{GroupBy, UsageQuery};
 
+use super::{DIRECT, as_principal, fold_all};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, School, at, debit, member, start, units};
-use crate::{DIRECT, as_principal, fold_all};
 
 pub fn by_member() -> UsageQuery {
     UsageQuery {

@@ -1,24 +1,17 @@
 //! An event that cannot be taken in stops its own school's read model, where everybody sees it.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-
-mod support;
-
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::brittle::broken_usage;
+use crate::support::compare::assert_equals_log;
+use crate::support::database::test_database;
+use crate::support::school::{Ledger, member, start};
 use ledger_core::{SchoolId, Seq};
 use ledger_projections::{
     FreshnessError, Progress, ProjectionName, Registry, Worker, WorkerSettings, catch_up, wait_for,
 };
 use sqlx::PgPool;
-use support::brittle::broken_usage;
-use support::compare::assert_equals_log;
-use support::database::test_database;
-use support::school::{Ledger, member, start};
 use tokio_util::sync::CancellationToken;
 
 /// (name, seq, failed_seq) of each read model of a school.

@@ -1,14 +1,13 @@
 //! A read model is made anew beside the one that is read, and takes over when it has caught up.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-
-mod support;
-
+use crate::support;
 use std::time::Duration;
 
+use crate::support::brittle::broken_usage;
+use crate::support::compare::assert_equals_log;
+use crate::support::database::{TestDatabase, test_database};
+use crate::support::random::Life;
+use crate::support::school::{Ledger, member, units};
 use ledger_core::{Role, Seq};
 use ledger_projections::rebuild::{RebuildError, Rebuilt, rebuild};
 use ledger_projections::{
@@ -16,11 +15,6 @@ use ledger_projections::{
     catch_up,
 };
 use sqlx::PgPool;
-use support::brittle::broken_usage;
-use support::compare::assert_equals_log;
-use support::database::{TestDatabase, test_database};
-use support::random::Life;
-use support::school::{Ledger, member, units};
 use tokio_util::sync::CancellationToken;
 
 async fn builds(admin: &PgPool, name: ProjectionName) -> (i32, Option<i32>) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ledger_core::Seq;
 use ledger_projections::{FreshnessError, Progress, ProjectionName, wait_for};
 
+use super::{ADVANCED, busy, fold_all};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, member};
-use crate::{ADVANCED, busy, fold_all};
 
 #[tokio::test]
 async fn a_read_waits_to_be_as_fresh_as_it_was_asked_and_says_when_it_is_not() {

@@ -5,10 +5,10 @@ use ledger_projections::history::read::HistoryFilter;
 use ledger_projections::roster::read::MembersFilter;
 use ledger_projections::{ProjectionName, balance, history, roster, usage};
 
+use super::usage::by_member;
+use super::{ADVANCED, as_principal, as_teacher, busy, fold_all, read};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
-use crate::usage::by_member;
-use crate::{ADVANCED, as_principal, as_teacher, busy, fold_all, read};
 
 #[tokio::test]
 async fn a_teacher_sees_what_is_his() {

@@ -1,10 +1,5 @@
 //! What is read is what the core would say, and each sees only what is his.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-
 mod balance;
 mod departments;
 mod freshness;
@@ -12,15 +7,13 @@ mod history;
 mod holdings;
 mod requests;
 mod roster;
-#[path = "../support/mod.rs"]
-mod support;
 mod tenant;
 mod usage;
 
+use crate::support::database::TestDatabase;
+use crate::support::school::{Ledger, School, member, start, units};
 use ledger_core::{MemberId, OrgType, Quota, Role, SchoolId, Tier};
 use ledger_projections::{Registry, TenantRead, Viewer, WorkerSettings, catch_up};
-use support::database::TestDatabase;
-use support::school::{Ledger, School, member, start, units};
 
 const ADVANCED: (OrgType, Tier) = (OrgType::K12, Tier::Enterprise);
 const DIRECT: (OrgType, Tier) = (OrgType::K12, Tier::Basic);

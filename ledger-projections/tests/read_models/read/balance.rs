@@ -5,10 +5,10 @@ use ledger_core::{Seq, Timestamp, fold};
 use ledger_projections::balance;
 use serde_json::json;
 
+use super::{ADVANCED, DIRECT, as_principal, as_teacher, busy, fold_all};
 use crate::support::compare::log;
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
-use crate::{ADVANCED, DIRECT, as_principal, as_teacher, busy, fold_all};
 
 /// 30 s and 70 s after the start one and both holds have run out; nobody has recorded it.
 fn clocks() -> [Timestamp; 4] {
