@@ -141,5 +141,5 @@ impl Balances {
 }
 
 fn no_school(school_id: SchoolId) -> Failure {
-    Failure::new(format!("there is no school {school_id}"))
+    Failure::new(format!("school {school_id} does not exist"))
 }

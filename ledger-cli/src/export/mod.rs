@@ -127,7 +127,7 @@ impl Source<'_> {
         read.finish().await?;
         if head == Seq::ZERO {
             let school_id = self.viewer.school_id;
-            return Err(Failure::new(format!("there is no school {school_id}")));
+            return Err(Failure::new(format!("school {school_id} does not exist")));
         }
         Ok(head)
     }

@@ -156,8 +156,9 @@ async fn a_school_that_is_not_there_is_no_empty_table() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(output.stdout.is_empty());
         assert!(
-            said(&output.stderr).contains("no such school")
-                || said(&output.stderr).contains("there is no school")
+            said(&output.stderr).contains("does not exist"),
+            "{}",
+            said(&output.stderr)
         );
     }
     world.school.id = there;
