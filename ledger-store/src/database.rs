@@ -5,9 +5,10 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
+use sqlx::query::Query;
+use sqlx::{PgConnection, PgPool, Postgres};
 
 use crate::error::StoreError;
 
@@ -59,7 +60,7 @@ pub struct PoolSizes {
     pub reader: u32,
     /// For credential look-ups, most of which are cached. Default 4.
     pub authenticator: u32,
-    /// For reads as of the past, each of which folds about a thousand events on one core. Default 2.
+    /// For reads as of the past; each folds about a thousand events on one core. Default 2.
     pub replayer: u32,
 }
 
@@ -202,6 +203,16 @@ impl Database {
     }
 }
 
+/// Executes a statement whose result is not needed.
+pub(crate) async fn execute_in_tx(
+    tx: &mut PgConnection,
+    statement: Query<'_, Postgres, PgArguments>,
+    operation: &'static str,
+) -> Result<(), StoreError> {
+    let executed = statement.execute(tx).await;
+    executed.map(|_| ()).map_err(StoreError::at(operation))
+}
+
 /// Runs the migrations that are missing in the database at `url`; returns the number of migrations
 /// that are in force.
 ///
@@ -217,12 +228,12 @@ pub async fn migrate(url: &str) -> Result<usize, StoreError> {
         .map_err(StoreError::at("connecting to run the migrations"))?;
     let result = MIGRATIONS.run(&pool).await;
     pool.close().await;
-    result.map_err(|error| match error {
+    match result {
+        Ok(()) => Ok(MIGRATIONS.iter().count()),
         // Before 0.1.0 the migrations change in place.
-        MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version) => {
-            StoreError::OtherPreRelease { version }
+        Err(MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version)) => {
+            Err(StoreError::OtherPreRelease { version })
         }
-        other => StoreError::Migrate(Box::new(other)),
-    })?;
-    Ok(MIGRATIONS.iter().count())
+        Err(error) => Err(StoreError::Migrate(Box::new(error))),
+    }
 }

@@ -28,8 +28,8 @@ pub struct Receipt {
     pub view: StateView,
 }
 
-/// The state of a command's subject: before a dry run or a command without events, after a change of
-/// one allocation. Empty for all other commands, except for `row_members`.
+/// The state of a command's subject: before a dry run or a command without events, after a change
+/// of one allocation. Empty for all other commands, except for `row_members`.
 #[derive(Clone, Debug, Default)]
 pub struct StateView {
     /// The accounts, in the order of the command's rows.

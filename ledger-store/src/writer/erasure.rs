@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::envelope::Envelope;
+use crate::database::execute_in_tx;
 use crate::error::StoreError;
 
 /// The deletion of personal data of one member.
@@ -100,13 +101,13 @@ impl Erasure {
         Ok(freed.iter().map(|id| ActorId::of_subject(id).0).collect())
     }
 
-    /// Stores actor ids of freed external ids, so that an erasure finds the texts written under them.
+    /// Stores actor ids of freed external ids, for an erasure to find the texts written under them.
     async fn store_actor_ids(
         self,
         tx: &mut PgConnection,
         actor_ids: &[Uuid],
     ) -> Result<(), StoreError> {
-        sqlx::query!(
+        let statement = sqlx::query!(
             "INSERT INTO member_directory AS kept (school_id, member_id, actor_ids)
              VALUES ($1, $2, $3)
              ON CONFLICT (school_id, member_id)
@@ -114,11 +115,8 @@ impl Erasure {
             self.school_id.0,
             self.member_id.0,
             actor_ids,
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::at("storing the actor ids of a member"))
+        );
+        execute_in_tx(tx, statement, "storing the actor ids of a member").await
     }
 
     async fn load_actor_ids(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
@@ -141,7 +139,7 @@ impl Erasure {
         at: Timestamp,
         actor_ids: &[Uuid],
     ) -> Result<(), StoreError> {
-        sqlx::query!(
+        let statement = sqlx::query!(
             "INSERT INTO member_directory (school_id, member_id, actor_ids, erased_at)
              VALUES ($1, $2, $4, $3)
              ON CONFLICT (school_id, member_id)
@@ -151,17 +149,14 @@ impl Erasure {
             self.member_id.0,
             at.get(),
             actor_ids,
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::at("erasing a member's directory entry"))
+        );
+        execute_in_tx(tx, statement, "erasing a member's directory entry").await
     }
 
-    /// Deletes the texts about the person and by the person, and the subjects of parked reports that
-    /// were attributed to the person (few; found by the index `event_by_usage`).
+    /// Deletes the texts about the person and by the person, and the subjects of reports that were
+    /// attributed to the person (few; found by the index `event_by_usage`).
     async fn erase_texts(self, tx: &mut PgConnection, authors: &[Uuid]) -> Result<(), StoreError> {
-        sqlx::query!(
+        let statement = sqlx::query!(
             "DELETE FROM free_text
               WHERE school_id = $1
                 AND (member_id = $2 OR author_id = ANY ($3) OR commitment IN (
@@ -175,21 +170,15 @@ impl Erasure {
             self.member_id.0,
             authors,
             Kind::UsageAttributed.as_str(),
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::at("erasing texts"))
+        );
+        execute_in_tx(tx, statement, "erasing texts").await
     }
 
     async fn erase_school_name(self, tx: &mut PgConnection) -> Result<(), StoreError> {
-        sqlx::query!(
+        let statement = sqlx::query!(
             "DELETE FROM school_directory WHERE school_id = $1",
             self.school_id.0,
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::at("erasing an individual's name"))
+        );
+        execute_in_tx(tx, statement, "erasing an individual's name").await
     }
 }

@@ -83,7 +83,11 @@ async fn from_snapshot(
         Ok(state) if state.head().0 == row.seq => Ok(Cached::new(state, Seq(row.seq))),
         // A snapshot is a cache: an invalid one costs time only.
         Ok(_) | Err(_) => {
-            tracing::warn!(school.id = %school_id, snapshot.seq = row.seq, "ignored unusable snapshot");
+            tracing::warn!(
+                school.id = %school_id,
+                snapshot.seq = row.seq,
+                "ignored unusable snapshot"
+            );
             Ok(Cached::new(SchoolState::default(), Seq::ZERO))
         }
     }

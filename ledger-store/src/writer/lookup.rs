@@ -1,5 +1,5 @@
-//! Look-ups that a batch makes under the lock of its streams: repeated commands, and what the
-//! decisions need besides the states ([`ledger_core::Needs`]).
+//! Look-ups of a batch under the lock of its streams: repeated commands, and the needs of the
+//! decisions besides the states ([`ledger_core::Needs`]).
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::row::EventRow;
 
-/// What a batch looks up, column by column.
+/// The keys that a batch looks up: columns, the parameters of `unnest`.
 #[derive(Default)]
 pub(super) struct Lookup {
     events: (Vec<Uuid>, Vec<Uuid>),
@@ -27,13 +27,13 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    /// Adds the first event of a command, which tells a repeated command from a new one.
+    /// Adds the first event of a command, which exists if the command is a repetition.
     pub(super) fn add_event(&mut self, school_id: SchoolId, event_id: EventId) {
         self.events.0.push(school_id.0);
         self.events.1.push(event_id.0);
     }
 
-    /// Adds what a decision needs.
+    /// Adds the needs of a decision.
     pub(super) fn add(&mut self, school_id: SchoolId, needs: &Needs<'_>) {
         if let Some(hold_id) = needs.hold {
             self.add_event(school_id, placed_by(hold_id));
@@ -53,18 +53,18 @@ impl Lookup {
         }
     }
 
-    /// Looks it up.
+    /// Executes the look-ups.
     pub(super) async fn find_in_tx(&self, tx: &mut PgConnection) -> Result<Known, StoreError> {
-        Ok(Known {
-            events: find_events(tx, &self.events.0, &self.events.1).await?,
-            newest: find_newest(tx, &self.usages.0, &self.usages.1).await?,
-            owners: find_owners(tx, &self.external_ids.0, &self.external_ids.1).await?,
-            requests: find_closed_requests(tx, &self.requests.0, &self.requests.1).await?,
-        })
+        let mut known = Known::default();
+        known.find_events_in_tx(tx, &self.events).await?;
+        known.find_newest_in_tx(tx, &self.usages).await?;
+        known.find_owners_in_tx(tx, &self.external_ids).await?;
+        known.find_closed_requests_in_tx(tx, &self.requests).await?;
+        Ok(known)
     }
 }
 
-/// What the log and the directory hold of what a batch looked up.
+/// The results of the look-ups.
 #[derive(Default)]
 pub(super) struct Known {
     /// Events by id, each with the fingerprint of its command.
@@ -78,7 +78,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Applies an appended command to the owners, for later commands of the batch: an enrolment
+    /// Applies an appended command to the owners for later commands of the batch: an enrolment
     /// claims external ids, a removal or an erasure frees them.
     pub(super) fn note_owners(&mut self, school_id: SchoolId, action: &Action) {
         let Action::School(command) = action else {
@@ -103,12 +103,12 @@ impl Known {
     }
 }
 
-/// The id of the event that placed a hold.
+/// Returns the id of the event that placed a hold.
 pub(super) fn placed_by(hold_id: &Key) -> EventId {
     CommandKey::Hold(hold_id.clone()).first_event_id()
 }
 
-/// The hold that an event placed.
+/// Returns the hold that an event placed.
 pub(super) fn hold(placed: &Recorded) -> Option<Hold> {
     match &placed.event {
         Event::Usage(UsageEvent::HoldPlaced(event)) => {
@@ -123,7 +123,7 @@ pub(super) fn hold(placed: &Recorded) -> Option<Hold> {
     }
 }
 
-/// The request that an event closes, and its outcome.
+/// Returns the request that an event closes, and its outcome.
 pub(super) fn closed_request(recorded: &Recorded) -> Option<(RequestId, ClosedRequest)> {
     let Event::Request(event) = &recorded.event else {
         return None;
@@ -132,100 +132,93 @@ pub(super) fn closed_request(recorded: &Recorded) -> Option<(RequestId, ClosedRe
     Some((event.request_id(), closed))
 }
 
-async fn find_events(
-    conn: &mut PgConnection,
-    schools: &[Uuid],
-    ids: &[Uuid],
-) -> Result<BTreeMap<(SchoolId, EventId), (Recorded, Option<Fingerprint>)>, StoreError> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = sqlx::query_file_as!(EventRow, "src/row/find.sql", schools, ids)
-        .fetch_all(conn)
-        .await
-        .map_err(StoreError::at("looking for repeated commands"))?;
-    rows.into_iter()
-        .map(|row| {
+/// Executes a look-up of events, unless it is empty.
+macro_rules! find_rows {
+    ($tx:ident, $file:literal, $keys:expr, $operation:expr) => {{
+        let (schools, ids) = $keys;
+        if ids.is_empty() {
+            Vec::new()
+        } else {
+            sqlx::query_file_as!(EventRow, $file, schools, ids)
+                .fetch_all(&mut *$tx)
+                .await
+                .map_err(StoreError::at($operation))?
+        }
+    }};
+}
+
+impl Known {
+    async fn find_events_in_tx(
+        &mut self,
+        tx: &mut PgConnection,
+        keys: &(Vec<Uuid>, Vec<Uuid>),
+    ) -> Result<(), StoreError> {
+        for row in find_rows!(tx, "src/row/find.sql", keys, "looking up events") {
             let fingerprint = row.fingerprint.map(Fingerprint);
             let recorded = row.into_recorded()?;
             let key = (recorded.school_id, recorded.event_id);
-            Ok((key, (recorded, fingerprint)))
-        })
-        .collect()
-}
-
-async fn find_owners(
-    conn: &mut PgConnection,
-    schools: &[Uuid],
-    named: &[String],
-) -> Result<BTreeMap<(SchoolId, ExternalId), MemberId>, StoreError> {
-    if named.is_empty() {
-        return Ok(BTreeMap::new());
+            self.events.insert(key, (recorded, fingerprint));
+        }
+        Ok(())
     }
-    let rows = sqlx::query!(
-        "SELECT known.school_id, known.external_id, known.member_id
+
+    /// One index probe per usage, however often it was corrected or attributed.
+    async fn find_newest_in_tx(
+        &mut self,
+        tx: &mut PgConnection,
+        keys: &(Vec<Uuid>, Vec<Uuid>),
+    ) -> Result<(), StoreError> {
+        let operation = "looking up later events about usage";
+        for row in find_rows!(tx, "src/row/find_newest.sql", keys, operation) {
+            let recorded = row.into_recorded()?;
+            if let Some(usage_id) = recorded.event.usage_id() {
+                self.newest.insert((recorded.school_id, usage_id), recorded);
+            }
+        }
+        Ok(())
+    }
+
+    async fn find_closed_requests_in_tx(
+        &mut self,
+        tx: &mut PgConnection,
+        keys: &(Vec<Uuid>, Vec<String>),
+    ) -> Result<(), StoreError> {
+        let operation = "looking up closed requests";
+        for row in find_rows!(tx, "src/row/find_closed_requests.sql", keys, operation) {
+            let recorded = row.into_recorded()?;
+            if let Some((request_id, outcome)) = closed_request(&recorded) {
+                let key = (recorded.school_id, request_id);
+                self.requests.insert(key, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    async fn find_owners_in_tx(
+        &mut self,
+        tx: &mut PgConnection,
+        (schools, ids): &(Vec<Uuid>, Vec<String>),
+    ) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let rows = sqlx::query!(
+            "SELECT known.school_id, known.external_id, known.member_id
            FROM unnest($1::uuid[], $2::text[]) AS named (school_id, external_id)
            JOIN member_external_id AS known USING (school_id, external_id)",
-        schools,
-        named,
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(StoreError::at("looking up external ids"))?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            // Equal to one of the ids asked for, so that it is one.
-            let external_id = ExternalId::new(&row.external_id).ok()?;
-            let key = (SchoolId(row.school_id), external_id);
-            Some((key, MemberId(row.member_id)))
-        })
-        .collect())
-}
-
-/// The newest event about each usage: one index probe each, however often the usage was refunded
-/// or attributed to another member.
-async fn find_newest(
-    conn: &mut PgConnection,
-    schools: &[Uuid],
-    usages: &[Uuid],
-) -> Result<BTreeMap<(SchoolId, EventId), Recorded>, StoreError> {
-    if usages.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = sqlx::query_file_as!(EventRow, "src/row/find_newest.sql", schools, usages)
-        .fetch_all(conn)
+            schools,
+            ids,
+        )
+        .fetch_all(tx)
         .await
-        .map_err(StoreError::at("looking up later events about usage"))?;
-    rows.into_iter()
-        .filter_map(|row| match row.into_recorded() {
-            Ok(recorded) => {
-                let usage_id = recorded.event.usage_id()?;
-                Some(Ok(((recorded.school_id, usage_id), recorded)))
+        .map_err(StoreError::at("looking up external ids"))?;
+        for row in rows {
+            // Equal to one that was looked up, so it is valid.
+            if let Ok(external_id) = ExternalId::new(&row.external_id) {
+                let key = (SchoolId(row.school_id), external_id);
+                self.owners.insert(key, MemberId(row.member_id));
             }
-            Err(error) => Some(Err(error)),
-        })
-        .collect()
-}
-
-async fn find_closed_requests(
-    conn: &mut PgConnection,
-    schools: &[Uuid],
-    ids: &[String],
-) -> Result<BTreeMap<(SchoolId, RequestId), ClosedRequest>, StoreError> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = sqlx::query_file_as!(EventRow, "src/row/find_closed_requests.sql", schools, ids)
-        .fetch_all(conn)
-        .await
-        .map_err(StoreError::at("looking for closed requests"))?;
-    let mut closed = BTreeMap::new();
-    for row in rows {
-        let recorded = row.into_recorded()?;
-        if let Some((request_id, outcome)) = closed_request(&recorded) {
-            closed.insert((recorded.school_id, request_id), outcome);
         }
+        Ok(())
     }
-    Ok(closed)
 }

@@ -1,17 +1,21 @@
-//! The one place that writes events: group commit over cached states.
+//! The only module that writes events: group commit over cached states.
 //!
-//! **Shape.** Commands queue per shard, a hash of their school. A shard takes all that wait, up to
-//! [`BATCH_COMMANDS_MAX`], and in one transaction locks the heads of their streams, decides them
-//! one after another against the states it keeps, appends what they bring about and commits; then
-//! it answers. While one batch commits the next one gathers, so throughput grows with the load.
+//! **Shape.** Commands queue per shard, chosen by a hash of the school. A shard takes all waiting
+//! commands, up to [`BATCH_COMMANDS_MAX`]. In one transaction it locks the heads of their streams,
+//! decides the commands in order on the cached states, appends the events and commits; then it
+//! answers. While one batch commits the next one fills, so throughput grows with the load.
 //!
-//! **Ordering.** Commands of one school are decided in the order in which they arrived. Several
-//! processes may write the same school: the row lock on its head makes them take turns, and one
-//! that finds the head moved first takes in the events that moved it.
+//! **Ordering.** Commands of one school are decided in the order of arrival. Several processes may
+//! write the same school: they take turns by the row lock on its head, and a process that finds the
+//! head moved first applies the new events.
 //!
-//! **Failure.** Nothing is answered before the commit. When the database fails, the states that
-//! the batch touched are dropped and the batch is tried again for [`RETRY_LIMIT`]; every command's
-//! event ids are fixed, so one whose commit was not heard of is found in the log, not done twice.
+//! **Failure.** Commands are answered after the commit. If the database fails, the states of the
+//! batch are dropped, and the batch is retried for [`RETRY_LIMIT`]. The event ids of a command are
+//! fixed, so a command whose commit was not confirmed is found in the log and not appended twice.
+//!
+//! **Files.** [`envelope`] and [`answer`] are input and output; [`shard`] is the loop; [`batch`]
+//! decides and writes, with [`lookup`] and [`replay`]; [`side_writes`] and [`erasure`] write beside
+//! the log; [`state_cache`] and [`load`] provide states; [`refusals`] aggregates refused usage.
 
 mod answer;
 mod batch;
@@ -42,17 +46,17 @@ use crate::database::Database;
 use crate::wake::Wakes;
 use shard::{Shard, Submission};
 
-/// Commands of one transaction. A debit is a row of 250 to 400 bytes, by how many of its facts are
-/// told, and some 130 bytes in the two indexes; with what frames them 500 to 650 bytes of WAL
-/// (Postgres 15, without full pages). So a full batch writes 2 to 2.7 MB.
+/// The maximum number of commands in a transaction. A debit is a row of 250 to 400 bytes, depending
+/// on its optional fields, and about 130 bytes in the two indexes; 500 to 650 bytes of WAL in total
+/// (Postgres 15, without full pages). A full batch writes 2 to 2.7 MB.
 pub const BATCH_COMMANDS_MAX: usize = 4_096;
 
-/// Submissions that may wait for one shard; beyond it a caller is told that the ledger is
-/// overloaded. Four full batches: more would wait longer than a caller does.
+/// The maximum number of submissions in the queue of a shard; further ones are answered
+/// [`WriteError::Overloaded`]. Four full batches: more would wait longer than callers do.
 pub const QUEUE_MAX: usize = 16_384;
 
-/// How long a batch is tried again when the database is away: a restart of Postgres takes a few
-/// seconds, a caller's patience ends at about thirty.
+/// The time limit of retries while the database is unavailable: a restart of Postgres takes a few
+/// seconds, and callers wait for about thirty.
 pub const RETRY_LIMIT: Duration = Duration::from_secs(15);
 
 /// The settings of the writer.
@@ -80,27 +84,27 @@ impl Default for WriterSettings {
     }
 }
 
-/// The handle to the writer: submits commands, answers when they are on disk. Cheap to clone.
+/// A handle to the writer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Writer {
     shards: Arc<[mpsc::Sender<Submission>]>,
 }
 
-/// The running shards of a writer. They end when every handle is gone and the queues are empty.
+/// The running shards of a writer. They end when all handles are dropped and the queues are empty.
 #[derive(Debug)]
 pub struct WriterTasks {
     shards: JoinSet<()>,
 }
 
 impl WriterTasks {
-    /// Waits until every command that was accepted is answered. Drop all [`Writer`]s first.
+    /// Waits until all accepted commands are answered. Drop all [`Writer`]s first.
     pub async fn finish(mut self) {
         while self.shards.join_next().await.is_some() {}
     }
 }
 
 impl Writer {
-    /// Starts the shards. Each batch is decided on the catalogue that is current when it begins.
+    /// Starts the shards. A batch uses the catalogue that is current at its start.
     #[must_use]
     pub fn start(
         database: &Database,
@@ -129,10 +133,11 @@ impl Writer {
         (Self { shards: senders }, WriterTasks { shards: tasks })
     }
 
-    /// Decides one command and answers when its events are on disk.
+    /// Decides one command; returns when its events are on disk.
     ///
     /// # Errors
-    /// [`WriteError`]: the queue is full, the database is away, or the stream cannot be read.
+    /// [`WriteError`] if the queue is full, the database is unavailable, or the log cannot be
+    /// decoded.
     pub async fn submit(
         &self,
         school_id: SchoolId,
@@ -142,11 +147,11 @@ impl Writer {
         answers.pop().ok_or(WriteError::Stopped)
     }
 
-    /// Decides commands one after another, each by itself, in one transaction if they fit; the
-    /// answers stand in the order of the commands.
+    /// Decides commands in order, independently of each other, in one transaction if they fit; the
+    /// answers are in the order of the commands.
     ///
     /// # Errors
-    /// [`WriteError`] as in [`Writer::submit`]; then any of the commands may be done, and sending
+    /// [`WriteError`] as in [`Writer::submit`]. Any of the commands may have been appended; sending
     /// them again is safe.
     pub async fn submit_all(
         &self,
@@ -169,7 +174,7 @@ impl Writer {
     }
 
     fn shard_of(&self, school_id: SchoolId) -> usize {
-        // A fixed hash: which shard a school has must not change while the process runs.
+        // A fixed hash: the shard of a school must not change while the process runs.
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(school_id);
         usize::try_from(hash % self.shards.len() as u64).unwrap_or(0)
     }

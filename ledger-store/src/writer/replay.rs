@@ -1,4 +1,4 @@
-//! A command that the log holds already: its first outcome, from the events that it left.
+//! Repeated commands: detects them and loads the events of the first execution.
 
 use ledger_core::catalog::Event;
 use ledger_core::usage::{UsageCommand, UsageEvent};
@@ -10,33 +10,36 @@ use super::envelope::Envelope;
 use crate::error::StoreError;
 use crate::feed;
 
-/// Events read at a time while looking for the rest of a command's; most have one.
+/// The number of events per page while the events of a command are loaded; most have one.
 const PAGE: i64 = 64;
 
-/// Whether the command under this key is the one that left `first`.
+/// Checks that a command is the one that appended `first` under the same key.
+///
+/// # Errors
+/// The refusal of a different command.
 pub(super) fn check(
     envelope: &Envelope,
     first: &Recorded,
     fingerprint: Option<Fingerprint>,
 ) -> Result<(), RefusedBy> {
-    if let Some(refusal) = closed_otherwise(&envelope.command.action, &first.event) {
+    if let Some(refusal) = closed_differently(&envelope.command.action, &first.event) {
         return Err(RefusedBy::Rule(Box::new(refusal)));
     }
-    if fingerprint == Some(envelope.fingerprint) || first_one_wins(&envelope.command.action) {
+    if fingerprint == Some(envelope.fingerprint) || ignores_other_body(&envelope.command.action) {
         Ok(())
     } else {
         Err(RefusedBy::KeyReused)
     }
 }
 
-/// A report comes from somewhere that cannot be told that it is wrong: whatever else is said under
-/// the id of one that is recorded, the first one stands.
-const fn first_one_wins(action: &Action) -> bool {
+/// Returns whether a different body under the same key is ignored: the source of a report cannot
+/// handle a refusal.
+const fn ignores_other_body(action: &Action) -> bool {
     matches!(action, Action::Usage(UsageCommand::Report(_)))
 }
 
-/// Settling and releasing a hold share its key: the first of them closed it.
-fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
+/// Returns the refusal of a settle after a release, or the reverse. The two share a key.
+fn closed_differently(action: &Action, event: &Event) -> Option<Refusal> {
     let hold_id = action.needs().hold?;
     let is_same = match event {
         Event::Usage(UsageEvent::HoldSettled(_)) => {
@@ -57,14 +60,14 @@ fn closed_otherwise(action: &Action, event: &Event) -> Option<Refusal> {
     })
 }
 
-/// All events of the command whose first event this is: they follow it without a gap.
+/// Returns all events of the command whose first event is `first`: they follow without a gap.
 pub(super) async fn events_of_command(
     conn: &mut PgConnection,
     school_id: SchoolId,
     first: Recorded,
 ) -> Result<Vec<Recorded>, StoreError> {
     if matches!(first.event, Event::Usage(_)) {
-        return Ok(vec![first]); // a usage command leaves one event
+        return Ok(vec![first]); // a usage command has one event
     }
     let command = first.event_id;
     let mut events = vec![first];

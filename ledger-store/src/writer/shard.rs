@@ -1,4 +1,4 @@
-//! One shard: gathers what waits, has it written, answers.
+//! A shard: collects waiting submissions, writes them as a batch, and answers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,27 +20,35 @@ use crate::database::{Database, DatabaseRole};
 use crate::error::StoreError;
 use crate::wake::Wakes;
 
-/// The pause before a batch is tried again: doubles up to [`BACKOFF_MAX`].
+/// The pause before a batch is retried; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// Commands of one school that wait for their answers together.
+/// Commands of one school with a common reply.
 #[derive(Debug)]
 pub(super) struct Submission {
     pub school_id: SchoolId,
     pub envelopes: Vec<Envelope>,
-    pub reply: oneshot::Sender<Result<Vec<Answer>, WriteError>>,
+    pub reply: oneshot::Sender<Answers>,
 }
 
-/// What became of a submission's commands.
+impl Submission {
+    fn answer(self, answers: Answers) {
+        // An error means that the caller is gone.
+        drop(self.reply.send(answers));
+    }
+}
+
+/// The reply to a submission.
 pub(super) type Answers = Result<Vec<Answer>, WriteError>;
 
+/// The writer of a part of the schools.
 #[derive(Debug)]
 pub(super) struct Shard {
     pub database: Database,
     catalogue: watch::Receiver<Arc<Catalogue>>,
     pub cache: StateCache,
-    /// Kept from batch to batch: a pool would test it twice for each.
+    /// Kept between batches: a pool would test it twice per batch.
     pub connection: Option<PoolConnection<Postgres>>,
     refusals: Refusals,
     wakes: Wakes,
@@ -66,14 +74,14 @@ impl Shard {
         }
     }
 
-    /// Works until every handle is gone and the queue is empty.
+    /// Runs until all handles are dropped and the queue is empty.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
         loop {
             let first = tokio::select! {
                 first = queue.recv() => first,
                 () = self.refusals.due() => {
                     let refused = self.refusals.take_due();
-                    self.record(refused).await;
+                    self.write_unanswered(refused).await;
                     continue;
                 }
             };
@@ -88,11 +96,11 @@ impl Shard {
             self.write(submissions).await;
         }
         let refused = self.refusals.take_all();
-        self.record(refused).await;
+        self.write_unanswered(refused).await;
     }
 
-    /// Writes what nobody waits for.
-    async fn record(&mut self, envelopes: Vec<(SchoolId, Envelope)>) {
+    /// Writes commands without a waiting caller.
+    async fn write_unanswered(&mut self, envelopes: Vec<(SchoolId, Envelope)>) {
         let mut submissions: Vec<Submission> = Vec::new();
         for (school_id, envelope) in envelopes {
             match submissions.last_mut() {
@@ -111,7 +119,7 @@ impl Shard {
         }
     }
 
-    /// Writes and answers.
+    /// Writes and answers a batch.
     async fn write(&mut self, mut submissions: Vec<Submission>) {
         if conditional::applies(&self.cache, &submissions) {
             submissions = match conditional::write(self, submissions).await {
@@ -120,7 +128,7 @@ impl Shard {
                     appended.rest
                 }
                 Err((error, submissions)) => {
-                    tracing::debug!(error = %error, "a batch is written under locks after all");
+                    tracing::debug!(error = %error, "conditional append failed; using locks");
                     submissions
                 }
             };
@@ -130,8 +138,8 @@ impl Shard {
         }
     }
 
-    /// Writes under locks and answers. A batch that Postgres will not have is halved until the submission at
-    /// fault stands alone, so that one cannot hold up the others.
+    /// Writes and answers a batch under locks. A batch that Postgres rejects is halved until the
+    /// rejected submission is alone, so that the others are written.
     async fn write_locked(&mut self, submissions: Vec<Submission>) {
         let mut waiting = vec![submissions];
         while let Some(mut submissions) = waiting.pop() {
@@ -145,28 +153,23 @@ impl Shard {
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "a batch was not written"
+                        "could not write batch"
                     );
                     let error = Arc::new(error);
                     for submission in submissions {
-                        // A caller that went away asked for no answer.
-                        drop(
-                            submission
-                                .reply
-                                .send(Err(WriteError::Store(Arc::clone(&error)))),
-                        );
+                        submission.answer(Err(WriteError::Store(Arc::clone(&error))));
                     }
                 }
             }
         }
     }
 
-    /// The catalogue as it is now.
+    /// Returns the current catalogue.
     pub(super) fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue.borrow())
     }
 
-    /// The shard's connection, or a new one. It is given back when all went well.
+    /// Takes the shard's connection, or opens one. The caller returns it after a success.
     pub(super) async fn connect(&mut self) -> Result<PoolConnection<Postgres>, StoreError> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
@@ -188,7 +191,7 @@ impl Shard {
         loop {
             match locked::write(self, submissions).await {
                 Err(error) if error.is_transient() && started.elapsed() < RETRY_LIMIT => {
-                    tracing::warn!(error = %error, "a batch is tried again");
+                    tracing::warn!(error = %error, "could not write batch; will retry");
                     metrics::counter!("ledger_writer_retries_total").increment(1);
                     tokio::time::sleep(backoff).await;
                     backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -200,9 +203,8 @@ impl Shard {
 
     fn answer(&mut self, submissions: Vec<Submission>, written: Written) {
         for (submission, answers) in submissions.into_iter().zip(written.answers) {
-            self.note_refused(&submission, &answers);
-            // A caller that went away asked for no answer.
-            drop(submission.reply.send(answers));
+            self.count_refused(&submission, &answers);
+            submission.answer(answers);
         }
         if !written.moved.is_empty() {
             self.wakes.send(written.moved.iter().copied().collect());
@@ -213,7 +215,7 @@ impl Shard {
         }
     }
 
-    fn note_refused(&mut self, submission: &Submission, answers: &Answers) {
+    fn count_refused(&mut self, submission: &Submission, answers: &Answers) {
         let Ok(answers) = answers else { return };
         let catalogue = self.catalogue();
         for (envelope, answer) in submission.envelopes.iter().zip(answers) {
@@ -238,7 +240,7 @@ impl Shard {
 
     fn snapshot_if_due(&self, school_id: SchoolId, cached: &mut Cached) {
         let head = cached.state.head();
-        // A large state is written less often: a snapshot costs no more than its events did.
+        // Large states are written less often, so that a snapshot costs no more than its events.
         let weight = i64::try_from(cached.weight() / 64).unwrap_or(i64::MAX);
         if head.0 - cached.snapshot.0 < self.settings.snapshot_every.max(weight) {
             return;
@@ -249,7 +251,7 @@ impl Shard {
                 let pool = self.database.pool(DatabaseRole::Writer).clone();
                 tokio::spawn(async move { save_snapshot(&pool, school_id, head, state).await });
             }
-            Err(error) => tracing::warn!(error = %error, "a state cannot be written as JSON"),
+            Err(error) => tracing::warn!(error = %error, "could not encode snapshot"),
         }
     }
 }

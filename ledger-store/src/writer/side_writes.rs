@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::envelope::{DirectoryEntry, Envelope, SideWrites};
 use super::erasure::Erasure;
+use crate::database::execute_in_tx;
 use crate::error::StoreError;
 use crate::row::NewEvent;
 
@@ -31,7 +32,7 @@ struct Part {
     erasure: Option<Erasure>,
 }
 
-/// Free texts, column by column.
+/// The columns of free texts, the parameters of `unnest`.
 #[derive(Default)]
 struct Texts {
     school_id: Vec<Uuid>,
@@ -44,8 +45,8 @@ struct Texts {
 
 impl SideWriteBatch {
     /// Adds the side writes of a command that appended events.
-    pub(super) fn note(&mut self, school_id: SchoolId, envelope: &Envelope, events: &[NewEvent]) {
-        self.last.note(school_id, envelope, events);
+    pub(super) fn add(&mut self, school_id: SchoolId, envelope: &Envelope, events: &[NewEvent]) {
+        self.last.add(school_id, envelope, events);
     }
 
     /// Adds an erasure.
@@ -64,7 +65,7 @@ impl SideWriteBatch {
 }
 
 impl Part {
-    fn note(&mut self, school_id: SchoolId, envelope: &Envelope, events: &[NewEvent]) {
+    fn add(&mut self, school_id: SchoolId, envelope: &Envelope, events: &[NewEvent]) {
         let action = &envelope.command.action;
         if let Some((text, about)) = text(action, events) {
             self.texts.school_id.push(school_id.0);
@@ -110,11 +111,11 @@ impl Part {
     }
 }
 
-/// The free text of a command, and the one member whom it is about.
+/// Returns the free text of a command, and the member that it is about if that is one member.
 fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Option<MemberId>)> {
     match action {
         Action::School(command) => match command {
-            // It is about the erasure: about a person it would have to go with him.
+            // About no member: otherwise the erasure would delete it.
             SchoolCommand::EraseMember { reason, .. } => {
                 reason.as_ref().map(|reason| (reason, None))
             }
@@ -138,12 +139,12 @@ fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Op
                 Some((reason, Some(*member_id)))
             }
         },
-        // Who asked is who may read it; a decision does not name him, what came of it does.
+        // About the requesting member, who may read it; the event contains the member.
         Action::Request(command) => command.text().map(|text| (text, about(events))),
         Action::Usage(UsageCommand::Release(release)) => {
             release.reason.as_ref().map(|reason| (reason, None))
         }
-        // Only a subject that nobody is known by, which is when the event commits to it.
+        // Only the subject of an unattributed report, whose event contains the commitment.
         Action::Usage(UsageCommand::Report(report)) => {
             let subject = report.subject.as_ref()?;
             let mut events = events.iter().map(|new| &new.recorded.event);
@@ -164,7 +165,7 @@ fn text<'a>(action: &'a Action, events: &[NewEvent]) -> Option<(&'a FreeText, Op
     }
 }
 
-/// Whom the first event is about.
+/// Returns the member that the first event is about.
 fn about(events: &[NewEvent]) -> Option<MemberId> {
     events
         .first()
@@ -172,7 +173,7 @@ fn about(events: &[NewEvent]) -> Option<MemberId> {
 }
 
 async fn write_texts(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreError> {
-    sqlx::query!(
+    let insert = sqlx::query!(
         "INSERT INTO free_text (school_id, commitment, salt, body, member_id, author_id)
          SELECT * FROM unnest(
              $1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::uuid[], $6::uuid[]
@@ -184,11 +185,8 @@ async fn write_texts(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreEr
         &texts.body,
         &texts.member_id as &[Option<Uuid>],
         &texts.author_id,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::at("keeping a reason"))
+    );
+    execute_in_tx(tx, insert, "writing a free text").await
 }
 
 async fn write_school(
@@ -196,16 +194,13 @@ async fn write_school(
     school_id: SchoolId,
     name: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let insert = sqlx::query!(
         "INSERT INTO school_directory (school_id, name) VALUES ($1, $2)
          ON CONFLICT (school_id) DO UPDATE SET name = excluded.name",
         school_id.0,
         name,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::at("keeping a school's name"))
+    );
+    execute_in_tx(tx, insert, "writing the name of a school").await
 }
 
 async fn write_department(
@@ -214,17 +209,14 @@ async fn write_department(
     department_id: DepartmentId,
     name: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let insert = sqlx::query!(
         "INSERT INTO department_directory (school_id, department_id, name) VALUES ($1, $2, $3)
          ON CONFLICT (school_id, department_id) DO UPDATE SET name = excluded.name",
         school_id.0,
         department_id.0,
         name,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::at("keeping a department's name"))
+    );
+    execute_in_tx(tx, insert, "writing the name of a department").await
 }
 
 async fn write_member(
@@ -233,7 +225,7 @@ async fn write_member(
     enrol: &EnrolMember,
     entry: &DirectoryEntry,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let upsert = sqlx::query!(
         "INSERT INTO member_directory (school_id, member_id, display_name, email)
          VALUES ($1, $2, $3, $4)
          ON CONFLICT (school_id, member_id)
@@ -243,25 +235,20 @@ async fn write_member(
         enrol.member_id.0,
         entry.display_name,
         entry.email,
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::at("keeping a member's directory entry"))?;
+    );
+    execute_in_tx(tx, upsert, "writing the directory entry of a member").await?;
     let external_ids: Vec<String> = enrol
         .external_ids
         .iter()
         .map(|id| id.as_str().to_owned())
         .collect();
-    sqlx::query!(
+    let insert = sqlx::query!(
         "INSERT INTO member_external_id (school_id, external_id, member_id)
          SELECT $1, external_id, $2 FROM unnest($3::text[]) AS given (external_id)
          ON CONFLICT (school_id, external_id) DO NOTHING",
         school_id.0,
         enrol.member_id.0,
         &external_ids,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::at("keeping a member's external ids"))
+    );
+    execute_in_tx(tx, insert, "writing the external ids of a member").await
 }

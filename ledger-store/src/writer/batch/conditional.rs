@@ -1,14 +1,14 @@
-//! A batch in one statement: decide on the states at hand, append on the condition that no stream
-//! moved since.
+//! Writes a batch in one statement: decide on the cached states, append on the condition that no
+//! head has moved.
 //!
-//! **Invariant.** What is appended was decided on the state at the head that it follows, and no
-//! command is appended twice: the statement moves a head only from where the state stands, under
-//! its row lock, and an event id that the log holds makes it fail whole.
+//! **Invariant.** An appended event was decided on the state at the head that it follows, and no
+//! command is appended twice: the statement advances a head only from the position of the state,
+//! under its row lock, and fails as a whole if an event id is in the log.
 //!
-//! **What it leaves.** It answers only what it appended. A refusal may be due to a state that is
-//! behind, and a command without effect may be a repeated one: whatever is not appended is decided
-//! again under the lock. So is everything when the statement fails; a commit that was not heard of
-//! is then found in the log.
+//! **Remainder.** Only appended commands are answered. A refusal may be due to an outdated state,
+//! and a command without events may be a repeated one: these are decided again under the lock
+//! ([`locked`](super::locked)). If the statement fails, all are; then a commit whose confirmation
+//! was lost is found in the log.
 
 use std::time::Instant;
 
@@ -16,18 +16,18 @@ use ledger_core::usage::UsageCommand;
 use ledger_core::{Action, SchoolState};
 
 use super::outcome::{Outcome, Written};
-use super::{Batch, measure};
+use super::{Batch, Stream, measure};
 use crate::error::StoreError;
 use crate::row::append;
 use crate::writer::envelope::Envelope;
 use crate::writer::shard::{Shard, Submission};
 use crate::writer::state_cache::StateCache;
 
-/// A stream is appended to on condition when so many batches found it as it was left: else there
-/// is another process that writes it, or somebody repeats commands, and failing costs a state.
+/// The number of calm batches after which a stream is appended to conditionally. Before, another
+/// process may be writing it, or a caller repeating commands; a failed attempt costs a state.
 const CALM_BATCHES_MIN: u32 = 32;
 
-/// Whether the batch may be tried this way.
+/// Returns whether the batch can be appended conditionally.
 pub(in crate::writer) fn applies(cache: &StateCache, submissions: &[Submission]) -> bool {
     submissions.iter().all(|submission| {
         cache.peek(submission.school_id).is_some_and(|cached| {
@@ -38,7 +38,7 @@ pub(in crate::writer) fn applies(cache: &StateCache, submissions: &[Submission])
     })
 }
 
-/// Whether the decision needs only the state, and the command writes nothing but events.
+/// Returns whether the decision needs only the state, and the command writes only events.
 fn needs_only_the_state(state: &SchoolState, envelope: &Envelope) -> bool {
     let action = &envelope.command.action;
     let needs = action.needs();
@@ -59,20 +59,20 @@ fn needs_only_the_state(state: &SchoolState, envelope: &Envelope) -> bool {
         && needs.hold.is_none_or(|hold_id| state.is_held(hold_id))
 }
 
-/// What was appended, and the submissions that are still to be decided.
+/// The appended submissions and the remaining ones.
 pub(in crate::writer) struct Appended {
-    /// Those that were appended, with their answers.
+    /// The appended submissions.
     pub done: Vec<Submission>,
-    /// Their answers and what else the append left.
+    /// The result of the append, with their answers.
     pub written: Written,
-    /// The others.
+    /// The submissions that remain to be decided under the lock.
     pub rest: Vec<Submission>,
 }
 
-/// Tries the batch this way. The states that it could not append to are dropped.
+/// Appends the batch conditionally. States whose head had moved are dropped.
 ///
 /// # Errors
-/// [`StoreError`] with the submissions: all of them are still to be decided.
+/// [`StoreError`] with the submissions, all of which remain to be decided.
 pub(in crate::writer) async fn write(
     shard: &mut Shard,
     submissions: Vec<Submission>,
@@ -90,8 +90,9 @@ pub(in crate::writer) async fn write(
     let (mut done, mut rest, mut answered) = (Vec::new(), Vec::new(), Vec::new());
     for (submission, outcome) in submissions.into_iter().zip(outcomes) {
         match outcome {
-            Some(outcome @ Outcome::Appended { .. })
-                if batch.streams.contains_key(&submission.school_id) =>
+            Some(outcome)
+                if outcome.appended().is_some()
+                    && batch.streams.contains_key(&submission.school_id) =>
             {
                 done.push(submission);
                 answered.push(Ok(vec![outcome]));
@@ -107,7 +108,7 @@ pub(in crate::writer) async fn write(
 }
 
 impl Batch {
-    /// Decides each command that was not before it in this batch.
+    /// Decides each command, except those that repeat an earlier one of the batch.
     fn decide_on_cached(
         &mut self,
         cache: &mut StateCache,
@@ -118,7 +119,8 @@ impl Batch {
             .map(|submission| {
                 let school_id = submission.school_id;
                 if let Some(cached) = cache.take(school_id) {
-                    self.enter(school_id, cached);
+                    let head = Some(cached.state.head());
+                    self.streams.insert(school_id, Stream { cached, head });
                 }
                 let [envelope] = submission.envelopes.as_slice() else {
                     return None;
@@ -130,7 +132,7 @@ impl Batch {
             .collect()
     }
 
-    /// Appends; the streams that had moved are given up.
+    /// Appends, and drops the streams whose head had moved.
     async fn append_on_condition(&mut self, shard: &mut Shard) -> Result<(), StoreError> {
         let heads = self.moved_heads();
         let mut connection = shard.connect().await?;

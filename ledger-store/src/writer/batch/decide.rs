@@ -1,147 +1,78 @@
-//! Decides the commands of a batch one after another, each on what the ones before it left.
+//! Decides the commands of a batch in order, each on the state that the previous ones left.
 
 use std::ops::Range;
 
-use ledger_core::allocation::{AllocationCommand, HolderName};
-use ledger_core::decider::{accounts, decide, due, school_view, version};
-use ledger_core::request::ClosedRequest;
-use ledger_core::usage::{Hold, PriorUsage};
+use ledger_core::decider::{decide, due, version};
 use ledger_core::{
-    Action, Actor, Context, EventId, ExternalId, Fact, Key, MemberId, Owner, Period, Recorded,
-    Refusal, RequestId, SchoolId, SchoolState, Timestamp, evolve,
+    Actor, EventId, Fact, Recorded, Refusal, SchoolId, SchoolState, Seq, Timestamp, evolve,
 };
 
 use super::Batch;
+use super::context::Input;
 use super::outcome::Outcome;
+use super::view::period_at;
 use crate::row::NewEvent;
-use crate::writer::answer::{Receipt, Refused, RefusedBy, StateView};
+use crate::writer::answer::{Receipt, Refused, RefusedBy};
 use crate::writer::envelope::Envelope;
-use crate::writer::{lookup, replay};
+use crate::writer::replay;
 
 impl Batch {
     /// Decides a new command.
     pub(super) fn decide_new(&mut self, school_id: SchoolId, envelope: &Envelope) -> Outcome {
-        self.catch_up_with_time(school_id, envelope.command.now);
-        let context = self.context(school_id, envelope);
-        if let Some(moved) = self.version_moved(school_id, envelope, &context) {
-            return self.refuse(school_id, envelope, &context, moved);
+        self.record_due(school_id, envelope.command.now);
+        let input = self.input(school_id, envelope);
+        if let Some(moved) = self.version_moved(&input) {
+            return self.refuse(&input, moved);
         }
         let decided = match self.state(school_id) {
-            Some(state) => decide(&self.catalogue, state, &envelope.command, &context),
+            Some(state) => decide(&self.catalogue, state, &envelope.command, &input.context),
             None => Err(Refusal::SchoolNotFound),
         };
         match decided {
-            Ok(facts) if envelope.dry_run => self.dry_run(school_id, envelope, &context, facts),
-            Ok(facts) if facts.is_empty() => self.unchanged(school_id, envelope, &context),
-            Ok(facts) => self.append(school_id, envelope, &context, facts),
-            Err(refusal) => {
-                let reason = RefusedBy::Rule(Box::new(refusal));
-                self.refuse(school_id, envelope, &context, reason)
-            }
+            Ok(facts) if envelope.dry_run => self.dry_run(&input, facts),
+            Ok(facts) if facts.is_empty() => self.unchanged(&input),
+            Ok(facts) => self.append(&input, facts),
+            Err(refusal) => self.refuse(&input, RefusedBy::Rule(Box::new(refusal))),
         }
     }
 
-    /// What the decision of a command needs besides the state, from the log, the directory and the
-    /// batch so far.
-    pub(super) fn context(&self, school_id: SchoolId, envelope: &Envelope) -> Context {
-        let needs = envelope.command.action.needs();
-        let owner = |id: &ExternalId| {
-            let key = (school_id, id.clone());
-            let owner = self.known.owners.get(&key).copied()?;
-            Some((key.1, owner))
-        };
-        Context {
-            closed_hold: needs
-                .hold
-                .and_then(|hold_id| self.closed_hold(school_id, hold_id)),
-            closed_request: needs
-                .request
-                .and_then(|request_id| self.closed_request(school_id, request_id)),
-            prior_usage: needs
-                .usage
-                .and_then(|usage_id| self.prior_usage(school_id, usage_id)),
-            owners: needs.external_ids.into_iter().filter_map(owner).collect(),
-            actor_member: envelope.actor_member,
-        }
-    }
-
-    fn closed_hold(&self, school_id: SchoolId, hold_id: &Key) -> Option<Hold> {
-        if self.state(school_id)?.is_held(hold_id) {
-            return None;
-        }
-        let placed = self.first_event(school_id, lookup::placed_by(hold_id))?;
-        lookup::hold(placed)
-    }
-
-    fn closed_request(&self, school_id: SchoolId, request_id: RequestId) -> Option<ClosedRequest> {
-        if self.is_pending(school_id, request_id) {
-            return None;
-        }
-        let in_log = self.known.requests.get(&(school_id, request_id)).copied();
-        let in_batch = || {
-            let mut closed = self
-                .newest_first(school_id)
-                .filter_map(lookup::closed_request);
-            closed.find_map(|(id, outcome)| (id == request_id).then_some(outcome))
-        };
-        in_log.or_else(in_batch)
-    }
-
-    fn prior_usage(&self, school_id: SchoolId, usage_id: EventId) -> Option<PriorUsage> {
-        let usage = self.first_event(school_id, usage_id)?;
-        let mut in_batch = self.newest_first(school_id);
-        let newest = in_batch
-            .find(|recorded| recorded.event.usage_id() == Some(usage_id))
-            .or_else(|| self.known.newest.get(&(school_id, usage_id)));
-        PriorUsage::of(usage, newest)
-    }
-
-    /// The first event of a command, from the log or from this batch.
-    fn first_event(&self, school_id: SchoolId, event_id: EventId) -> Option<&Recorded> {
-        let key = (school_id, event_id);
-        let in_log = self.known.events.get(&key).map(|(recorded, _)| recorded);
-        let in_batch = || {
-            let range = self.appended.get(&key)?;
-            Some(&self.events[range.start].recorded)
-        };
-        in_log.or_else(in_batch)
-    }
-
-    /// The school's events of this batch, the newest first. A scan: few commands need it.
-    fn newest_first(&self, school_id: SchoolId) -> impl Iterator<Item = &Recorded> {
-        let events = self.events.iter().rev().map(|new| &new.recorded);
-        events.filter(move |recorded| recorded.school_id == school_id)
-    }
-
-    pub(super) fn is_pending(&self, school_id: SchoolId, request_id: RequestId) -> bool {
-        self.state(school_id)
-            .is_some_and(|state| state.requests().get(request_id).is_some())
-    }
-
-    /// The outcome of an earlier command of this batch.
+    /// Answers a command that repeats an earlier command of this batch.
     pub(super) fn repeat(
         &self,
         school_id: SchoolId,
         envelope: &Envelope,
         range: Range<usize>,
     ) -> Outcome {
-        let context = self.context(school_id, envelope);
         let first = &self.events[range.start];
-        if let Err(refused) = replay::check(envelope, &first.recorded, first.fingerprint) {
-            return self.refuse(school_id, envelope, &context, refused);
+        let input = self.input(school_id, envelope);
+        if let Err(reason) = replay::check(envelope, &first.recorded, first.fingerprint) {
+            return self.refuse(&input, reason);
         }
-        let event_id = first.recorded.event_id;
-        let period = self.period_at(school_id, first.recorded.recorded_at);
-        Outcome::Repeated {
+        Outcome::Events {
             range,
-            event_id,
-            period,
-            view: self.view_after(school_id, envelope, &context),
+            event_id: envelope.event_id,
+            period: self.period_at(school_id, first.recorded.recorded_at),
+            view: self.view_after(&input),
+            replayed: true,
         }
     }
 
-    /// Records what time alone has brought about by `now`.
-    fn catch_up_with_time(&mut self, school_id: SchoolId, now: Timestamp) {
+    /// Answers a command that is in the log with the command's events.
+    pub(super) fn replay(&self, input: &Input<'_>, events: Vec<Recorded>) -> Outcome {
+        let recorded_at = events.first().map(|first| first.recorded_at);
+        let recorded_at = recorded_at.unwrap_or(input.envelope.command.now);
+        Outcome::Ready(Box::new(Ok(Receipt {
+            seq: events.last().map_or(Seq::ZERO, |event| event.seq),
+            event_id: input.envelope.event_id,
+            events,
+            replayed: true,
+            period: self.period_at(input.school_id, recorded_at),
+            view: self.view_after(input),
+        })))
+    }
+
+    /// Records the events that are due at `now` without a command.
+    fn record_due(&mut self, school_id: SchoolId, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&school_id) else {
             return;
         };
@@ -157,192 +88,94 @@ impl Batch {
         }
     }
 
-    /// The refusal of a command whose subject is no longer at the version that the caller expects.
-    fn version_moved(
-        &self,
-        school_id: SchoolId,
-        envelope: &Envelope,
-        context: &Context,
-    ) -> Option<RefusedBy> {
-        let expected = envelope.if_version?;
-        let version = version(self.state(school_id)?, &envelope.command, context)?;
+    /// Returns the refusal of a command whose subject has another version than expected.
+    fn version_moved(&self, input: &Input<'_>) -> Option<RefusedBy> {
+        let expected = input.envelope.if_version?;
+        let state = self.state(input.school_id)?;
+        let version = version(state, &input.envelope.command, &input.context)?;
         (version != expected).then_some(RefusedBy::VersionMoved { version })
     }
 
-    fn append(
-        &mut self,
-        school_id: SchoolId,
-        envelope: &Envelope,
-        context: &Context,
-        facts: Vec<Fact>,
-    ) -> Outcome {
-        let event_id = envelope.event_id;
+    fn append(&mut self, input: &Input<'_>, facts: Vec<Fact>) -> Outcome {
+        let (school_id, event_id) = (input.school_id, input.envelope.event_id);
         let start = self.events.len();
-        let mut now = envelope.command.now;
+        let mut now = input.envelope.command.now;
         if let Some(stream) = self.streams.get_mut(&school_id) {
             let state = &mut stream.cached.state;
             now = state.not_before_last(now);
-            for (index, fact) in facts.into_iter().enumerate() {
-                let id = event_id.at_index(index);
-                let recorded = record(state, school_id, id, envelope.command.actor, now, fact);
-                let fingerprint = (index == 0).then_some(envelope.fingerprint);
-                self.events.push(NewEvent {
+            let mut fingerprint = Some(input.envelope.fingerprint);
+            self.events.extend(
+                record_all(state, input, now, facts).map(|recorded| NewEvent {
                     recorded,
-                    fingerprint,
-                });
-            }
+                    fingerprint: fingerprint.take(),
+                }),
+            );
         }
         let range = start..self.events.len();
         self.appended.insert((school_id, event_id), range.clone());
-        self.known.note_owners(school_id, &envelope.command.action);
-        Outcome::Appended {
+        self.known.note_owners(school_id, input.action());
+        Outcome::Events {
             range,
             event_id,
-            // Of the state that the command leaves: before its registration a school has no period.
+            // After the events: before its registration a school has no period.
             period: self.period_at(school_id, now),
-            view: self.view_after(school_id, envelope, &context),
+            view: self.view_after(input),
+            replayed: false,
         }
     }
 
-    /// The events of a dry run, applied to a copy of the state.
-    fn dry_run(
-        &self,
-        school_id: SchoolId,
-        envelope: &Envelope,
-        context: &Context,
-        facts: Vec<Fact>,
-    ) -> Outcome {
-        let event_id = envelope.event_id;
-        let mut state = self.state(school_id).cloned().unwrap_or_default();
-        let now = state.not_before_last(envelope.command.now);
-        let events: Vec<_> = facts
-            .into_iter()
-            .enumerate()
-            .map(|(index, fact)| {
-                let id = event_id.at_index(index);
-                record(&mut state, school_id, id, envelope.command.actor, now, fact)
-            })
-            .collect();
+    /// Records the events on a copy of the state.
+    fn dry_run(&self, input: &Input<'_>, facts: Vec<Fact>) -> Outcome {
+        let mut state = self.state(input.school_id).cloned().unwrap_or_default();
+        let now = state.not_before_last(input.envelope.command.now);
+        let events = record_all(&mut state, input, now, facts).collect();
         Outcome::Ready(Box::new(Ok(Receipt {
-            seq: self.head(school_id),
-            event_id,
+            seq: self.head(input.school_id),
+            event_id: input.envelope.event_id,
             events,
             replayed: false,
             period: period_at(Some(&state), now),
-            view: self.view_before(school_id, envelope, context),
+            view: self.view_before(input),
         })))
     }
 
-    fn unchanged(&self, school_id: SchoolId, envelope: &Envelope, context: &Context) -> Outcome {
+    fn unchanged(&self, input: &Input<'_>) -> Outcome {
         Outcome::Ready(Box::new(Ok(Receipt {
-            seq: self.head(school_id),
-            event_id: envelope.event_id,
+            seq: self.head(input.school_id),
+            event_id: input.envelope.event_id,
             events: Vec::new(),
             replayed: false,
-            period: self.period_now(school_id, envelope),
-            view: self.view_before(school_id, envelope, context),
+            period: self.period_now(input),
+            view: self.view_before(input),
         })))
     }
 
-    pub(super) fn refuse(
-        &self,
-        school_id: SchoolId,
-        envelope: &Envelope,
-        context: &Context,
-        reason: RefusedBy,
-    ) -> Outcome {
-        let spender = envelope.command.action.spender();
-        let member_id = spender.and_then(|owner| context.member_id(owner).ok());
+    pub(super) fn refuse(&self, input: &Input<'_>, reason: RefusedBy) -> Outcome {
+        let spender = input.action().spender();
         Outcome::Ready(Box::new(Err(Refused {
-            seq: self.head(school_id),
-            member_id,
+            seq: self.head(input.school_id),
+            member_id: spender.and_then(|owner| input.context.member_id(owner).ok()),
             reason,
         })))
     }
-
-    /// What the command is about as it stands.
-    fn view_before(
-        &self,
-        school_id: SchoolId,
-        envelope: &Envelope,
-        context: &Context,
-    ) -> StateView {
-        let action = &envelope.command.action;
-        self.state(school_id)
-            .map_or_else(StateView::default, |state| StateView {
-                accounts: accounts(&self.catalogue, state, action, context),
-                school: school_view(state, action).map(Box::new),
-                row_members: row_members(action, context),
-            })
-    }
-
-    /// What a command that brought something about leaves, as far as its events do not tell: new
-    /// terms of an allocation do not name its amount.
-    pub(super) fn view_after(
-        &self,
-        school_id: SchoolId,
-        envelope: &Envelope,
-        context: &Context,
-    ) -> StateView {
-        let action = &envelope.command.action;
-        match action {
-            Action::Allocation(AllocationCommand::Apply { as_batch, .. }) if !as_batch => {
-                self.view_before(school_id, envelope, context)
-            }
-            Action::School(_)
-            | Action::Department(_)
-            | Action::Allocation(_)
-            | Action::Request(_)
-            | Action::Usage(_) => StateView {
-                row_members: row_members(action, context),
-                ..StateView::default()
-            },
-        }
-    }
-
-    /// The billing cycle that a command is decided in: the current one, however slow its clock.
-    fn period_now(&self, school_id: SchoolId, envelope: &Envelope) -> Period {
-        let now = envelope.command.now;
-        let now = self
-            .state(school_id)
-            .map_or(now, |state| state.not_before_last(now));
-        self.period_at(school_id, now)
-    }
-
-    pub(super) fn period_at(&self, school_id: SchoolId, instant: Timestamp) -> Period {
-        period_at(self.state(school_id), instant)
-    }
 }
 
-/// The member of each row of an allocation command that names members by external id; `None` for
-/// an external id without an owner and for a department.
-fn row_members(action: &Action, context: &Context) -> Vec<Option<MemberId>> {
-    let Action::Allocation(command) = action else {
-        return Vec::new();
-    };
-    let rows = command.rows();
-    let is_external = |name: &HolderName| matches!(name, HolderName::Owner(Owner::External(_)));
-    if !rows.iter().any(|row| is_external(&row.holder)) {
-        return Vec::new();
-    }
-    rows.iter()
-        .map(|row| context.holder(&row.holder).ok()?.member_id())
-        .collect()
+/// Records the facts of a command as events and applies them to the state.
+fn record_all(
+    state: &mut SchoolState,
+    input: &Input<'_>,
+    now: Timestamp,
+    facts: Vec<Fact>,
+) -> impl Iterator<Item = Recorded> {
+    let (school_id, event_id) = (input.school_id, input.envelope.event_id);
+    let actor = input.envelope.command.actor;
+    let facts = facts.into_iter().enumerate();
+    facts.map(move |(index, fact)| {
+        record(state, school_id, event_id.at_index(index), actor, now, fact)
+    })
 }
 
-/// The billing cycle at `instant`; where there is no school it is empty.
-fn period_at(state: Option<&SchoolState>, instant: Timestamp) -> Period {
-    match state.and_then(|state| state.school().ok()) {
-        Some(school) if instant < school.period.start => school.cycles.period_at(instant),
-        Some(school) => school.period,
-        None => Period {
-            start: instant,
-            end: instant,
-        },
-    }
-}
-
-/// Gives a fact its place in the stream and takes it into the state.
+/// Records a fact as the next event of the stream and applies it to the state.
 fn record(
     state: &mut SchoolState,
     school_id: SchoolId,

@@ -1,4 +1,4 @@
-//! A batch in one transaction: lock the heads, look up, decide, append, commit.
+//! Writes a batch in one transaction: lock the heads, look up, decide, append, commit.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::outcome::{Outcome, Outcomes, Written};
 use super::{Batch, measure};
-use crate::database::DatabaseRole;
+use crate::database::{DatabaseRole, execute_in_tx};
 use crate::error::StoreError;
 use crate::row::append;
-use crate::writer::answer::{Receipt, WriteError};
+use crate::writer::answer::WriteError;
 use crate::writer::envelope::Envelope;
 use crate::writer::erasure::Erasure;
 use crate::writer::load::{catch_up, load};
@@ -22,7 +22,7 @@ use crate::writer::replay;
 use crate::writer::shard::{Shard, Submission};
 use crate::writer::side_writes::SideWriteBatch;
 
-/// Writes a batch. On an error nothing is known to be written, and the states are dropped.
+/// Writes a batch. After an error, the outcome is unknown, and the states are dropped.
 pub(in crate::writer) async fn write(
     shard: &mut Shard,
     submissions: &[Submission],
@@ -37,12 +37,12 @@ pub(in crate::writer) async fn write(
         .begin()
         .await
         .map_err(StoreError::at("beginning a batch"))?;
-    batch.open_streams(&mut tx, submissions).await?;
-    batch.lock_heads(&mut tx).await?;
-    batch.look_up(&mut tx, submissions).await?;
+    batch.create_streams_in_tx(&mut tx, submissions).await?;
+    batch.lock_heads_in_tx(&mut tx).await?;
+    batch.look_up_in_tx(&mut tx, submissions).await?;
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
-        outcomes.push(batch.decide_all(&mut tx, submission).await?);
+        outcomes.push(batch.decide_all_in_tx(&mut tx, submission).await?);
     }
     if batch.events.is_empty() {
         tx.rollback()
@@ -51,7 +51,7 @@ pub(in crate::writer) async fn write(
     } else {
         let heads = batch.moved_heads();
         if append(&mut tx, &batch.events, &heads).await?.len() < heads.len() {
-            return Err(StoreError::HeadMoved); // the lock was not held
+            return Err(StoreError::HeadMoved);
         }
         let side_writes = batch.side_writes(submissions, &outcomes);
         side_writes.write_in_tx(&mut tx).await?;
@@ -77,27 +77,27 @@ impl Batch {
             let school = self.state(school_id).and_then(|state| state.school().ok());
             let org_type = school.map(|school| school.org_type);
             for (envelope, outcome) in submission.envelopes.iter().zip(outcomes) {
-                if let Outcome::Appended { range, .. } = outcome {
-                    if let Some(erasure) = Erasure::of_command(school_id, envelope, org_type) {
-                        side_writes.add_erasure(erasure);
-                    }
-                    let left = self.events.get(range.clone()).unwrap_or_default();
-                    side_writes.note(school_id, envelope, left);
+                let Some(range) = outcome.appended() else {
+                    continue;
+                };
+                if let Some(erasure) = Erasure::of_command(school_id, envelope, org_type) {
+                    side_writes.add_erasure(erasure);
                 }
+                side_writes.add(school_id, envelope, &self.events[range]);
             }
         }
         side_writes
     }
 
-    /// A registration makes its stream, so that there is a row to lock.
-    async fn open_streams(
+    /// Creates the streams of registrations, so that there are rows to lock.
+    async fn create_streams_in_tx(
         &self,
         tx: &mut PgConnection,
         submissions: &[Submission],
     ) -> Result<(), StoreError> {
         let mut schools: Vec<Uuid> = Vec::new();
         for submission in submissions {
-            if submission.envelopes.iter().any(opens_stream) {
+            if submission.envelopes.iter().any(creates_stream) {
                 schools.push(submission.school_id.0);
             }
         }
@@ -105,20 +105,17 @@ impl Batch {
             return Ok(());
         }
         schools.sort_unstable();
-        sqlx::query!(
+        let insert = sqlx::query!(
             "INSERT INTO stream (school_id, head_seq)
              SELECT school_id, 0 FROM unnest($1::uuid[]) AS opened (school_id)
              ON CONFLICT (school_id) DO NOTHING",
             &schools,
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::at("opening a stream"))
+        );
+        execute_in_tx(tx, insert, "creating a stream").await
     }
 
-    /// Locks the heads in the order of their schools and takes in what other processes appended.
-    async fn lock_heads(&mut self, tx: &mut PgConnection) -> Result<(), StoreError> {
+    /// Locks the heads in the order of their schools and applies events of other processes.
+    async fn lock_heads_in_tx(&mut self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let schools: Vec<Uuid> = self.streams.keys().map(|school_id| school_id.0).collect();
         let heads = sqlx::query!(
             "SELECT school_id, head_seq FROM stream WHERE school_id = ANY ($1)
@@ -141,21 +138,21 @@ impl Batch {
                 stream.cached.calm_batches = 0;
                 catch_up(tx, school_id, state, None).await
             } else {
-                // The database is behind what it once acknowledged: it was restored from a backup.
-                tracing::warn!(school.id = %school_id, "the log is shorter than it was");
+                // The database was restored from a backup.
+                tracing::warn!(school.id = %school_id, "log was shortened; reloading state");
                 load(tx, school_id)
                     .await
                     .map(|cached| stream.cached = cached)
             };
             if let Err(error) = caught_up {
-                self.give_up(school_id, error)?;
+                self.isolate(school_id, error)?;
             }
         }
         Ok(())
     }
 
-    /// Looks up what the log and the directory hold of the batch's commands.
-    async fn look_up(
+    /// Looks up repeated commands and the contexts of the batch's decisions.
+    async fn look_up_in_tx(
         &mut self,
         tx: &mut PgConnection,
         submissions: &[Submission],
@@ -181,23 +178,23 @@ impl Batch {
         Ok(())
     }
 
-    async fn decide_all(
+    async fn decide_all_in_tx(
         &mut self,
         tx: &mut PgConnection,
         submission: &Submission,
     ) -> Result<Outcomes, StoreError> {
         let school_id = submission.school_id;
-        if let Some(error) = self.broken.get(&school_id) {
+        if let Some(error) = self.unreadable.get(&school_id) {
             return Ok(Err(WriteError::Store(Arc::clone(error))));
         }
         let mut outcomes = Vec::with_capacity(submission.envelopes.len());
         for envelope in &submission.envelopes {
-            outcomes.push(self.decide_one(tx, school_id, envelope).await?);
+            outcomes.push(self.decide_one_in_tx(tx, school_id, envelope).await?);
         }
         Ok(Ok(outcomes))
     }
 
-    async fn decide_one(
+    async fn decide_one_in_tx(
         &mut self,
         tx: &mut PgConnection,
         school_id: SchoolId,
@@ -205,11 +202,8 @@ impl Batch {
     ) -> Result<Outcome, StoreError> {
         let event_id = envelope.event_id;
         if !envelope.dry_run {
-            if let Some((first, fingerprint)) = self.known.events.get(&(school_id, event_id)) {
-                let (first, fingerprint) = (first.clone(), *fingerprint);
-                return self
-                    .replay(tx, school_id, envelope, first, fingerprint)
-                    .await;
+            if let Some(first) = self.known.events.get(&(school_id, event_id)) {
+                return self.replay_in_tx(tx, school_id, envelope, first).await;
             }
             if let Some(range) = self.appended.get(&(school_id, event_id)) {
                 return Ok(self.repeat(school_id, envelope, range.clone()));
@@ -218,33 +212,25 @@ impl Batch {
         Ok(self.decide_new(school_id, envelope))
     }
 
-    /// The first outcome of a command that the log holds.
-    async fn replay(
+    /// Answers a command that is in the log with its first outcome.
+    async fn replay_in_tx(
         &self,
         tx: &mut PgConnection,
         school_id: SchoolId,
         envelope: &Envelope,
-        first: Recorded,
-        fingerprint: Option<Fingerprint>,
+        (first, fingerprint): &(Recorded, Option<Fingerprint>),
     ) -> Result<Outcome, StoreError> {
-        let context = self.context(school_id, envelope);
-        if let Err(refused) = replay::check(envelope, &first, fingerprint) {
-            return Ok(self.refuse(school_id, envelope, &context, refused));
+        let input = self.input(school_id, envelope);
+        if let Err(reason) = replay::check(envelope, first, *fingerprint) {
+            return Ok(self.refuse(&input, reason));
         }
-        let (event_id, recorded_at) = (first.event_id, first.recorded_at);
-        let events = replay::events_of_command(tx, school_id, first).await?;
-        Ok(Outcome::Ready(Box::new(Ok(Receipt {
-            seq: events.last().map_or(Seq::ZERO, |event| event.seq),
-            event_id,
-            events,
-            replayed: true,
-            period: self.period_at(school_id, recorded_at),
-            view: self.view_after(school_id, envelope, &context),
-        }))))
+        let events = replay::events_of_command(tx, school_id, first.clone()).await?;
+        Ok(self.replay(&input, events))
     }
 }
 
-fn opens_stream(envelope: &Envelope) -> bool {
+/// Returns whether the command registers a school, whose stream has to be created.
+fn creates_stream(envelope: &Envelope) -> bool {
     let registers = matches!(
         envelope.command.action,
         Action::School(SchoolCommand::Register(_))

@@ -1,14 +1,19 @@
-//! A batch: the states that its commands are decided on, and the events that they bring about.
+//! A batch: the states that its commands are decided on, and the events of the decisions.
 //!
-//! It is written in one of two ways. [`conditional`] appends on the condition that no stream moved
-//! since its state was current: one statement, for commands that nothing but the state decides.
-//! [`locked`] locks the streams first and looks up what else there is to know: for all others, and
-//! for whatever the first way left.
+//! It is written in one of two ways. [`conditional`] appends on the condition that no head has
+//! moved: one statement, for commands that are decided on the state alone. [`locked`] locks the
+//! heads first and looks up the context of the decisions: for all other commands, and for those
+//! that the first way did not append.
+//!
+//! [`decide`] decides one command after another; [`context`] and [`view`] compute input and output
+//! of a decision; [`outcome`] turns the outcomes into answers after the commit.
 
 pub(super) mod conditional;
+mod context;
 mod decide;
 pub(super) mod locked;
 mod outcome;
+mod view;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,21 +32,22 @@ use crate::row::{MovedHead, NewEvent};
 
 pub(super) use outcome::Written;
 
+/// The stream of a school in a batch.
 struct Stream {
     cached: Cached,
-    /// Where the stream ends, so far as is known; `None` when there is no such stream.
+    /// The head before the batch; `None` if there is no stream.
     head: Option<Seq>,
 }
 
 struct Batch {
     catalogue: Arc<Catalogue>,
     streams: BTreeMap<SchoolId, Stream>,
-    /// Schools whose log cannot be read; their commands alone fail.
-    broken: BTreeMap<SchoolId, Arc<StoreError>>,
-    /// What the log and the directory hold beside the states.
+    /// Schools whose log cannot be decoded; only their commands fail.
+    unreadable: BTreeMap<SchoolId, Arc<StoreError>>,
+    /// Results of the look-ups.
     known: Known,
     events: Vec<NewEvent>,
-    /// Where the first event of each command of this batch stands.
+    /// The events of each command, by the id of its first event.
     appended: BTreeMap<(SchoolId, EventId), Range<usize>>,
 }
 
@@ -50,14 +56,14 @@ impl Batch {
         Self {
             catalogue,
             streams: BTreeMap::new(),
-            broken: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             known: Known::default(),
             events: Vec::new(),
             appended: BTreeMap::new(),
         }
     }
 
-    /// States that are not at hand are loaded before any lock is taken: it may take a while.
+    /// Loads the states that are not cached, before any lock is acquired.
     async fn load_states(
         &mut self,
         shard: &mut Shard,
@@ -66,7 +72,7 @@ impl Batch {
     ) -> Result<(), StoreError> {
         for submission in submissions {
             let school_id = submission.school_id;
-            if self.streams.contains_key(&school_id) || self.broken.contains_key(&school_id) {
+            if self.streams.contains_key(&school_id) || self.unreadable.contains_key(&school_id) {
                 continue;
             }
             let cached = match shard.cache.take(school_id) {
@@ -84,30 +90,27 @@ impl Batch {
                     self.streams
                         .insert(school_id, Stream { cached, head: None });
                 }
-                Err(error) => self.give_up(school_id, error)?,
+                Err(error) => self.isolate(school_id, error)?,
             }
         }
         Ok(())
     }
 
-    /// Takes a state in hand that is taken to be current.
-    fn enter(&mut self, school_id: SchoolId, cached: Cached) {
-        let head = Some(cached.state.head());
-        self.streams.insert(school_id, Stream { cached, head });
-    }
-
-    /// A log that cannot be read stops its own school, loudly, and no other.
-    fn give_up(&mut self, school_id: SchoolId, error: StoreError) -> Result<(), StoreError> {
+    /// Excludes a school whose log cannot be decoded from the batch.
+    ///
+    /// # Errors
+    /// Any other error, which fails the batch.
+    fn isolate(&mut self, school_id: SchoolId, error: StoreError) -> Result<(), StoreError> {
         if !matches!(error, StoreError::Unreadable { .. }) {
             return Err(error);
         }
         tracing::error!(
             school.id = %school_id,
             error = &error as &dyn std::error::Error,
-            "a stream cannot be read"
+            "could not read log of school; its commands fail"
         );
         self.streams.remove(&school_id);
-        self.broken.insert(school_id, Arc::new(error));
+        self.unreadable.insert(school_id, Arc::new(error));
         Ok(())
     }
 
@@ -136,14 +139,14 @@ impl Batch {
     }
 }
 
-/// Takes down what an append did, and which way it was written.
+/// Records the metrics of an append.
 fn measure(way: &'static str, events: usize, started: Instant) {
     metrics::counter!("ledger_events_appended_total").increment(events as u64);
     metrics::histogram!("ledger_batch_seconds", "way" => way)
         .record(started.elapsed().as_secs_f64());
     #[expect(
         clippy::cast_precision_loss,
-        reason = "a batch has some thousands of events"
+        reason = "a batch has a few thousand events"
     )]
     metrics::histogram!("ledger_batch_events", "way" => way).record(events as f64);
 }

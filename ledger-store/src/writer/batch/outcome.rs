@@ -1,4 +1,4 @@
-//! What becomes of the commands of a batch.
+//! The outcomes of the commands of a batch.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,38 +10,47 @@ use crate::writer::answer::{Answer, Receipt, StateView, WriteError};
 use crate::writer::shard::Answers;
 use crate::writer::state_cache::Cached;
 
-/// What a committed batch leaves: answers in the order of the submissions, the states as they are
-/// now, and the heads that moved.
+/// The result of a committed batch: answers in the order of the submissions, the new states, and
+/// the heads that moved.
 pub(in crate::writer) struct Written {
     pub answers: Vec<Answers>,
     pub states: Vec<(SchoolId, Cached)>,
     pub moved: Vec<(SchoolId, Seq)>,
 }
 
-/// A command's outcome before the commit.
+/// The outcome of a command before the commit.
 pub(super) enum Outcome {
-    /// Its events stand at `range` of the batch's.
-    Appended {
+    /// The events at `range` of the batch: appended by this command, or by the earlier command that
+    /// it replays.
+    Events {
         range: Range<usize>,
         event_id: EventId,
         period: Period,
         view: StateView,
+        replayed: bool,
     },
-    /// The events of an earlier command of this batch, which it repeats.
-    Repeated {
-        range: Range<usize>,
-        event_id: EventId,
-        period: Period,
-        view: StateView,
-    },
-    /// An answer that needs no commit.
+    /// An answer that is independent of the commit.
     Ready(Box<Answer>),
 }
 
 pub(super) type Outcomes = Result<Vec<Outcome>, WriteError>;
 
+impl Outcome {
+    /// Returns the range of the events that the command itself appended.
+    pub fn appended(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Events {
+                range,
+                replayed: false,
+                ..
+            } => Some(range.clone()),
+            Self::Events { .. } | Self::Ready(_) => None,
+        }
+    }
+}
+
 impl Batch {
-    /// The batch is committed: its events become receipts.
+    /// Turns the outcomes into answers after the commit.
     pub(super) fn finish(self, outcomes: Vec<Outcomes>) -> Written {
         let moved: Vec<_> = self
             .moved_heads()
@@ -53,60 +62,35 @@ impl Batch {
             .into_iter()
             .map(|new| Some(new.recorded))
             .collect();
-        // A repeated command needs the events once more; of all others they are handed on.
-        let repeated: BTreeMap<usize, Vec<Recorded>> = outcomes
-            .iter()
-            .flatten()
-            .flatten()
-            .filter_map(|outcome| match outcome {
-                Outcome::Repeated { range, .. } => Some((
-                    range.start,
-                    events[range.clone()].iter().flatten().cloned().collect(),
-                )),
-                Outcome::Appended { .. } | Outcome::Ready(_) => None,
-            })
-            .collect();
-        let mut answer = |outcome| {
-            let (events, event_id, period, view, replayed) = match outcome {
-                Outcome::Appended {
-                    range,
-                    event_id,
-                    period,
-                    view,
-                } => (
-                    events[range].iter_mut().filter_map(Option::take).collect(),
-                    event_id,
-                    period,
-                    view,
-                    false,
-                ),
-                Outcome::Repeated {
-                    range,
-                    event_id,
-                    period,
-                    view,
-                } => {
-                    let events = repeated.get(&range.start).cloned().unwrap_or_default();
-                    (events, event_id, period, view, true)
-                }
-                Outcome::Ready(answer) => {
-                    if answer.is_err() {
-                        metrics::counter!("ledger_refusals_total").increment(1);
-                    }
-                    return *answer;
-                }
-            };
-            let seq = events
-                .last()
-                .map_or(Seq::ZERO, |event: &Recorded| event.seq);
-            Ok(Receipt {
-                seq,
+        let replayed = replayed_events(&outcomes, &events);
+        let mut answer = |outcome| match outcome {
+            Outcome::Events {
+                range,
                 event_id,
-                events,
-                replayed,
                 period,
                 view,
-            })
+                replayed: is_replayed,
+            } => {
+                let events: Vec<Recorded> = if is_replayed {
+                    replayed.get(&range.start).cloned().unwrap_or_default()
+                } else {
+                    events[range].iter_mut().filter_map(Option::take).collect()
+                };
+                Ok(Receipt {
+                    seq: events.last().map_or(Seq::ZERO, |event| event.seq),
+                    event_id,
+                    events,
+                    replayed: is_replayed,
+                    period,
+                    view,
+                })
+            }
+            Outcome::Ready(answer) => {
+                if answer.is_err() {
+                    metrics::counter!("ledger_refusals_total").increment(1);
+                }
+                *answer
+            }
         };
         let answers = outcomes
             .into_iter()
@@ -124,4 +108,24 @@ impl Batch {
             moved,
         }
     }
+}
+
+/// Copies the events of replayed commands, by the start of their range. All others are moved.
+fn replayed_events(
+    outcomes: &[Outcomes],
+    events: &[Option<Recorded>],
+) -> BTreeMap<usize, Vec<Recorded>> {
+    let all = outcomes.iter().flatten().flatten();
+    all.filter_map(|outcome| match outcome {
+        Outcome::Events {
+            range,
+            replayed: true,
+            ..
+        } => {
+            let events = events[range.clone()].iter().flatten().cloned().collect();
+            Some((range.start, events))
+        }
+        Outcome::Events { .. } | Outcome::Ready(_) => None,
+    })
+    .collect()
 }
