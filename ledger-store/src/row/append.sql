@@ -1,5 +1,5 @@
--- Locks the heads in the order of their schools, so that two processes cannot wait for each other;
--- those that moved in the meantime drop out when the lock is had (READ COMMITTED looks again).
+-- Locks the heads in the order of their schools, which excludes deadlocks. Heads that moved are
+-- left out: READ COMMITTED checks the condition again under the lock.
 WITH locked AS MATERIALIZED (
     SELECT stream.school_id, expected.head_after
       FROM unnest($37::uuid[], $38::bigint[], $39::bigint[])
@@ -17,8 +17,8 @@ WITH locked AS MATERIALIZED (
         seq, occurred_at, recorded_at, fingerprint, units, freed_units, balance_allocated,
         balance_used, balance_held, input_tokens, output_tokens, cached_tokens, cost_micros,
         latency_ms, expires_at, period_start, school_id, event_id, actor_id, member_id, version,
-        overage, late, kind, actor_role, service, level, key, model, outcome, request_id, session_id,
-        payload, source, usage_id, department_id
+        overage, late, kind, actor_role, service, level, key, model, outcome, request_id,
+        session_id, payload, source, usage_id, department_id
     )
     SELECT new.* FROM unnest(
         $1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[],
@@ -32,8 +32,8 @@ WITH locked AS MATERIALIZED (
         seq, occurred_at, recorded_at, fingerprint, units, freed_units, balance_allocated,
         balance_used, balance_held, input_tokens, output_tokens, cached_tokens, cost_micros,
         latency_ms, expires_at, period_start, school_id, event_id, actor_id, member_id, version,
-        overage, late, kind, actor_role, service, level, key, model, outcome, request_id, session_id,
-        payload, source, usage_id, department_id
+        overage, late, kind, actor_role, service, level, key, model, outcome, request_id,
+        session_id, payload, source, usage_id, department_id
     )
      WHERE new.school_id IN (SELECT school_id FROM moved)
 )

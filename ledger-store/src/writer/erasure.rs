@@ -108,10 +108,10 @@ impl Erasure {
         actor_ids: &[Uuid],
     ) -> Result<(), StoreError> {
         let statement = sqlx::query!(
-            "INSERT INTO member_directory AS kept (school_id, member_id, actor_ids)
+            "INSERT INTO member_directory AS entry (school_id, member_id, actor_ids)
              VALUES ($1, $2, $3)
              ON CONFLICT (school_id, member_id)
-             DO UPDATE SET actor_ids = kept.actor_ids || excluded.actor_ids",
+             DO UPDATE SET actor_ids = entry.actor_ids || excluded.actor_ids",
             self.school_id.0,
             self.member_id.0,
             actor_ids,
@@ -161,11 +161,11 @@ impl Erasure {
               WHERE school_id = $1
                 AND (member_id = $2 OR author_id = ANY ($3) OR commitment IN (
                     SELECT decode(parked.payload ->> 'subject', 'hex')
-                      FROM event AS given
+                      FROM event AS attribution
                       JOIN event AS parked
-                        ON parked.school_id = $1 AND parked.event_id = given.usage_id
-                     WHERE given.school_id = $1 AND given.usage_id IS NOT NULL
-                       AND given.member_id = $2 AND given.kind = $4))",
+                        ON parked.school_id = $1 AND parked.event_id = attribution.usage_id
+                     WHERE attribution.school_id = $1 AND attribution.usage_id IS NOT NULL
+                       AND attribution.member_id = $2 AND attribution.kind = $4))",
             self.school_id.0,
             self.member_id.0,
             authors,

@@ -203,9 +203,9 @@ impl Known {
             return Ok(());
         }
         let rows = sqlx::query!(
-            "SELECT known.school_id, known.external_id, known.member_id
-           FROM unnest($1::uuid[], $2::text[]) AS named (school_id, external_id)
-           JOIN member_external_id AS known USING (school_id, external_id)",
+            "SELECT found.school_id, found.external_id, found.member_id
+               FROM unnest($1::uuid[], $2::text[]) AS wanted (school_id, external_id)
+               JOIN member_external_id AS found USING (school_id, external_id)",
             schools,
             ids,
         )

@@ -244,7 +244,7 @@ async fn write_member(
         .collect();
     let insert = sqlx::query!(
         "INSERT INTO member_external_id (school_id, external_id, member_id)
-         SELECT $1, external_id, $2 FROM unnest($3::text[]) AS given (external_id)
+         SELECT $1, external_id, $2 FROM unnest($3::text[]) AS new (external_id)
          ON CONFLICT (school_id, external_id) DO NOTHING",
         school_id.0,
         enrol.member_id.0,

@@ -107,7 +107,7 @@ impl Batch {
         schools.sort_unstable();
         let insert = sqlx::query!(
             "INSERT INTO stream (school_id, head_seq)
-             SELECT school_id, 0 FROM unnest($1::uuid[]) AS opened (school_id)
+             SELECT school_id, 0 FROM unnest($1::uuid[]) AS new (school_id)
              ON CONFLICT (school_id) DO NOTHING",
             &schools,
         );
