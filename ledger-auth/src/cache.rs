@@ -1,124 +1,67 @@
-//! A bounded map whose entries expire.
-//!
-//! Not moka: its clock cannot be an argument, and its asynchronous `get` is an await. A hit here is
-//! one read lock, one look-up and one clone. Sharded, so that an insert blocks few readers.
+//! A bounded map whose entries expire. Time is an argument, unlike that of the cache below it; a hit
+//! does not wait.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hash};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::hash::Hash;
 
 use ledger_core::Timestamp;
-
-/// About one per core of a usual machine.
-const SHARDS: usize = 16;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 
 /// Tolerance for entries inserted after "now". Requests read the clock before they wait for each
 /// other, so small differences are normal. Without the limit, a clock set back by an hour would
 /// keep a revoked key valid for an hour.
 const STEP_BACK_SECONDS: i64 = 5;
 
-/// A map of `V` by `K` with about `entries_max` entries at most: an insert into a full shard
-/// removes the expired entries, or else an arbitrary one.
+/// A map of `V` by `K`. The least recently used entries are evicted.
 #[derive(Debug)]
 pub(crate) struct ExpiringCache<K, V> {
-    shards: Box<[RwLock<Shard<K, V>>]>,
-    hasher: RandomState,
-    shard_entries_max: usize,
+    entries: Cache<K, Entry<V>>,
 }
 
-type Shard<K, V> = HashMap<K, Entry<V>>;
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry<V> {
     value: V,
     from: Timestamp,
     until: Timestamp,
 }
 
-impl<V> Entry<V> {
-    fn is_valid_at(&self, now: Timestamp) -> bool {
-        now < self.until && now.plus_seconds(STEP_BACK_SECONDS) >= self.from
-    }
-}
-
-impl<K: Copy + Eq + Hash, V: Clone> ExpiringCache<K, V> {
-    pub(crate) fn new(entries_max: usize) -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
-            hasher: RandomState::new(),
-            shard_entries_max: entries_max.div_ceil(SHARDS).max(1),
-        }
+impl<K, V> ExpiringCache<K, V>
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    pub(crate) fn new(entries_max: u64) -> Self {
+        let entries = Cache::builder()
+            .max_capacity(entries_max)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { entries }
     }
 
     /// The value of `key`, if it is valid at `now`.
     pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
-        let shard = self.read(key);
-        let entry = shard.get(key)?;
-        entry.is_valid_at(now).then(|| entry.value.clone())
+        let entry = self.entries.get(key)?;
+        let is_valid = now < entry.until && now.plus_seconds(STEP_BACK_SECONDS) >= entry.from;
+        is_valid.then_some(entry.value)
     }
 
     /// Inserts `value`, valid from `now` to before `until`.
     pub(crate) fn insert(&self, key: K, value: V, now: Timestamp, until: Timestamp) {
-        if until <= now {
-            return;
-        }
-        let mut shard = self.write(&key);
-        if shard.len() >= self.shard_entries_max && !shard.contains_key(&key) {
-            shard.retain(|_, entry| entry.is_valid_at(now));
-        }
-        if shard.len() >= self.shard_entries_max && !shard.contains_key(&key) {
-            // The hasher is random, so that no caller can choose the entry.
-            if let Some(some_key) = shard.keys().next().copied() {
-                shard.remove(&some_key);
-            }
-        }
         let entry = Entry {
             value,
             from: now,
             until,
         };
-        shard.insert(key, entry);
+        self.entries.insert(key, entry);
     }
 
     /// Removes every value with the property. Walks the whole map: for rare events.
     pub(crate) fn remove_if(&self, is_void: impl Fn(&V) -> bool) {
-        for shard in &self.shards {
-            shard
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .retain(|_, entry| !is_void(&entry.value));
+        for (key, entry) in &self.entries {
+            if is_void(&entry.value) {
+                self.entries.invalidate(&*key);
+            }
         }
-    }
-
-    /// The number of entries, expired ones included.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len())
-            .sum()
-    }
-
-    // A poisoned lock is used: no code here can panic in the middle of a change.
-    fn read(&self, key: &K) -> RwLockReadGuard<'_, Shard<K, V>> {
-        self.shard(key)
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self, key: &K) -> RwLockWriteGuard<'_, Shard<K, V>> {
-        self.shard(key)
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "any bits of a hash will do"
-    )]
-    fn shard(&self, key: &K) -> &RwLock<Shard<K, V>> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
     }
 }
 
@@ -146,22 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_entry_is_not_inserted() {
-        let cache = ExpiringCache::new(10);
-        cache.insert("key", 1, at(100), at(100));
-        assert_eq!(cache.len(), 0);
-    }
-
-    #[test]
     fn the_size_is_bounded() {
         let cache = ExpiringCache::new(160);
         for key in 0..10_000 {
             cache.insert(key, key, at(100), at(110));
             assert_eq!(cache.get(&key, at(100)), Some(key), "the newest is cached");
         }
-        assert!(cache.len() <= 160, "{}", cache.len());
-        cache.insert(-1, -1, at(110), at(120));
-        assert!(cache.len() <= 160 - 9, "expired entries are removed");
+        cache.entries.run_pending_tasks();
+        assert_eq!(cache.entries.entry_count(), 160);
     }
 
     #[test]
@@ -171,8 +106,9 @@ mod tests {
             cache.insert(key, key, at(100), at(110));
         }
         cache.remove_if(|value| value % 2 == 0);
-        assert_eq!(cache.len(), 5);
-        assert_eq!(cache.get(&4, at(100)), None);
-        assert_eq!(cache.get(&5, at(100)), Some(5));
+        for key in 0..10 {
+            let expected = Some(key).filter(|key| key % 2 != 0);
+            assert_eq!(cache.get(&key, at(100)), expected);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::tenancy::Tenancy;
 pub const MEMBER_SECONDS: i64 = 10;
 
 /// Cached results, 100 bytes each.
-pub const CACHED_MEMBERS_MAX: usize = 10_000;
+pub const CACHED_MEMBERS_MAX: u64 = 10_000;
 
 /// Finds members by subject. Cheap to clone.
 #[derive(Clone, Debug)]

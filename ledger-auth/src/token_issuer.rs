@@ -1,7 +1,5 @@
 //! Signs HS256 tokens for a local installation.
 
-use std::fmt;
-
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use ledger_core::{Role, SchoolId, Timestamp};
 use secrecy::SecretString;
@@ -98,12 +96,6 @@ impl TokenIssuer {
         jsonwebtoken::encode(&header, &Value::Object(claims), &self.key)
             .map(SecretString::from)
             .map_err(IssueError::Sign)
-    }
-}
-
-impl fmt::Debug for TokenIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenIssuer").finish_non_exhaustive()
     }
 }
 

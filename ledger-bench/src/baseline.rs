@@ -1,16 +1,15 @@
-//! The yardstick: the same debit as it is usually written, with counters and a log beside them.
+//! The reference: the same debit as hand-written SQL, with counters and a log.
 
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use hdrhistogram::Histogram;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
-use std::str::FromStr as _;
 use uuid::Uuid;
 
-use super::installation::Installation;
-use super::report::Round;
+use crate::installation::Installation;
+use crate::report::Round;
 
 const TABLES: &str = "
     CREATE TABLE school (
@@ -27,7 +26,7 @@ const TABLES: &str = "
         occurred_at timestamptz DEFAULT now(), UNIQUE (school_id, debit_id)
     );";
 
-/// A database with the usual tables.
+/// A database with the reference's tables.
 #[derive(Clone, Debug)]
 pub struct Baseline {
     url: String,
@@ -35,7 +34,7 @@ pub struct Baseline {
     members: Vec<Uuid>,
 }
 
-/// Makes the tables, one school and its members.
+/// Creates the tables, one school and its members.
 pub async fn prepare(installation: &Installation, members: usize) -> anyhow::Result<Baseline> {
     let url = installation.create_database("bench_sql").await?;
     let school = Uuid::now_v7();
@@ -48,7 +47,8 @@ pub async fn prepare(installation: &Installation, members: usize) -> anyhow::Res
         .await?;
     sqlx::query(
         "INSERT INTO allocation
-         SELECT $1, member_id, 'claude_messages', 10000000, 0 FROM unnest($2::uuid[]) AS m (member_id)",
+         SELECT $1, member_id, 'claude_messages', 10000000, 0
+           FROM unnest($2::uuid[]) AS m (member_id)",
     )
     .bind(school)
     .bind(&members)
@@ -62,7 +62,7 @@ pub async fn prepare(installation: &Installation, members: usize) -> anyhow::Res
     })
 }
 
-/// Debits from so many connections for so long.
+/// Debits on several connections for the duration of a round.
 pub async fn run(
     baseline: &Baseline,
     connections: usize,
@@ -80,19 +80,14 @@ pub async fn run(
         .enumerate()
         .map(|(n, conn)| tokio::spawn(debit_until(conn, baseline.clone(), n, started + round)))
         .collect();
-    let mut done = 0;
-    let mut latency_us = Histogram::new(3)?;
+    let mut total = Round::new()?;
     for task in tasks {
-        let latencies = task.await.context("a connection panicked")??;
-        done += latencies.len();
-        latency_us.add(latencies)?;
+        let connection = task.await.context("a connection panicked")??;
+        total.done += connection.done;
+        total.latency_us.add(connection.latency_us)?;
     }
-    Ok(Round {
-        done,
-        failed: 0,
-        took: started.elapsed(),
-        latency_us,
-    })
+    total.duration = started.elapsed();
+    Ok(total)
 }
 
 async fn debit_until(
@@ -100,21 +95,18 @@ async fn debit_until(
     baseline: Baseline,
     mut n: usize,
     end: Instant,
-) -> anyhow::Result<Histogram<u64>> {
-    let mut latencies = Histogram::new(3)?;
+) -> anyhow::Result<Round> {
+    let mut round = Round::new()?;
     while Instant::now() < end {
         n = n.wrapping_add(1);
         let started = Instant::now();
-        debit(
-            &mut conn,
-            &baseline,
-            baseline.members[n % baseline.members.len()],
-        )
-        .await?;
-        latencies.record(u64::try_from(started.elapsed().as_micros())?)?;
+        let member = baseline.members[n % baseline.members.len()];
+        debit(&mut conn, &baseline, member).await?;
+        round.done += 1;
+        round.record(started.elapsed())?;
     }
     conn.close().await?;
-    Ok(latencies)
+    Ok(round)
 }
 
 /// `BEGIN; UPDATE allocation; INSERT log; UPDATE school; COMMIT`.
@@ -132,7 +124,8 @@ async fn debit(conn: &mut PgConnection, baseline: &Baseline, member: Uuid) -> sq
     sqlx::query(
         "INSERT INTO log (school_id, debit_id, member_id, service, units, model, input_tokens,
                           output_tokens, cost_micros, latency_ms, outcome)
-         VALUES ($1, $2, $3, 'claude_messages', 1, 'claude-sonnet-4', 812, 344, 5400, 900, 'success')",
+         VALUES ($1, $2, $3, 'claude_messages', 1, 'claude-sonnet-4', 812, 344, 5400, 900,
+                 'success')",
     )
     .bind(baseline.school)
     .bind(Uuid::new_v4().to_string())

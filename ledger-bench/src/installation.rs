@@ -1,4 +1,4 @@
-//! What the bench runs against: a private Postgres and a `ledger serve` of its own.
+//! The measured installation: a private Postgres and a `ledger serve`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,11 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use chrono::Utc;
-use ledger_auth::{JwtSettings, TokenGrant, TokenIssuer};
-use ledger_core::{Role, Timestamp};
 use private_postgres::{ClusterOptions, PrivateCluster};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
@@ -18,22 +14,13 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
-/// The only thing that the bench's tokens open is its own server.
-const SECRET: &str = "the bench's own secret, of more than 32 bytes";
+const JWT_SECRET: &str = "the benchmark's secret, of more than 32 bytes";
 const READY: &str = "ledger: listening on http://";
 const START_LIMIT: Duration = Duration::from_secs(30);
-const TOKEN_SECONDS: u32 = 24 * 60 * 60;
 
-/// The built `ledger`, beside this program.
-fn executable() -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name("ledger");
-    ensure!(
-        path.exists(),
-        "{} is missing: build it with `cargo build --release --bin ledger`",
-        path.display()
-    );
-    Ok(path)
-}
+/// Polls until the read models have caught up: 5 minutes.
+const POLLS_MAX: u32 = 3_000;
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A school to debit.
 #[derive(Clone, Debug)]
@@ -42,33 +29,28 @@ pub struct School {
     pub members: Vec<Uuid>,
 }
 
-/// The running parts.
+/// The running installation.
 pub struct Installation {
-    // Fields drop from the top: the server goes before its Postgres, that before its folder.
+    // Fields drop in order: the server, its Postgres, the folder.
     server: Child,
     cluster: PrivateCluster,
     _folder: TempDir,
     http: reqwest::Client,
     pub address: SocketAddr,
+    /// Token of a platform admin, who can also allocate in every school.
     pub admin: String,
-    pub principal: String,
     pub proxy: String,
 }
 
 impl Installation {
-    /// Starts Postgres, migrates, starts the server.
+    /// Starts Postgres, runs the migrations, starts the server.
     pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("ledger-bench").tempdir()?;
         let cluster = PrivateCluster::start(ClusterOptions::new(folder.path())).await?;
-        ledger_store::database::migrate(&cluster.database_url()).await?;
-        let mut server = Command::new(executable()?)
+        let url = cluster.database_url();
+        output(ledger(&url)?.arg("migrate")).await?;
+        let mut server = ledger(&url)?
             .arg("serve")
-            .env("DATABASE_URL", cluster.database_url())
-            .env("LEDGER_LISTEN", "127.0.0.1:0")
-            .env("LEDGER_JWT_SECRET", SECRET)
-            .env("LEDGER_RATE_LIMIT_PEOPLE_PER_SECOND", "0")
-            .env("LEDGER_LOG_FILTER", "warn")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -76,38 +58,35 @@ impl Installation {
         let address = tokio::time::timeout(START_LIMIT, listening(&mut server))
             .await
             .context("ledger serve did not get ready")??;
-        let admin = token(Role::PlatformAdmin)?;
         Ok(Self {
             server,
             cluster,
             _folder: folder,
             http: reqwest::Client::new(),
             address,
-            // A platform admin allocates too, in every school.
-            principal: admin.clone(),
-            admin,
-            proxy: token(Role::Proxy)?,
+            admin: token(&url, "platform_admin").await?,
+            proxy: token(&url, "proxy").await?,
         })
     }
 
-    /// Stops everything.
+    /// Stops server and Postgres.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.server.kill().await?;
         self.cluster.stop().await?;
         Ok(())
     }
 
-    /// A school with members who may use millions of units.
+    /// Creates a school whose members can use millions of units.
     pub async fn school(&self, members: usize) -> anyhow::Result<School> {
         let id = Uuid::now_v7();
-        let everything = json!({"claude_messages": "unlimited"});
+        let unlimited = json!({"claude_messages": "unlimited"});
         self.post(
             "/v1/schools",
             json!({"school_id": id, "name": "bench", "org_type": "k12", "tier": "enterprise",
-                   "time_zone": "UTC", "totals": everything}),
+                   "time_zone": "UTC", "totals": unlimited}),
         )
         .await?;
-        let settings = json!({"max_individual_quota": everything});
+        let settings = json!({"max_individual_quota": unlimited});
         let path = format!("/v1/schools/{id}/settings");
         self.send(reqwest::Method::PATCH, &path, settings).await?;
         let members: Vec<Uuid> = (0..members).map(|_| Uuid::now_v7()).collect();
@@ -129,7 +108,7 @@ impl Installation {
         Ok(School { id, members })
     }
 
-    /// The head of a call that differs only in its body.
+    /// The head of a request, without its body.
     pub fn call(&self, method: &str, path: &str, token: &str) -> Call {
         let host = self.address;
         Call {
@@ -140,7 +119,7 @@ impl Installation {
         }
     }
 
-    /// Makes a database and gives its URL.
+    /// Creates a database and returns its URL.
     pub async fn create_database(&self, name: &'static str) -> anyhow::Result<String> {
         let mut conn = PgConnection::connect(&self.cluster.database_url()).await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
@@ -157,7 +136,7 @@ impl Installation {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// Waits until every read model has taken in the whole log.
+    /// Waits until every read model has applied the whole log.
     pub async fn caught_up(&self) -> anyhow::Result<()> {
         let mut conn = PgConnection::connect(&self.cluster.database_url()).await?;
         let behind = "SELECT count(*) FROM stream CROSS JOIN projection
@@ -165,8 +144,8 @@ impl Installation {
                          ON c.school_id = stream.school_id AND c.name = projection.name
                         AND c.build = projection.live_build
                       WHERE stream.head_seq > coalesce(c.seq, 0)";
-        let mut poll = tokio::time::interval(Duration::from_millis(100));
-        for _ in 0..3_000 {
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
+        for _ in 0..POLLS_MAX {
             poll.tick().await;
             let count: i64 = sqlx::query_scalar(behind).fetch_one(&mut conn).await?;
             if count == 0 {
@@ -176,8 +155,8 @@ impl Installation {
         bail!("the read models did not catch up")
     }
 
-    /// Waits until nothing is left over from what was measured before: read models that lag, and
-    /// pages that a flood has left to be written. A steady load leaves neither.
+    /// Waits until the load of the previous round is processed: read models have caught up, and
+    /// dirty pages are written. A steady load leaves neither.
     pub async fn settle(&self) -> anyhow::Result<()> {
         self.caught_up().await?;
         let mut conn = PgConnection::connect(&self.cluster.database_url()).await?;
@@ -185,7 +164,7 @@ impl Installation {
         Ok(())
     }
 
-    /// The books must be right after all that: no gap, nothing overspent, balances as the log says.
+    /// Checks the data after the load: no gap in a stream, no overspending, balances as in the log.
     pub async fn check_books(&self) -> anyhow::Result<()> {
         self.caught_up().await?;
         let mut conn = PgConnection::connect(&self.cluster.database_url()).await?;
@@ -209,7 +188,7 @@ impl Installation {
             ),
         ] {
             let wrong: i64 = sqlx::query_scalar(sql).fetch_one(&mut conn).await?;
-            ensure!(wrong == 0, "the books are wrong: {wrong} {what}");
+            ensure!(wrong == 0, "wrong data: {wrong} {what}");
         }
         Ok(())
     }
@@ -237,14 +216,14 @@ impl Installation {
     }
 }
 
-/// The head of a call, up to the value of content-length.
+/// The head of a request, up to the value of content-length.
 #[derive(Clone, Debug)]
 pub struct Call {
     head: String,
 }
 
 impl Call {
-    /// The call with this body.
+    /// The request with this body.
     pub fn with(&self, body: &str) -> Vec<u8> {
         let length = body.len().to_string();
         let mut bytes = Vec::with_capacity(self.head.len() + length.len() + 4 + body.len());
@@ -255,29 +234,44 @@ impl Call {
     }
 }
 
+/// The executable `ledger` beside this program, with the installation's settings.
+fn ledger(database_url: &str) -> anyhow::Result<Command> {
+    let path: PathBuf = std::env::current_exe()?.with_file_name("ledger");
+    ensure!(
+        path.exists(),
+        "{} is missing: build it with `cargo build --release --bin ledger`",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command
+        .env("DATABASE_URL", database_url)
+        .env("LEDGER_LISTEN", "127.0.0.1:0")
+        .env("LEDGER_JWT_SECRET", JWT_SECRET)
+        .env("LEDGER_RATE_LIMIT_PEOPLE_PER_SECOND", "0")
+        .env("LEDGER_LOG_FILTER", "warn")
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+async fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.stderr(Stdio::inherit()).output().await?;
+    ensure!(output.status.success(), "ledger failed: {}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+async fn token(database_url: &str, role: &str) -> anyhow::Result<String> {
+    let mut ledger = ledger(database_url)?;
+    let token = output(ledger.args(["token", "--ttl", "1d", "--role", role])).await?;
+    Ok(token.trim().to_owned())
+}
+
 async fn listening(server: &mut Child) -> anyhow::Result<SocketAddr> {
-    let stdout = server.stdout.take().context("the server's output")?;
+    let stdout = server.stdout.take().context("no stdout")?;
     let mut lines = BufReader::new(stdout).lines();
     while let Some(line) = lines.next_line().await? {
         if let Some(address) = line.strip_prefix(READY) {
             return Ok(address.parse()?);
         }
     }
-    bail!("ledger serve ended before it was ready")
-}
-
-fn token(role: Role) -> anyhow::Result<String> {
-    let settings = JwtSettings {
-        hs256_secret: Some(SecretString::from(SECRET)),
-        ..JwtSettings::default()
-    };
-    let subject = Uuid::now_v7().to_string();
-    let grant = TokenGrant {
-        role,
-        school: None,
-        subject: &subject,
-        ttl_seconds: TOKEN_SECONDS,
-    };
-    let token = TokenIssuer::new(&settings)?.issue(grant, Timestamp::new(Utc::now()))?;
-    Ok(token.expose_secret().to_owned())
+    bail!("ledger serve exited before it was ready")
 }

@@ -1,130 +1,82 @@
-//! `ledger bench reads`: does a school of many events read as fast as a small one, while it is
-//! debited?
+//! `ledger-bench reads`: latency of every read of a school with many events, during debits.
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 
-use super::installation::{Installation, School};
-use super::load::{self, Load, Pace};
-use super::report::Report;
+use crate::installation::{Installation, School};
+use crate::load::{BATCH, Load, Pace};
+use crate::report::Report;
 
-/// Debits that one call sends while the school is filled.
-const FILLED_AT_ONCE: u64 = 1_000;
-
-/// How many members the school has.
+/// Members of the school.
 const MEMBERS: usize = 100;
+
+/// Limit for the debits that fill the school.
+const FILL_LIMIT: Duration = Duration::from_secs(600);
 
 #[derive(Args, Clone, Debug)]
 pub struct Reads {
-    /// Seconds that each read is measured for.
+    /// Seconds per read
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Events of the school.
+    /// Events of the school
     #[arg(long, default_value_t = 100_000)]
     events: u64,
-    /// Debits a second meanwhile.
+    /// Concurrent debits per second
     #[arg(long, default_value_t = 1_000)]
     debits: u32,
-    /// Reads a second.
+    /// Reads per second
     #[arg(long, default_value_t = 50)]
     reads: u32,
 }
 
 pub async fn measure(args: &Reads, installation: &Installation) -> anyhow::Result<Report> {
     let round = Duration::from_secs(args.seconds);
-    let school = installation
-        .school(MEMBERS)
-        .await
-        .context("setting the school up")?;
+    let school = installation.school(MEMBERS).await?;
     let filled = Load::batches(installation, &school)
-        .times(args.events / FILLED_AT_ONCE)
-        .run(1, Pace::Closed, Duration::from_secs(600))?;
+        .times(args.events / BATCH)
+        .run(FILL_LIMIT)?;
     anyhow::ensure!(filled.failed == 0, "{} debits failed", filled.failed);
     installation.caught_up().await?;
 
     let mut report = Report::default();
-    for (name, paths) in paths(args, &school) {
-        let (debits, reads) = load::run_both(
-            (
-                Load::debits(installation, &school),
-                16,
-                Pace::PerSecond(f64::from(args.debits)),
-            ),
-            (
-                Load::reads(installation, &paths),
-                4,
-                Pace::PerSecond(f64::from(args.reads)),
-            ),
-            round,
-        )?;
+    let debits = Load::debits(installation, &school);
+    let debits = debits.with(16, Pace::PerSecond(f64::from(args.debits)));
+    for (name, path) in READS {
+        let reads = Load::reads(installation, &paths(path, args.events, &school));
+        let reads = reads.with(4, Pace::PerSecond(f64::from(args.reads)));
+        let (debits, reads) = debits.clone().run_with(reads, round)?;
         anyhow::ensure!(debits.failed == 0, "{} debits failed", debits.failed);
-        anyhow::ensure!(reads.failed == 0, "{}: {} reads failed", name, reads.failed);
+        anyhow::ensure!(reads.failed == 0, "{name}: {} reads failed", reads.failed);
         report.row(name, &reads);
     }
     installation.check_books().await?;
     Ok(report)
 }
 
-/// Each read of the API that people wait for, in its dearest everyday form.
-fn paths(args: &Reads, school: &School) -> Vec<(&'static str, Vec<String>)> {
-    let base = format!("/v1/schools/{}", school.id);
-    let member = school.members[0];
-    let year = "from=2026-01-01&to=2099-12-31";
-    // All over the log: what lies behind the last snapshot before it is folded.
-    let moments = || (1..=97).map(|part| args.events * part / 97);
-    let once = |rest: String| vec![format!("{base}{rest}")];
-    vec![
-        ("the school's balance", once("/balance".to_owned())),
-        (
-            "a member's balance",
-            once(format!("/members/{member}/balance")),
-        ),
-        (
-            "the school's balance as of an event",
-            moments()
-                .map(|seq| format!("{base}/balance?as_of_seq={seq}"))
-                .collect(),
-        ),
-        (
-            "a member's balance as of an event",
-            moments()
-                .map(|seq| format!("{base}/members/{member}/balance?as_of_seq={seq}"))
-                .collect(),
-        ),
-        ("all members", once("/members?limit=100".to_owned())),
-        (
-            "pending requests",
-            once("/requests?status=pending".to_owned()),
-        ),
-        (
-            "unattributed usage",
-            once("/unattributed?limit=100".to_owned()),
-        ),
-        (
-            "the history's newest page",
-            once("/history?limit=100".to_owned()),
-        ),
-        (
-            "a member's history",
-            once(format!("/history?limit=100&member={member}")),
-        ),
-        (
-            "usage by day and member",
-            once(format!(
-                "/usage?granularity=day&{year}&group_by=member,service"
-            )),
-        ),
-        (
-            "usage by month and model",
-            once(format!(
-                "/usage?granularity=month&{year}&group_by=model,outcome"
-            )),
-        ),
-        (
-            "100 events of the log",
-            once("/events?after=50000&limit=100".to_owned()),
-        ),
-    ]
+/// The reads of the API that people wait for, each in its most expensive common form.
+const READS: [(&str, &str); 12] = [
+    ("the school's balance", "balance"),
+    ("a member's balance", "members/{member}/balance"),
+    ("the school's balance as of an event", "balance?as_of_seq={seq}"),
+    ("a member's balance as of an event", "members/{member}/balance?as_of_seq={seq}"),
+    ("all members", "members?limit=100"),
+    ("pending requests", "requests?status=pending"),
+    ("unattributed usage", "unattributed?limit=100"),
+    ("the history's newest page", "history?limit=100"),
+    ("a member's history", "history?limit=100&member={member}"),
+    ("usage by day and member", "usage?granularity=day&{years}&group_by=member,service"),
+    ("usage by month and model", "usage?granularity=month&{years}&group_by=model,outcome"),
+    ("100 events of the log", "events?after=50000&limit=100"),
+];
+
+/// The paths of a read. Those of past states are spread over the log: each folds the events since
+/// the snapshot before.
+fn paths(path: &str, events: u64, school: &School) -> Vec<String> {
+    let path = format!("/v1/schools/{}/{path}", school.id)
+        .replace("{member}", &school.members[0].to_string())
+        .replace("{years}", "from=2026-01-01&to=2099-12-31");
+    (1..=97)
+        .map(|part| path.replace("{seq}", &(events * part / 97).to_string()))
+        .collect()
 }

@@ -33,7 +33,6 @@ pub enum SecretError {
         .folder.display()
     )]
     Missing {
-        /// The folder.
         folder: PathBuf,
     },
     /// The file could not be read or written.
@@ -41,9 +40,7 @@ pub enum SecretError {
     Io {
         /// The failed operation, a verb.
         doing: &'static str,
-        /// The file.
         file: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },

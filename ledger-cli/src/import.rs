@@ -26,7 +26,7 @@ use crate::submit::submit;
 /// JSON, or the refused rows with reasons.
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// School
+    /// Id of the school
     #[arg(long, value_name = "UUID")]
     school: Uuid,
     /// Reason, stored with every change

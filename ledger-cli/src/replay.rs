@@ -27,7 +27,7 @@ const PAGE_EVENTS: i64 = 5_000;
 /// a period that has ended is renewed.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
-    /// School
+    /// Id of the school
     #[arg(long, value_name = "UUID")]
     school: Uuid,
     /// Stop after this event

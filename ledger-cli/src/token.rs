@@ -23,7 +23,7 @@ pub struct Token {
     /// Role: teacher, principal, principal_admin, auditor, proxy or platform_admin
     #[arg(long, value_parser = parse_role)]
     role: Role,
-    /// School. Proxies without one and platform admins have access to all schools
+    /// Id of the school. Proxies without one and platform admins have access to all schools
     #[arg(long, value_name = "UUID", required_if_eq_any = [
         ("role", "teacher"),
         ("role", "principal"),

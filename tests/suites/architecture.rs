@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("ledger-core", &[]),
     ("ledger-store", &["ledger-core"]),
     ("ledger-projections", &["ledger-core", "ledger-store"]),
-    ("ledger-auth", &["ledger-core", "ledger-store"]),
+    ("ledger-auth", &["ledger-core"]),
     (
         "ledger-api",
         &[
@@ -32,15 +32,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "private-postgres",
         ],
     ),
-    (
-        "ledger-bench",
-        &[
-            "ledger-core",
-            "ledger-store",
-            "ledger-auth",
-            "private-postgres",
-        ],
-    ),
+    ("ledger-bench", &["private-postgres"]),
     (
         "ledger-test-postgres",
         &["ledger-store", "private-postgres"],

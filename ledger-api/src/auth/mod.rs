@@ -81,6 +81,21 @@ pub struct AllowedOnPlatform<P: OnPlatform> {
     permission: PhantomData<fn() -> P>,
 }
 
+/// A router's state with an authenticator.
+pub trait HasAuthenticator: Send + Sync {
+    /// Returns the authenticator.
+    fn authenticator(&self) -> Authenticator;
+}
+
+impl<S: Send + Sync> HasAuthenticator for S
+where
+    Authenticator: FromRef<S>,
+{
+    fn authenticator(&self) -> Authenticator {
+        Authenticator::from_ref(self)
+    }
+}
+
 impl<P: InSchool> Allowed<P> {
     /// The actor of a command.
     #[must_use]
@@ -99,16 +114,11 @@ impl<P: InSchool> Allowed<P> {
     }
 }
 
-impl<S, P> FromRequestParts<S> for Allowed<P>
-where
-    S: Send + Sync,
-    P: InSchool,
-    Authenticator: FromRef<S>,
-{
+impl<S: HasAuthenticator, P: InSchool> FromRequestParts<S> for Allowed<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::authenticate(parts, &Authenticator::from_ref(state)).await?;
+        let caller = Caller::authenticate(parts, &state.authenticator()).await?;
         let school = caller.school(parts).await?;
         caller.require::<P>()?;
         Ok(Self {
@@ -119,16 +129,11 @@ where
     }
 }
 
-impl<S, P> FromRequestParts<S> for AllowedAtHome<P>
-where
-    S: Send + Sync,
-    P: InSchool,
-    Authenticator: FromRef<S>,
-{
+impl<S: HasAuthenticator, P: InSchool> FromRequestParts<S> for AllowedAtHome<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::authenticate(parts, &Authenticator::from_ref(state)).await?;
+        let caller = Caller::authenticate(parts, &state.authenticator()).await?;
         caller.require::<P>()?;
         let school = caller.home(parts)?;
         Ok(Self {
@@ -139,16 +144,11 @@ where
     }
 }
 
-impl<S, P> FromRequestParts<S> for AllowedViewer<P>
-where
-    S: Send + Sync,
-    P: InSchoolOrOwn,
-    Authenticator: FromRef<S>,
-{
+impl<S: HasAuthenticator, P: InSchoolOrOwn> FromRequestParts<S> for AllowedViewer<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let authenticator = Authenticator::from_ref(state);
+        let authenticator = state.authenticator();
         let caller = Caller::authenticate(parts, &authenticator).await?;
         let school = caller.school(parts).await?;
         let viewer = caller.viewer::<P>(&authenticator, school).await?;
@@ -161,12 +161,7 @@ where
     }
 }
 
-impl<S, P> FromRequestParts<S> for AllowedMember<P>
-where
-    S: Send + Sync,
-    P: InSchoolOrOwn,
-    Authenticator: FromRef<S>,
-{
+impl<S: HasAuthenticator, P: InSchoolOrOwn> FromRequestParts<S> for AllowedMember<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -186,16 +181,11 @@ where
     }
 }
 
-impl<S, P> FromRequestParts<S> for AllowedOnPlatform<P>
-where
-    S: Send + Sync,
-    P: OnPlatform,
-    Authenticator: FromRef<S>,
-{
+impl<S: HasAuthenticator, P: OnPlatform> FromRequestParts<S> for AllowedOnPlatform<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::authenticate(parts, &Authenticator::from_ref(state)).await?;
+        let caller = Caller::authenticate(parts, &state.authenticator()).await?;
         caller.require::<P>()?;
         Ok(Self {
             credential: caller.credential,

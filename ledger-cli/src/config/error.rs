@@ -8,16 +8,13 @@ pub enum SettingsError {
     /// The file is missing, unreadable or not TOML.
     #[error("cannot read the settings in {file}")]
     File {
-        /// The file.
         file: PathBuf,
-        /// The cause.
         #[source]
         source: config::ConfigError,
     },
     /// Names that are not settings.
     #[error("unknown settings: {}", .unknown.join(", "))]
     Unknown {
-        /// Each name with its place.
         unknown: Vec<String>,
     },
     /// A value of the wrong type.
@@ -26,7 +23,6 @@ pub enum SettingsError {
     /// A value out of range.
     #[error("the setting {name} {rule}")]
     Range {
-        /// The setting.
         name: &'static str,
         /// The rule that it breaks, a verb phrase.
         rule: &'static str,

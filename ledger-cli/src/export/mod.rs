@@ -31,7 +31,7 @@ use output::Output;
 /// the read model to reach the end of the log. Events are those of GET …/events, one per line.
 #[derive(Debug, clap::Args)]
 pub struct Export {
-    /// School
+    /// Id of the school
     #[arg(long, value_name = "UUID")]
     school: Uuid,
     /// Data to write

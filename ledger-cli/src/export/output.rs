@@ -8,11 +8,10 @@ use tempfile::NamedTempFile;
 
 /// The destination of an export.
 pub(super) enum Output {
-    Stdout(BufWriter<io::Stdout>),
+    /// stdout, a pipe or a device.
+    Stream(BufWriter<Box<dyn Write + Send>>),
     /// A temporary file beside the destination, which it replaces once it is complete.
     File(BufWriter<NamedTempFile>, PathBuf),
-    /// A pipe or device.
-    Other(File),
     /// The reader has closed the pipe (`| head`), which is not a failure.
     Closed,
 }
@@ -20,10 +19,11 @@ pub(super) enum Output {
 impl Output {
     pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else {
-            return Ok(Self::Stdout(BufWriter::new(io::stdout())));
+            return Ok(Self::Stream(BufWriter::new(Box::new(io::stdout()))));
         };
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return File::options().write(true).open(path).map(Self::Other);
+            let device = File::options().write(true).open(path)?;
+            return Ok(Self::Stream(BufWriter::new(Box::new(device))));
         }
         // A link is kept: its target is replaced.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -36,22 +36,11 @@ impl Output {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let written = match self {
-            Self::Stdout(out) => out.write_all(bytes),
-            Self::File(out, _) => out.write_all(bytes),
-            Self::Other(out) => out.write_all(bytes),
-            Self::Closed => Ok(()),
-        };
-        self.unless_closed(written)
+        self.until_closed(|out| out.write_all(bytes))
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {
-        let flushed = match &mut self {
-            Self::Stdout(out) => out.flush(),
-            Self::File(out, _) => out.flush(),
-            Self::Other(_) | Self::Closed => Ok(()),
-        };
-        self.unless_closed(flushed)?;
+        self.until_closed(|out| out.flush())?;
         if let Self::File(out, path) = self {
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
@@ -60,7 +49,15 @@ impl Output {
         Ok(())
     }
 
-    fn unless_closed(&mut self, written: io::Result<()>) -> io::Result<()> {
+    fn until_closed(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let written = match self {
+            Self::Stream(out) => write(out),
+            Self::File(out, _) => write(out),
+            Self::Closed => Ok(()),
+        };
         match written {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 *self = Self::Closed;

@@ -13,15 +13,12 @@ pub enum ServerError {
     /// Another process listens on the address.
     #[error("{address} is in use: stop that process, or choose another address with --listen")]
     AddressInUse {
-        /// The address.
         address: String,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address.
         address: String,
-        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -40,18 +37,14 @@ pub enum ServerError {
     /// The plan catalogue cannot be read.
     #[error("cannot read the plan catalogue {file}")]
     CatalogueFile {
-        /// The file.
         file: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
     /// The file is not a plan catalogue.
     #[error("invalid plan catalogue {file}")]
     Catalogue {
-        /// The file.
         file: PathBuf,
-        /// The cause.
         #[source]
         source: CatalogueError,
     },
