@@ -1,5 +1,4 @@
-//! A bounded map whose entries expire. Time is an argument, unlike that of the cache below it; a hit
-//! does not wait.
+//! A bounded map whose entries expire: a cache of the crate `moka`, with time as an argument.
 
 use std::hash::Hash;
 
@@ -13,12 +12,11 @@ use moka::sync::Cache;
 const STEP_BACK_SECONDS: i64 = 5;
 
 /// A map of `V` by `K`. The least recently used entries are evicted.
-#[derive(Debug)]
 pub(crate) struct ExpiringCache<K, V> {
     entries: Cache<K, Entry<V>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Entry<V> {
     value: V,
     from: Timestamp,

@@ -19,7 +19,7 @@ pub const MEMBER_SECONDS: i64 = 10;
 pub const CACHED_MEMBERS_MAX: u64 = 10_000;
 
 /// Finds members by subject. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MemberDirectory {
     pool: PgPool,
     /// By credential. A credential for one school has that school in its id.

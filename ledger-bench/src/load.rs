@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -290,8 +289,7 @@ fn post(installation: &Installation, school: &School, path: &str) -> Call {
 }
 
 fn debit(id: &str, member: Uuid) -> String {
-    format!(
-        r#"{{"id":"{id}","member_id":"{member}","service":"claude_messages","units":1,"#,
-    ) + r#""model":"claude-sonnet-4","input_tokens":812,"output_tokens":344,"#
-      + r#""cost_micros":5400,"latency_ms":900,"outcome":"success"}"#
+    format!(r#"{{"id":"{id}","member_id":"{member}","service":"claude_messages","units":1,"#,)
+        + r#""model":"claude-sonnet-4","input_tokens":812,"output_tokens":344,"#
+        + r#""cost_micros":5400,"latency_ms":900,"outcome":"success"}"#
 }

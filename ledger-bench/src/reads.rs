@@ -58,15 +58,27 @@ pub async fn measure(args: &Reads, installation: &Installation) -> anyhow::Resul
 const READS: [(&str, &str); 12] = [
     ("the school's balance", "balance"),
     ("a member's balance", "members/{member}/balance"),
-    ("the school's balance as of an event", "balance?as_of_seq={seq}"),
-    ("a member's balance as of an event", "members/{member}/balance?as_of_seq={seq}"),
+    (
+        "the school's balance as of an event",
+        "balance?as_of_seq={seq}",
+    ),
+    (
+        "a member's balance as of an event",
+        "members/{member}/balance?as_of_seq={seq}",
+    ),
     ("all members", "members?limit=100"),
     ("pending requests", "requests?status=pending"),
     ("unattributed usage", "unattributed?limit=100"),
     ("the history's newest page", "history?limit=100"),
     ("a member's history", "history?limit=100&member={member}"),
-    ("usage by day and member", "usage?granularity=day&{years}&group_by=member,service"),
-    ("usage by month and model", "usage?granularity=month&{years}&group_by=model,outcome"),
+    (
+        "usage by day and member",
+        "usage?granularity=day&{years}&group_by=member,service",
+    ),
+    (
+        "usage by month and model",
+        "usage?granularity=month&{years}&group_by=model,outcome",
+    ),
     ("100 events of the log", "events?after=50000&limit=100"),
 ];
 

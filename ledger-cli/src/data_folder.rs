@@ -32,9 +32,7 @@ pub enum SecretError {
         "no secret in {}: start `ledger demo` there first, or set LEDGER_JWT_SECRET",
         .folder.display()
     )]
-    Missing {
-        folder: PathBuf,
-    },
+    Missing { folder: PathBuf },
     /// The file could not be read or written.
     #[error("cannot {doing} {}", .file.display())]
     Io {

@@ -14,9 +14,7 @@ pub enum SettingsError {
     },
     /// Names that are not settings.
     #[error("unknown settings: {}", .unknown.join(", "))]
-    Unknown {
-        unknown: Vec<String>,
-    },
+    Unknown { unknown: Vec<String> },
     /// A value of the wrong type.
     #[error("invalid setting")]
     Value(#[source] config::ConfigError),

@@ -12,9 +12,7 @@ use ledger_store::StoreError;
 pub enum ServerError {
     /// Another process listens on the address.
     #[error("{address} is in use: stop that process, or choose another address with --listen")]
-    AddressInUse {
-        address: String,
-    },
+    AddressInUse { address: String },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
