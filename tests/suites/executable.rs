@@ -418,6 +418,17 @@ async fn a_server_says_when_the_database_has_no_ledger_in_it() {
     }
 }
 
+/// TLS comes from a feature of `sqlx-core` alone; without it the URL is refused before a connection.
+#[tokio::test]
+async fn a_database_url_can_require_tls() {
+    let postgres = Postgres::start().await;
+    let url = postgres.url().replace("sslmode=disable", "sslmode=require");
+    let refused = run(&["migrate"], &[("DATABASE_URL", url.as_str())]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let text = said(&refused.stderr);
+    assert!(text.contains("server does not support TLS"), "{text}");
+}
+
 #[tokio::test]
 async fn a_worker_beside_a_server_keeps_its_read_models() {
     let postgres = Postgres::start().await;
