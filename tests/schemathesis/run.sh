@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Fuzzes the HTTP API against its own OpenAPI document: starts a demo installation in a temporary folder on a free
-# loopback port, lets schemathesis loose on it in one pass per role, and stops and removes everything again.
+# Fuzzes the HTTP API against its OpenAPI document: starts a demo installation in a temporary folder on a free
+# loopback port, runs schemathesis against it with one pass per role, all passes at the same time, and removes
+# everything again.
 #
 #   tests/schemathesis/run.sh [LEDGER]     LEDGER is the executable, target/debug/ledger by default
 #
-#   FUZZ_SECONDS    for all passes together (75); a pass fuzzes on until its share is spent
+#   FUZZ_SECONDS    the duration of each pass (30)
 #   FUZZ_EXAMPLES   test cases per operation and round (30)
-#   FUZZ_SEED       1 by default, so that a failure comes back on the next run; `random` explores
+#   FUZZ_SEED       1 by default, so that a failure can be repeated; `random` explores
 #
-# The last line counts operations over all passes: `N passed, N failed`. Reports and the server's log stay in
-# target/schemathesis. Exit status: 0, or 1 when something failed.
+# The last line counts operations over all passes: `N passed, N failed`. Reports and the server's log are in
+# target/schemathesis. Exit status: 0, or 1 if an operation failed.
 #
-# One worker: Python 3.11 fails when two threads parse sources at once (python/cpython#106905), which hypothesis does.
+# Each pass has one worker: Python 3.11 fails if two threads parse sources at the same time (python/cpython#106905),
+# which hypothesis does.
 #
-# What it relies on: `ledger demo` prints `school: <uuid>` and, once ready, `ledger: listening on <base>` on stdout.
+# It relies on the output of `ledger demo`: `school: <uuid>` and, when ready, `ledger: listening on <base>`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -22,11 +24,10 @@ python=$PWD/tests/.venv/bin/python
 config=$PWD/tests/schemathesis/schemathesis.toml
 export SCHEMATHESIS_HOOKS=$PWD/tests/schemathesis/hooks.py
 reports=$(realpath -m -- "${CARGO_TARGET_DIR:-target}")/schemathesis
-passes=3
-seconds=$((${FUZZ_SECONDS:-75} / passes))
+seconds=${FUZZ_SECONDS:-30}
 seed=${FUZZ_SEED:-1}
 
-# The longest wait for the server: it makes a cluster, migrates it and fills a demo school.
+# The time limit for the server to create a cluster, migrate it and fill a demo school.
 ready_seconds=120
 
 say() { echo "fuzz-api: $*" >&2; }
@@ -40,17 +41,22 @@ if [ ! -x "$python" ] || ! "$python" -c 'import schemathesis' 2>/dev/null; then
     exit 1
 fi
 
-# A fuzzer is a person in a hurry.
+# A fuzzer exceeds the rate limit of a person.
 export LEDGER_RATE_LIMIT_PEOPLE_PER_SECOND=0
 
 server=
+passes=()
 scratch=$(mktemp -d)
-# The server's Postgres may run as another user, who has to be able to reach the data folder.
+# The server's Postgres may run as another user, which must be able to enter the data folder.
 chmod 755 "$scratch"
 data=$scratch/data
 
 stop() {
     local i
+    # On an interruption the passes still run: each is a shell and its schemathesis.
+    for i in "${passes[@]+"${passes[@]}"}"; do
+        pkill -TERM -P "$i" 2>/dev/null || true
+    done
     if [ -n "$server" ]; then
         kill -INT "$server" 2>/dev/null || true
         for ((i = 0; i < 100; i++)); do
@@ -69,7 +75,7 @@ trap 'exit 143' TERM HUP
 rm -rf "$reports"
 mkdir -p "$reports"
 
-# Where setpriv exists, the server also ends when this script is killed outright.
+# Where setpriv exists, the server also ends if this script is killed with SIGKILL.
 with_parent=()
 if setpriv --pdeathsig TERM true 2>/dev/null; then with_parent=(setpriv --pdeathsig TERM); fi
 "${with_parent[@]+"${with_parent[@]}"}" "$ledger" demo --data-dir "$data" --listen 127.0.0.1:0 \
@@ -84,7 +90,7 @@ for ((i = 0; i < ready_seconds * 10; i++)); do
 done
 school=$(sed -n 's/^ *school: *\([0-9a-fA-F-]\{36\}\).*/\1/p' "$scratch/stdout" | head -n 1)
 if [ -z "$base" ] || [ -z "$school" ]; then
-    say "'ledger demo' did not say where it listens and which school it made; its output was:"
+    say "'ledger demo' printed no address or no school; its output was:"
     cat "$scratch/stdout" "$reports/server.log" >&2
     exit 1
 fi
@@ -98,37 +104,45 @@ esac
 
 token() { "$ledger" token --data-dir "$data" --ttl 1h "$@"; }
 
-# fuzz NAME TOKEN [OPTION…]: one pass in a folder of its own, where schemathesis also leaves what it needs for
-# `schemathesis replay`. Its exit status goes into the folder, for the count at the end.
+# fuzz NAME TOKEN [OPTION…]: one pass in a folder of its own, which also has what `schemathesis replay` needs. The
+# exit status is written to the folder, for the count at the end.
 fuzz() {
     local name=$1 token=$2 status=0
     shift 2
-    echo "=== $name"
     mkdir -p "$reports/$name"
     (
         cd "$reports/$name"
         if [ "$seed" != random ]; then set -- "$@" --seed "$seed"; fi
-        "$python" -m schemathesis.cli --config-file "$scratch/$name.toml" --no-color run "$base/openapi.json" \
+        exec "$python" -m schemathesis.cli --config-file "$scratch/$name.toml" --no-color run "$base/openapi.json" \
             --header "Authorization: Bearer $token" --max-examples "${FUZZ_EXAMPLES:-30}" --max-time "$seconds" \
             --workers 1 --request-timeout 10 --report-json-path report.json --report-junit-path junit.xml \
-            "$@" </dev/null
+            "$@" </dev/null >output.txt 2>&1
     ) || status=$?
     echo "$status" >"$reports/$name/status"
 }
 
-# Any school, any id: what does not exist, what is malformed, and the creation of schools.
+# Any school, any id: unknown and malformed input, and the creation of schools.
 cp "$config" "$scratch/platform_admin.toml"
-fuzz platform_admin "$(token --role platform_admin)"
-
-# The demo school, so that the cases get past "no such school" and meet the rules.
+# The demo school, so that the cases get past "no such school" and reach the rules.
 {
     cat "$config"
     printf '\n[parameters]\nschool = "%s"\n' "$school"
 } | tee "$scratch/principal.toml" >"$scratch/proxy.toml"
-fuzz principal "$(token --role principal --school "$school")"
-fuzz proxy "$(token --role proxy --school "$school")" --include-path-regex '/(debits|holds|usage)|/v1/events$'
 
-# An operation is one test case in JUnit's form, and so is a whole stateful run.
+echo "fuzzing for $seconds s as platform_admin, principal and proxy"
+fuzz platform_admin "$(token --role platform_admin)" &
+passes=($!)
+fuzz principal "$(token --role principal --school "$school")" &
+passes+=($!)
+fuzz proxy "$(token --role proxy --school "$school")" --include-path-regex '/(debits|holds|usage)|/v1/events$' &
+passes+=($!)
+wait "${passes[@]}"
+for name in platform_admin principal proxy; do
+    echo "=== $name"
+    cat "$reports/$name/output.txt"
+done
+
+# In JUnit's format an operation is one test case, and so is a whole stateful run.
 "$python" - "$reports" <<'PYTHON'
 import json
 import pathlib
@@ -144,7 +158,7 @@ for folder in sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/s
             bad, good = bad + bad_here, good + (not bad_here and case.find("skipped") is None)
         operations = json.loads((folder / "report.json").read_text())["operations"]
         skipped += operations["selected"] - operations["tested"]
-    # It failed without naming an operation: the document did not load, say.
+    # It failed without naming an operation, for example because the document did not load.
     if (folder / "status").read_text().strip() != "0" and not bad:
         bad = 1
     passed, failed = passed + good, failed + bad
