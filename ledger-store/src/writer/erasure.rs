@@ -69,18 +69,18 @@ impl Erasure {
 
     /// Executes the deletion in the transaction of its events.
     pub(super) async fn write_in_tx(self, tx: &mut PgConnection) -> Result<(), StoreError> {
-        let freed = self.free_external_ids(tx).await?;
+        let freed = self.free_external_ids_in_tx(tx).await?;
         match self.scope {
             Scope::ExternalIds if freed.is_empty() => Ok(()),
-            Scope::ExternalIds => self.store_actor_ids(tx, &freed).await,
+            Scope::ExternalIds => self.store_actor_ids_in_tx(tx, &freed).await,
             Scope::Everything { at, is_the_school } => {
-                let mut authors = self.load_actor_ids(tx).await?;
+                let mut authors = self.load_actor_ids_in_tx(tx).await?;
                 authors.extend(freed);
-                self.erase_entry(tx, at, &authors).await?;
+                self.erase_entry_in_tx(tx, at, &authors).await?;
                 authors.push(self.member_id.0);
-                self.erase_texts(tx, &authors).await?;
+                self.erase_texts_in_tx(tx, &authors).await?;
                 if is_the_school {
-                    self.erase_school_name(tx).await?;
+                    self.erase_school_name_in_tx(tx).await?;
                 }
                 Ok(())
             }
@@ -88,7 +88,7 @@ impl Erasure {
     }
 
     /// Deletes the external ids; returns the actor ids that they stood for.
-    async fn free_external_ids(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
+    async fn free_external_ids_in_tx(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
         let freed = sqlx::query_scalar!(
             "DELETE FROM member_external_id WHERE school_id = $1 AND member_id = $2
              RETURNING external_id",
@@ -102,7 +102,7 @@ impl Erasure {
     }
 
     /// Stores actor ids of freed external ids, for an erasure to find the texts written under them.
-    async fn store_actor_ids(
+    async fn store_actor_ids_in_tx(
         self,
         tx: &mut PgConnection,
         actor_ids: &[Uuid],
@@ -119,7 +119,7 @@ impl Erasure {
         execute_in_tx(tx, statement, "storing the actor ids of a member").await
     }
 
-    async fn load_actor_ids(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
+    async fn load_actor_ids_in_tx(self, tx: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
         let actor_ids = sqlx::query_scalar!(
             "SELECT actor_ids FROM member_directory WHERE school_id = $1 AND member_id = $2",
             self.school_id.0,
@@ -133,7 +133,7 @@ impl Erasure {
 
     /// Erases the directory entry. The actor ids, which the log contains, stay: a repeated erasure
     /// needs them to find later texts.
-    async fn erase_entry(
+    async fn erase_entry_in_tx(
         self,
         tx: &mut PgConnection,
         at: Timestamp,
@@ -155,7 +155,11 @@ impl Erasure {
 
     /// Deletes the texts about the person and by the person, and the subjects of reports that were
     /// attributed to the person (few; found by the index `event_by_usage`).
-    async fn erase_texts(self, tx: &mut PgConnection, authors: &[Uuid]) -> Result<(), StoreError> {
+    async fn erase_texts_in_tx(
+        self,
+        tx: &mut PgConnection,
+        authors: &[Uuid],
+    ) -> Result<(), StoreError> {
         let statement = sqlx::query!(
             "DELETE FROM free_text
               WHERE school_id = $1
@@ -174,7 +178,7 @@ impl Erasure {
         execute_in_tx(tx, statement, "erasing texts").await
     }
 
-    async fn erase_school_name(self, tx: &mut PgConnection) -> Result<(), StoreError> {
+    async fn erase_school_name_in_tx(self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let statement = sqlx::query!(
             "DELETE FROM school_directory WHERE school_id = $1",
             self.school_id.0,

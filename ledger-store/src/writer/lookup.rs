@@ -80,7 +80,7 @@ pub(super) struct Known {
 impl Known {
     /// Applies an appended command to the owners for later commands of the batch: an enrolment
     /// claims external ids, a removal or an erasure frees them.
-    pub(super) fn note_owners(&mut self, school_id: SchoolId, action: &Action) {
+    pub(super) fn apply_owners(&mut self, school_id: SchoolId, action: &Action) {
         let Action::School(command) = action else {
             return;
         };

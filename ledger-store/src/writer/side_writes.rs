@@ -93,16 +93,16 @@ impl Part {
 
     async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         if !self.texts.school_id.is_empty() {
-            write_texts(tx, &self.texts).await?;
+            write_texts_in_tx(tx, &self.texts).await?;
         }
         for (school_id, name) in &self.schools {
-            write_school(tx, *school_id, name).await?;
+            write_school_in_tx(tx, *school_id, name).await?;
         }
         for (school_id, department_id, name) in &self.departments {
-            write_department(tx, *school_id, *department_id, name).await?;
+            write_department_in_tx(tx, *school_id, *department_id, name).await?;
         }
         for (school_id, enrol, entry) in &self.members {
-            write_member(tx, *school_id, enrol, entry).await?;
+            write_member_in_tx(tx, *school_id, enrol, entry).await?;
         }
         match self.erasure {
             Some(erasure) => erasure.write_in_tx(tx).await,
@@ -172,7 +172,7 @@ fn about(events: &[NewEvent]) -> Option<MemberId> {
         .and_then(|new| new.recorded.event.member_id())
 }
 
-async fn write_texts(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreError> {
+async fn write_texts_in_tx(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO free_text (school_id, commitment, salt, body, member_id, author_id)
          SELECT * FROM unnest(
@@ -189,7 +189,7 @@ async fn write_texts(tx: &mut PgConnection, texts: &Texts) -> Result<(), StoreEr
     execute_in_tx(tx, insert, "writing a free text").await
 }
 
-async fn write_school(
+async fn write_school_in_tx(
     tx: &mut PgConnection,
     school_id: SchoolId,
     name: &str,
@@ -203,7 +203,7 @@ async fn write_school(
     execute_in_tx(tx, insert, "writing the name of a school").await
 }
 
-async fn write_department(
+async fn write_department_in_tx(
     tx: &mut PgConnection,
     school_id: SchoolId,
     department_id: DepartmentId,
@@ -219,7 +219,7 @@ async fn write_department(
     execute_in_tx(tx, insert, "writing the name of a department").await
 }
 
-async fn write_member(
+async fn write_member_in_tx(
     tx: &mut PgConnection,
     school_id: SchoolId,
     enrol: &EnrolMember,

@@ -113,7 +113,7 @@ impl Batch {
         }
         let range = start..self.events.len();
         self.appended.insert((school_id, event_id), range.clone());
-        self.known.note_owners(school_id, input.action());
+        self.known.apply_owners(school_id, input.action());
         Outcome::Events {
             range,
             event_id,
