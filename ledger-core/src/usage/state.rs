@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 /// Units reserved for a call in flight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hold {
-    /// The account at the time of the reservation. Its department counts at the level of
-    /// departments only; otherwise the member's present department does.
+    /// The account drawn on. It has a department only at that level: a hold on a member's own
+    /// allocation follows the member to another department.
     pub account: Account,
     /// The units.
     pub units: Units,
@@ -33,8 +33,12 @@ impl Hold {
     /// The hold of an event.
     #[must_use]
     pub fn placed(event: &HoldPlaced, placed_at: Timestamp) -> Self {
+        let mut account = event.account.clone();
+        if account.level != Level::Department {
+            account.department_id = None;
+        }
         Self {
-            account: event.account.clone(),
+            account,
             units: event.units,
             overage: event.overage,
             expires_at: event.expires_at,

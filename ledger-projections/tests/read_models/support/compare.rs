@@ -87,8 +87,9 @@ pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &
         admin,
         school_id,
         "SELECT coalesce(jsonb_object_agg(hold_id, jsonb_build_object(
-             'member_id', member_id, 'service', service, 'units', units, 'level', level,
-             'department_id', department_id,
+             'units', units, 'account', jsonb_strip_nulls(jsonb_build_object(
+                 'member_id', member_id, 'service', service, 'level', level,
+                 'department_id', department_id)),
              'expires_at', to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
              )), '{}')
            FROM balance_hold JOIN live_build('balance') USING (build)
