@@ -1,8 +1,7 @@
-//! Each event's name and version on one page, and how its data is written and read.
+//! Every kind of event with its name and version, and the encoding of its data.
 //!
-//! Every form that was ever written reads for ever: a new version of an event keeps the arm of the
-//! old one here and is turned into the new one as it is read. Golden files in `tests/golden` hold
-//! one of each.
+//! Every form ever written stays readable: a new version of an event keeps the arm of the old one,
+//! which is converted when it is read. `tests/golden` has one file of each form.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,20 +16,20 @@ use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::usage::UsageEvent;
 
-/// Something that happened to a school.
+/// An event of a school, by noun.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// To the school itself or its members.
+    /// About the school itself or its members.
     School(SchoolEvent),
-    /// To departments and who is in them.
+    /// About departments and their members.
     Department(DepartmentEvent),
-    /// To allocations.
+    /// About allocations.
     Allocation(AllocationEvent),
-    /// To requests for units.
+    /// About requests.
     Request(RequestEvent),
-    /// To usage.
+    /// About usage.
     Usage(UsageEvent),
-    /// To the billing cycle.
+    /// About periods.
     Period(PeriodEvent),
 }
 
@@ -58,7 +57,7 @@ macro_rules! kinds {
         $(#[$doc:meta])*
         $kind:ident = $name:literal v $version:literal <- $noun:ident($type:ident::$variant:ident);
     )*) => {
-        /// The name of an event's type, as it stands in the log.
+        /// The kind of an event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind { $($(#[$doc])* $kind,)* }
 
@@ -78,7 +77,7 @@ macro_rules! kinds {
                 match name { $($name => Some(Self::$kind),)* _ => None }
             }
 
-            /// The version that is written today.
+            /// The version that new events have.
             #[must_use]
             pub const fn version(self) -> i16 {
                 match self { $(Self::$kind => $version,)* }
@@ -86,25 +85,24 @@ macro_rules! kinds {
         }
 
         impl Event {
-            /// The type's name.
+            /// The kind.
             #[must_use]
             pub const fn kind(&self) -> Kind {
                 match self { $(Self::$noun($type::$variant(_)) => Kind::$kind,)* }
             }
 
-            /// The event's data as JSON, in the form of its kind's present version.
+            /// The event's data as JSON, in the form of the kind's version.
             ///
             /// # Errors
-            /// Only what `serde_json` itself refuses, which no event holds.
+            /// Errors of `serde_json`, which no event causes.
             pub fn data(&self) -> Result<Value, serde_json::Error> {
                 match self { $(Self::$noun($type::$variant(data)) => serde_json::to_value(data),)* }
             }
 
-            /// Reads an event as it was written, whatever its version.
+            /// Decodes an event of any version.
             ///
             /// # Errors
-            /// [`UnreadableEvent`] when the kind or version was never written, or the data is not
-            /// of its form.
+            /// [`UnreadableEvent`] if the kind or version is unknown or the data has another form.
             pub fn read(kind: &str, version: i16, data: Value) -> Result<Self, UnreadableEvent> {
                 match (Kind::parse(kind), version) {
                     $((Some(Kind::$kind), $version) => parse(kind, version, data)
@@ -117,93 +115,93 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A school exists.
+    /// A school was registered.
     SchoolRegistered = "school_registered" v 1 <- School(SchoolEvent::Registered);
-    /// A school bought something else.
+    /// A subscription was changed.
     SubscriptionChanged = "subscription_changed" v 1 <- School(SchoolEvent::SubscriptionChanged);
-    /// A school changed its own rules.
+    /// Settings were changed.
     SettingsChanged = "settings_changed" v 1 <- School(SchoolEvent::SettingsChanged);
-    /// A person came in.
+    /// A member was enrolled.
     MemberEnrolled = "member_enrolled" v 1 <- School(SchoolEvent::MemberEnrolled);
-    /// A member may do something else.
+    /// A member's role was changed.
     MemberRoleChanged = "member_role_changed" v 1 <- School(SchoolEvent::MemberRoleChanged);
-    /// A member left.
+    /// A member was removed.
     MemberRemoved = "member_removed" v 1 <- School(SchoolEvent::MemberRemoved);
-    /// What was kept of a person beside the log is erased.
+    /// The personal data of a member was erased.
     MemberErased = "member_erased" v 1 <- School(SchoolEvent::MemberErased);
-    /// A department exists.
+    /// A department was opened.
     DepartmentOpened = "department_opened" v 1 <- Department(DepartmentEvent::Opened);
-    /// A department ended.
+    /// A department was closed.
     DepartmentClosed = "department_closed" v 1 <- Department(DepartmentEvent::Closed);
-    /// A member is in another department than before.
+    /// A member moved to another department or to none.
     MemberMoved = "member_moved" v 1 <- Department(DepartmentEvent::MemberMoved);
-    /// A holder has more.
+    /// An allocation was raised.
     UnitsAllocated = "units_allocated" v 1 <- Allocation(AllocationEvent::Allocated);
-    /// A holder has less.
+    /// An allocation was lowered.
     UnitsRevoked = "units_revoked" v 1 <- Allocation(AllocationEvent::Revoked);
-    /// Units went from one holder to another.
+    /// Units were moved from one holder to another.
     UnitsTransferred = "units_transferred" v 1 <- Allocation(AllocationEvent::Transferred);
-    /// Priority or auto-renew changed.
+    /// Priority or renewal was changed.
     AllocationTermsSet = "allocation_terms_set" v 1 <- Allocation(AllocationEvent::TermsSet);
-    /// A member may not use what he holds.
+    /// A member was suspended.
     MemberSuspended = "member_suspended" v 1 <- Allocation(AllocationEvent::Suspended);
-    /// A member may use it again.
+    /// A suspension was ended.
     MemberReactivated = "member_reactivated" v 1 <- Allocation(AllocationEvent::Reactivated);
     /// Units were spent.
     UsageDebited = "usage_debited" v 1 <- Usage(UsageEvent::Debited);
     /// Units were reserved.
     HoldPlaced = "hold_placed" v 1 <- Usage(UsageEvent::HoldPlaced);
-    /// A reserved call was made.
+    /// A hold was settled.
     HoldSettled = "hold_settled" v 1 <- Usage(UsageEvent::HoldSettled);
-    /// A reservation was given up.
+    /// A hold was released.
     HoldReleased = "hold_released" v 1 <- Usage(UsageEvent::HoldReleased);
-    /// A reservation ran out.
+    /// A hold expired.
     HoldExpired = "hold_expired" v 1 <- Usage(UsageEvent::HoldExpired);
-    /// Units were refused.
+    /// Debits or holds were refused.
     UsageRefused = "usage_refused" v 1 <- Usage(UsageEvent::Refused);
-    /// Somebody asked for units.
+    /// A request was filed.
     RequestFiled = "request_filed" v 1 <- Request(RequestEvent::Filed);
-    /// A request was granted, in full or in part.
+    /// A request was approved, in full or in part.
     RequestApproved = "request_approved" v 1 <- Request(RequestEvent::Approved);
-    /// A request was not granted.
+    /// A request was rejected.
     RequestRejected = "request_rejected" v 1 <- Request(RequestEvent::Rejected);
-    /// A request was taken back.
+    /// A request was withdrawn.
     RequestWithdrawn = "request_withdrawn" v 1 <- Request(RequestEvent::Withdrawn);
-    /// Nobody decided on a request in time.
+    /// A request expired without a decision.
     RequestExpired = "request_expired" v 1 <- Request(RequestEvent::Expired);
     /// A period ended and the next one began.
     PeriodClosed = "period_closed" v 1 <- Period(PeriodEvent::Closed);
-    /// Allocations were granted again in a new period, or lapsed.
+    /// Allocations were renewed in a new period, or lapsed.
     AllocationsRenewed = "allocations_renewed" v 1 <- Period(PeriodEvent::Renewed);
-    /// Usage that had happened was reported.
+    /// Usage was reported after the fact.
     UsageReported = "usage_reported" v 1 <- Usage(UsageEvent::Reported);
-    /// Reported usage is nobody's yet, or of no known service.
+    /// Reported usage has no known member or service.
     UsageParked = "usage_parked" v 1 <- Usage(UsageEvent::Parked);
-    /// Parked usage was given to a member, or from one member to another.
+    /// Usage was attributed to a member.
     UsageAttributed = "usage_attributed" v 1 <- Usage(UsageEvent::Attributed);
     /// Usage was refunded, in full or in part.
     UsageCorrected = "usage_corrected" v 1 <- Usage(UsageEvent::Corrected);
 }
 
-/// An event that no version of this program wrote, or that was damaged.
+/// An event that this version cannot decode.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableEvent {
-    /// A kind or version from a newer program.
-    #[error("unknown event {kind} version {version}; a newer ledger wrote it")]
+    /// The kind or version is unknown, so a newer version wrote it.
+    #[error("unknown event {kind} version {version}, written by a newer version")]
     Unknown {
         /// The kind.
         kind: String,
         /// The version.
         version: i16,
     },
-    /// Data that is not of its kind's form.
-    #[error("the data of an event {kind} version {version} is not of its form")]
+    /// The data does not have the form of the kind.
+    #[error("malformed data of event {kind} version {version}")]
     Form {
         /// The kind.
         kind: String,
         /// The version.
         version: i16,
-        /// Where and why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
@@ -225,7 +223,7 @@ const fn department_of(holder: Holder, funded_by: Option<DepartmentId>) -> Optio
 }
 
 impl Event {
-    /// Whose event it is, if it is one member's; of a transfer the giver's.
+    /// The member that the event is about, if there is exactly one; of a transfer the giver.
     #[must_use]
     pub const fn member_id(&self) -> Option<MemberId> {
         match self {
@@ -260,7 +258,7 @@ impl Event {
         }
     }
 
-    /// The department that it is about, or in whose books it counts; of a move the one moved to.
+    /// The department that the event is about or counts in; of a move the new one.
     #[must_use]
     pub const fn department_id(&self) -> Option<DepartmentId> {
         match self {
@@ -286,7 +284,7 @@ impl Event {
         }
     }
 
-    /// Which service it is about, if it is about one.
+    /// The service that the event is about, if there is exactly one.
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceId> {
         match self {
@@ -306,7 +304,7 @@ impl Event {
         }
     }
 
-    /// What it came out of, when it was not asked for by itself.
+    /// The cause, if the event was not requested by itself.
     #[must_use]
     pub const fn cause(&self) -> Option<&Cause> {
         match self {
@@ -322,7 +320,7 @@ impl Event {
         }
     }
 
-    /// The commitment to why, if somebody said why.
+    /// The commitment to the reason, if given.
     #[must_use]
     pub const fn reason(&self) -> Option<Commitment> {
         match self {
@@ -359,7 +357,7 @@ impl Event {
         }
     }
 
-    /// The commitment to whose usage it was said to be, where the ledger knows nobody of that name.
+    /// The commitment to the unknown subject of reported usage.
     #[must_use]
     pub const fn subject(&self) -> Option<Commitment> {
         match self {
@@ -373,7 +371,7 @@ impl Event {
         }
     }
 
-    /// The usage that a later event is about, which then says how that usage stands.
+    /// The usage that the event attributes or corrects.
     #[must_use]
     pub const fn usage_id(&self) -> Option<EventId> {
         match self {

@@ -1,4 +1,4 @@
-//! The two functions that everything else serves: [`decide`] and [`evolve`].
+//! The decider: [`decide`] and [`evolve`], and the commands, events and views around them.
 
 use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Holder, Line};
@@ -16,42 +16,42 @@ use crate::state::SchoolState;
 use crate::time::Timestamp;
 use crate::usage::{self, UsageCommand};
 
-/// What somebody asks of a school, and when.
+/// A command to a school.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
-    /// Who asks.
+    /// The actor.
     pub actor: Actor,
-    /// The clock at the edge; one that is behind the stream counts as the stream's last instant.
+    /// The time at the edge. A time before the stream's last instant counts as that instant.
     pub now: Timestamp,
-    /// What is asked.
+    /// The action.
     pub action: Action,
 }
 
-/// What can be asked, by noun.
+/// The action of a command, by noun.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(
     clippy::large_enum_variant,
     reason = "the large one is the hot one: a box would cost each debit"
 )]
 pub enum Action {
-    /// Of the school itself and its members.
+    /// On the school itself and its members.
     School(SchoolCommand),
-    /// Of departments and who is in them.
+    /// On departments and their members.
     Department(DepartmentCommand),
-    /// Of allocations.
+    /// On allocations.
     Allocation(AllocationCommand),
-    /// Of requests for units.
+    /// On requests.
     Request(RequestCommand),
-    /// Of usage.
+    /// On usage.
     Usage(UsageCommand),
 }
 
-/// Something that a decision brings about.
+/// An event that a decision produces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
-    /// When it happened in the world; when it was recorded is the append's to say.
+    /// The time of the event in the world. The append sets the time of recording.
     pub occurred_at: Timestamp,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
@@ -64,40 +64,40 @@ impl Fact {
     }
 }
 
-/// An event as it stands in the log.
+/// An event in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
-    /// Whose stream.
+    /// The school whose stream has the event.
     pub school_id: SchoolId,
-    /// Where in the stream.
+    /// The position in the stream.
     pub seq: Seq,
-    /// Its identity in the school.
+    /// The identity in the school.
     pub event_id: EventId,
-    /// Who brought it about.
+    /// The actor of its command.
     pub actor: Actor,
-    /// When it happened in the world.
+    /// The time of the event in the world.
     pub occurred_at: Timestamp,
-    /// When it was recorded; never before the event that precedes it.
+    /// The time of recording, never before that of the preceding event.
     pub recorded_at: Timestamp,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
-/// Something that comes about without anybody asking for it.
+/// An event that time alone causes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
-    /// The key of its event.
+    /// The key of the event.
     pub key: CommandKey,
-    /// What happens, with the due time.
+    /// The event, with its due time.
     pub fact: Fact,
 }
 
-/// What the command brings about, or why it is refused. No events: it is so already.
+/// Decides a command. Without events, nothing would change.
 ///
-/// The state must have taken in everything that is [`due`] by the command's `now`.
+/// Every event that is [`due`] by the command's `now` must be applied to the state before.
 ///
 /// # Errors
-/// The [`Refusal`] that explains itself.
+/// The [`Refusal`].
 pub fn decide(
     catalogue: &Catalogue,
     state: &SchoolState,
@@ -124,14 +124,12 @@ pub fn decide(
         .collect())
 }
 
-/// The first thing that nobody asks for, that has come about by `now` and is not recorded yet: a
-/// hold or a request ran out, a period ended, an allocation was renewed or lapsed with it, or a hold
-/// that closed left units with a member who is gone. Time never runs backwards here either. Ask
-/// again after taking it in, until there is none.
+/// The first unrecorded event that time alone causes by `now`: the expiry of a hold or request, the
+/// end of a period, the renewals after it, or the return of units that a closed hold left with a
+/// removed member. Apply it and call again until there is none.
 ///
-/// In the order of time; of what comes about at the same instant, a hold comes before a request and
-/// both before the end of a period: what runs out at its very end does so in it. What a roll leaves
-/// to be told comes before anything else.
+/// In the order of time. At one instant a hold precedes a request and both precede the end of a
+/// period, so that an expiry at the end of a period counts in it. Open renewals precede everything.
 #[must_use]
 pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
     if let Some((key, fact)) = period::due_renewals(state) {
@@ -155,14 +153,14 @@ pub fn due(state: &SchoolState, now: Timestamp) -> Option<Due> {
         key: CommandKey::RequestExpiry(request_id),
         fact,
     });
-    let roll = period::due_rollover(state, now).map(|(key, fact)| Due { key, fact });
+    let rollover = period::due_rollover(state, now).map(|(key, fact)| Due { key, fact });
     hold.into_iter()
         .chain(request)
-        .chain(roll)
+        .chain(rollover)
         .min_by_key(|due| due.fact.occurred_at)
 }
 
-/// Takes one recorded event into the state.
+/// Applies one recorded event to the state.
 pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     match &recorded.event {
         Event::School(event) => school::evolve(state, recorded.seq, event),
@@ -176,8 +174,8 @@ pub fn evolve(state: &mut SchoolState, recorded: &Recorded) {
     state.last_at = state.last_at.max(recorded.recorded_at);
 }
 
-/// The state at the instant `now`, also where nobody has recorded yet what time has brought about
-/// by then: as the next command finds it.
+/// The state at the instant `now`, with all due events applied, recorded or not: as the next
+/// command finds it.
 #[must_use]
 pub fn at_instant(mut state: SchoolState, school_id: SchoolId, now: Timestamp) -> SchoolState {
     let now = state.not_before_last(now);
@@ -196,7 +194,7 @@ pub fn at_instant(mut state: SchoolState, school_id: SchoolId, now: Timestamp) -
     state
 }
 
-/// What the events amount to, from the first one on.
+/// Folds all events of a stream into its state.
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> SchoolState {
     let mut state = SchoolState::default();
     for event in events {
@@ -205,27 +203,27 @@ pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> SchoolState {
     state
 }
 
-/// What a holder has of a service, as a command's answer shows it.
+/// A holder's account of a service, for the answer to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountView {
-    /// Whose.
+    /// The holder.
     pub holder: Holder,
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
-    /// The account: the holder's own line, or what is drawn on instead of a member's.
+    /// The account: the holder's own line, or the one that a member draws on in its place.
     pub line: Line,
 }
 
-/// What a school bought and its own rules, as a command's answer shows them.
+/// The subscription and settings of a school, for the answer to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchoolView {
     /// The school.
     pub school: School,
-    /// Units of each service in a period.
+    /// The total of each service per period.
     pub totals: Quotas,
 }
 
-/// The school that an action is about, when it is about what it bought or its own rules.
+/// The subscription and settings, for an action on them.
 #[must_use]
 pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
     let Action::School(SchoolCommand::SetSubscription(_) | SchoolCommand::ChangeSettings(_)) =
@@ -239,8 +237,8 @@ pub fn school_view(state: &SchoolState, action: &Action) -> Option<SchoolView> {
     })
 }
 
-/// The event that last changed what a command is about: the request that it closes, or else what
-/// the school bought and its own rules. Nothing when there is none that the actor may know of.
+/// The version of a command's subject: the event that last changed the request to close, or else
+/// the subscription and settings. `None` if the actor may not see the subject or it does not exist.
 #[must_use]
 pub fn version(state: &SchoolState, command: &Command, context: &Context) -> Option<Seq> {
     match &command.action {
@@ -251,7 +249,7 @@ pub fn version(state: &SchoolState, command: &Command, context: &Context) -> Opt
     }
 }
 
-/// The accounts that an action is about.
+/// The accounts that an action names.
 #[must_use]
 pub fn accounts(
     catalogue: &Catalogue,
@@ -274,7 +272,7 @@ pub fn accounts(
             .iter()
             .filter_map(|row| view(context.holder(&row.holder).ok()?, &row.service))
             .collect(),
-        // The answer to an import is made of its events alone.
+        // The answer to an import consists of its events.
         Action::Allocation(
             AllocationCommand::Import { .. }
             | AllocationCommand::Suspend { .. }

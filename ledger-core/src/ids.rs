@@ -1,4 +1,4 @@
-//! Identities: opaque ids of schools, members and actors, positions in a stream, event ids.
+//! Identities: opaque ids, positions in a stream, and the ids of events.
 
 use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -22,19 +22,19 @@ macro_rules! uuid_newtype {
 }
 
 uuid_newtype!(
-    /// A school: the tenant, and the owner of one stream.
+    /// A school: the tenant, with one stream.
     SchoolId
 );
 uuid_newtype!(
-    /// A person of a school. Opaque: names and external ids live in the directory.
+    /// A member. Opaque: names and external ids are in the directory.
     MemberId
 );
 uuid_newtype!(
-    /// A department of a school. Opaque: its name lives in the directory.
+    /// A department. Opaque: its name is in the directory.
     DepartmentId
 );
 uuid_newtype!(
-    /// Who issued a command: a person's or a service's subject.
+    /// The actor of a command: the subject of a person or a service.
     ActorId
 );
 uuid_newtype!(
@@ -42,18 +42,17 @@ uuid_newtype!(
     RequestId
 );
 uuid_newtype!(
-    /// The identity of an event inside its school, derived from its command (see [`CommandKey`]).
+    /// The identity of an event in its school, derived from its command (see [`CommandKey`]).
     EventId
 );
 
-/// The namespace of the actor ids of subjects that are no UUIDs (a random UUID, fixed for ever:
-/// the log names people by what comes out of it).
+/// The namespace of actor ids of subjects that are no UUIDs: a random UUID, fixed for ever, since
+/// the log contains the ids derived from it.
 const ACTORS: Uuid = Uuid::from_u128(0x5b0c_9a41_7f3e_4d6a_8c52_e1d9_03b7_64fa);
 
 impl ActorId {
-    /// Who acts under a token's subject: a UUID is its own actor id, any other the UUIDv5 of it.
-    /// The nil UUID is the ledger's own id (`Actor::SYSTEM`), so that as a subject it is text like
-    /// any other.
+    /// The actor id of a token's subject: the subject itself if it is a UUID, else its UUIDv5. The
+    /// nil UUID is the ledger's own id (`Actor::SYSTEM`); as a subject it is like any other text.
     #[must_use]
     pub fn of_subject(subject: &str) -> Self {
         match Uuid::try_parse(subject) {
@@ -205,48 +204,47 @@ impl From<ExternalId> for Owner {
     }
 }
 
-/// What makes a command's events unique in their school for ever: where its key comes from, and
-/// the key.
+/// The key that makes the events of a command unique in their school for ever.
 ///
-/// The first event's id is the UUIDv5 (RFC 9562 §5.5) of `source` and `key`; the event at
-/// `index` n > 0 derives from that one, so a command's events are found again from its key alone.
+/// The id of the first event is the UUIDv5 (RFC 9562 §5.5) of the key and its source; the ids of
+/// further events derive from it. So the key alone finds the events of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandKey {
     /// An `Idempotency-Key` header.
     Request(Key),
-    /// A debit's `id`.
+    /// The `id` of a debit.
     Debit(Key),
-    /// A hold's `id`, for placing it.
+    /// The `id` of a hold to place.
     Hold(Key),
-    /// A hold's `id`, for closing it: settled or released, one of them, once.
+    /// The `id` of a hold to settle or release, which happens once.
     HoldClosing(Key),
-    /// A hold's `id`, for its expiry, which nobody asks for.
+    /// The `id` of an expired hold.
     HoldExpiry(Key),
-    /// A request's id, for its expiry, which nobody asks for.
+    /// The id of an expired request.
     RequestExpiry(RequestId),
-    /// The instant at which a period ends, for its end, which nobody asks for.
+    /// The end of a period.
     PeriodRollover(Timestamp),
-    /// What came of allocations in a new period, which nobody asks for.
+    /// Renewals of allocations in a new period.
     Renewals {
-        /// When the period begins.
+        /// The start of the period.
         period_start: Timestamp,
-        /// Which of the events that tell of it, from 0.
+        /// The index of the event among those of the period, from 0.
         index: u32,
     },
     /// The source and the `id` of a CloudEvent that reports usage.
     Reported {
-        /// Who produced it.
+        /// The producer.
         source: Attribute,
-        /// Its id, unique at its source.
+        /// The id, unique for its source.
         id: Attribute,
     },
-    /// What the event at this position leaves to be done, which nobody asks for.
+    /// A consequence of the event at this position.
     Consequence(Seq),
-    /// A command that carries no key of its own; the edge drew this id for it.
+    /// A command without a key, with an id drawn at the edge.
     Fresh(Uuid),
 }
 
-/// The namespace of all event ids (a random UUID, fixed for ever).
+/// The namespace of all event ids: a random UUID, fixed for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x8d1f_6a52_0c7e_4b0b_9b35_5f0e_24a1_c3d7);
 
 impl CommandKey {
@@ -285,7 +283,7 @@ impl CommandKey {
             }
             Self::Fresh(id) => return EventId(*id),
         };
-        // A separator that no key contains keeps ("a", "b:c") and ("a:b", "c") apart.
+        // No key contains the separator, so distinct pairs have distinct names.
         let mut name = String::with_capacity(source.len() + 1 + key.len());
         name.push_str(source);
         name.push('\u{1f}');
@@ -295,7 +293,7 @@ impl CommandKey {
 }
 
 impl EventId {
-    /// The id of the event at `index` (0 is this one) of the command whose first event has this id.
+    /// The id of the event at `index` of the command whose first event has this id; 0 is this one.
     #[must_use]
     pub fn at_index(self, index: usize) -> Self {
         if index == 0 {
@@ -305,8 +303,9 @@ impl EventId {
     }
 }
 
-/// The first 8 bytes of the SHA-256 of a command's canonical body: tells a repeated command from
-/// another one under the same key. A collision needs an adversary who owns the key anyway.
+/// The first 8 bytes of the SHA-256 of a command's canonical body. It distinguishes a repeated
+/// command from another command with the same key; only the owner of the key could profit from a
+/// collision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub i64);

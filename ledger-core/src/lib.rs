@@ -1,12 +1,13 @@
 //! The rules of Allocation Ledger, pure and total.
 //!
-//! A school is a stream of immutable events. [`decide`] looks at what a school's events so far
-//! amount to ([`SchoolState`]) and says what a [`Command`] brings about, or why it is refused
-//! ([`Refusal`]); [`evolve`] takes one recorded event into the state. Neither knows a clock, a
-//! random number, a database or a network: the same events and commands give the same answers
-//! everywhere, which is what lets anybody check the books.
+//! A school is a stream of immutable events. [`decide`] applies the rules to a [`Command`], the
+//! state of the school ([`SchoolState`]) and a [`Context`], and returns new events or a
+//! [`Refusal`]. [`evolve`] applies one recorded event to the state. Neither has a clock,
+//! randomness, a database or a network: the same input gives the same output everywhere, so anyone
+//! can verify the books.
 //!
-//! One folder per noun: [`school`], [`allocation`], [`request`], [`usage`], [`period`]; in each the same files.
+//! One folder per noun, with the same files in each: [`school`], [`department`], [`allocation`],
+//! [`request`], [`usage`], [`period`].
 
 pub mod actor;
 pub mod allocation;

@@ -1,5 +1,5 @@
-//! The plan catalogue: services, and what each org type buys at each tier. Data, not code: an
-//! embedded TOML file that another file can take the place of.
+//! The plan catalogue: the services, and the plan of each org type and tier. An embedded TOML file,
+//! which another file can replace.
 
 use std::collections::BTreeMap;
 
@@ -52,33 +52,33 @@ vocabulary! {
     }
 }
 
-/// What a plan gives a school.
+/// A plan.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     org_types: Vec<OrgType>,
     tiers: Vec<Tier>,
-    /// What is switched on.
+    /// The allocation management.
     pub management: Management,
-    /// Units of each service bought per period, unless the school bought otherwise.
+    /// The total of each service per period, unless the school bought another one.
     pub totals: Quotas,
 }
 
-/// What a school has that sets nothing of its own.
+/// The settings of a school that has not changed them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
-    /// What a new teacher is granted.
+    /// The quota granted to a new teacher.
     #[serde(rename = "default_grant")]
     pub default_member_quota: Quotas,
-    /// The most that one member may hold.
+    /// The cap per member.
     #[serde(rename = "member_cap")]
     pub max_individual_quota: Quotas,
     self_service_tiers: Vec<Tier>,
 }
 
 impl Defaults {
-    /// Whether teachers of a school at `tier` may ask for more themselves.
+    /// Whether teachers of a school at `tier` may file requests.
     #[must_use]
     pub fn self_service_requests(&self, tier: Tier) -> bool {
         self.self_service_tiers.contains(&tier)
@@ -101,24 +101,24 @@ pub struct Catalogue {
     #[serde(default)]
     tier_aliases: BTreeMap<String, Tier>,
     services: BTreeMap<ServiceId, ServiceSpec>,
-    /// What holds where a school set nothing.
+    /// The default settings.
     pub defaults: Defaults,
     plans: Vec<Plan>,
 }
 
-/// A catalogue file that cannot be used; says where and why.
+/// An invalid catalogue file.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
-    /// Not TOML, or not of the catalogue's form.
-    #[error("the plan catalogue is not of the expected form")]
+    /// The file is not TOML or does not have the form of a catalogue.
+    #[error("malformed plan catalogue")]
     Form(#[source] Box<toml::de::Error>),
-    /// A name that stands for two things.
+    /// A name is defined twice.
     #[error("the plan catalogue names {0} twice as a service or an alias")]
     NamedTwice(ServiceId),
-    /// A quota of a service that is not declared.
-    #[error("the plan catalogue gives a quota of {0}, which is not among its services")]
+    /// A quota names an undeclared service.
+    #[error("the plan catalogue has a quota of {0}, which is none of its services")]
     UnknownService(ServiceId),
-    /// A school could be registered that has no plan.
+    /// An org type and tier have no plan.
     #[error("the plan catalogue has no plan for a {0} school at tier {1}")]
     NoPlan(OrgType, Tier),
 }
@@ -126,7 +126,7 @@ pub enum CatalogueError {
 const BUILT_IN: &str = include_str!("plan.toml");
 
 impl Catalogue {
-    /// The catalogue that is embedded in the program.
+    /// The embedded catalogue.
     ///
     /// # Panics
     /// Never: a test parses the embedded file.
@@ -139,11 +139,10 @@ impl Catalogue {
         Self::parse(BUILT_IN).expect("the embedded plan catalogue is valid")
     }
 
-    /// Reads a catalogue and checks that it hangs together.
+    /// Parses and validates a catalogue.
     ///
     /// # Errors
-    /// [`CatalogueError`] when the file is not a catalogue, contradicts itself or leaves a type
-    /// and tier without a plan.
+    /// [`CatalogueError`] if the file is malformed or inconsistent, or lacks a plan.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
         let catalogue: Self =
             toml::from_str(text).map_err(|error| CatalogueError::Form(Box::new(error)))?;
@@ -159,7 +158,7 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// The service that `name` is the name or an alias of.
+    /// The service of a name or alias.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<&ServiceId> {
         let name = ServiceId::new(name).ok()?;
@@ -172,7 +171,7 @@ impl Catalogue {
             .map(|(id, _)| id)
     }
 
-    /// How calls of `service` are counted; a service that is gone from the file counts requests.
+    /// The meter of `service`; a service that the file no longer has counts requests.
     #[must_use]
     pub fn meter(&self, service: &ServiceId) -> &Meter {
         const REQUESTS: &Meter = &Meter::Request {
@@ -183,12 +182,12 @@ impl Catalogue {
             .map_or(REQUESTS, |spec| &spec.meter)
     }
 
-    /// Every service, in the order of their names.
+    /// Every service, ordered by name.
     pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
         self.services.keys()
     }
 
-    /// The tier that `name` is the name or an alias of.
+    /// The tier of a name or alias.
     #[must_use]
     pub fn tier(&self, name: &str) -> Option<Tier> {
         Tier::parse(name).or_else(|| self.tier_aliases.get(name).copied())
@@ -197,11 +196,11 @@ impl Catalogue {
     /// The plan of a school.
     #[must_use]
     pub fn plan(&self, org_type: OrgType, tier: Tier) -> &Plan {
-        // `parse` lets no catalogue through in which a type and tier has no plan.
+        // `parse` has checked that every type and tier has a plan.
         self.find_plan(org_type, tier).unwrap_or(&self.plans[0])
     }
 
-    /// The least tier at which a school of this type has at least this management.
+    /// The lowest tier at which a school of this type has at least this management.
     #[must_use]
     pub fn tier_with(&self, org_type: OrgType, needed: Management) -> Option<Tier> {
         Tier::ALL
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_names_its_service_and_an_unknown_name_none() {
+    fn an_alias_resolves_and_an_unknown_name_does_not() {
         let catalogue = Catalogue::built_in();
         let resolve = |name| catalogue.resolve(name).map(ServiceId::as_str);
         assert_eq!(resolve("lesson_generation"), Some("claude_messages"));
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catalogue_that_contradicts_itself_is_refused() {
+    fn an_inconsistent_catalogue_is_refused() {
         let alias_twice = BUILT_IN.replace("grading_assistance", "lesson_generation");
         assert!(matches!(
             Catalogue::parse(&alias_twice),

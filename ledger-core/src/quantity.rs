@@ -1,4 +1,4 @@
-//! Amounts: units of a service, quotas over them, and money. Whole numbers only, always checked.
+//! Amounts: units of a service, quotas and money. Whole numbers with checked arithmetic.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[serde(transparent)]
 pub struct Units(i64);
 
-/// A number of units below zero was given.
+/// The number is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("units are whole numbers from 0 to 9223372036854775807")]
 pub struct NotUnits;
@@ -21,7 +21,7 @@ impl Units {
     pub const MAX: Self = Self(i64::MAX);
 
     /// # Errors
-    /// [`NotUnits`] when `value` is below zero.
+    /// [`NotUnits`] if `value` is negative.
     pub const fn new(value: i64) -> Result<Self, NotUnits> {
         if value < 0 {
             Err(NotUnits)
@@ -30,31 +30,31 @@ impl Units {
         }
     }
 
-    /// The amount as a plain number, never negative.
+    /// The amount as a number, never negative.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// Whether there are none.
+    /// Whether the amount is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// The sum, or `None` when it does not fit.
+    /// The sum; `None` if it exceeds 64 bits.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The product, or `None` when it does not fit.
+    /// The product; `None` if it exceeds 64 bits.
     #[must_use]
     pub fn checked_mul(self, other: Self) -> Option<Self> {
         self.0.checked_mul(other.0).map(Self)
     }
 
-    /// The difference, or `None` when it would be below zero.
+    /// The difference; `None` if it is negative.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         if self.0 < other.0 {
@@ -64,13 +64,13 @@ impl Units {
         }
     }
 
-    /// The sum, held at [`Units::MAX`].
+    /// The sum, at most [`Units::MAX`].
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The difference, held at zero.
+    /// The difference, at least zero.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         self.checked_sub(other).unwrap_or(Self::ZERO)
@@ -89,17 +89,17 @@ impl std::fmt::Display for Units {
     }
 }
 
-/// How much may be had: a number of units, or no limit. In JSON an integer or `"unlimited"`.
+/// A limit of units, or no limit. In JSON an integer or `"unlimited"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Quota {
-    /// So many units and no more. Zero is zero.
+    /// A limit. Zero permits nothing.
     Finite(Units),
-    /// As much as is asked for.
+    /// No limit.
     Unlimited,
 }
 
 impl Quota {
-    /// Nothing at all.
+    /// A limit of zero.
     pub const ZERO: Self = Self::Finite(Units::ZERO);
 
     /// A sum of units as a quota: unlimited if it is beyond 64 bits.
@@ -111,7 +111,7 @@ impl Quota {
             .map_or(Self::Unlimited, Self::Finite)
     }
 
-    /// What is left of the quota when `taken` is gone; never below zero.
+    /// The quota less `taken`, at least zero.
     #[must_use]
     pub fn minus(self, taken: Units) -> Self {
         match self {
@@ -120,7 +120,7 @@ impl Quota {
         }
     }
 
-    /// Whether `asked` fits into this quota.
+    /// Whether `asked` is within the quota.
     #[must_use]
     pub fn covers(self, asked: Units) -> bool {
         match self {
@@ -129,7 +129,7 @@ impl Quota {
         }
     }
 
-    /// Whether this quota is no larger than `other`.
+    /// Whether this quota is at most `other`.
     #[must_use]
     pub fn fits_in(self, other: Self) -> bool {
         match (self, other) {
@@ -151,7 +151,7 @@ impl Quota {
         if self.fits_in(other) { self } else { other }
     }
 
-    /// The number of units, or `None` when there is no limit.
+    /// The limit; `None` if there is none.
     #[must_use]
     pub const fn finite(self) -> Option<Units> {
         match self {

@@ -1,12 +1,12 @@
-//! Services: what quota is counted in, the names they go by, and what a call costs in units.
+//! Services: their names, and the units of a call.
 
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::quantity::Units;
 
-/// The longest service name in characters: room for a vendor and a model family, short in an index.
-/// Up to 24 of them stand inline in a state, as all built-in names do.
+/// The length limit of a service name, in characters: enough for a vendor and a model family, small
+/// in an index. Names of up to 24 characters, as all built-in ones, need no allocation.
 pub const SERVICE_CHARS_MAX: usize = 40;
 
 /// A service's canonical name, such as `claude_messages`: lower-case letters, digits, `_`, `-` and
@@ -15,14 +15,14 @@ pub const SERVICE_CHARS_MAX: usize = 40;
 #[serde(transparent)]
 pub struct ServiceId(CompactString);
 
-/// The text cannot name a service.
+/// The text is no [`ServiceId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a service has 1 to {SERVICE_CHARS_MAX} of the characters a-z, 0-9, '_', '-', '.'")]
 pub struct NotAService;
 
 impl ServiceId {
     /// # Errors
-    /// [`NotAService`] when the text is empty, too long or has other characters.
+    /// [`NotAService`] if the text is empty, too long or has other characters.
     pub fn new(text: &str) -> Result<Self, NotAService> {
         let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-' | '.');
         if (1..=SERVICE_CHARS_MAX).contains(&text.len()) && text.chars().all(plain) {
@@ -52,38 +52,37 @@ impl<'de> Deserialize<'de> for ServiceId {
     }
 }
 
-/// What a meter looks at.
+/// The facts that a meter uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call<'a> {
-    /// The model that answered, if the caller said.
+    /// The model, if known.
     pub model: Option<&'a str>,
     /// Input and output tokens together.
     pub tokens: Units,
 }
 
-/// How many units a call of a service is when the caller does not say.
+/// The rule that gives the units of a call, if the caller does not state them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "per", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Meter {
-    /// A call is one unit, times the weight of the first pattern that its model matches.
+    /// One unit per call, times the weight of the first pattern that matches the model.
     Request {
-        /// Patterns in order; a model that matches none weighs 1.
+        /// Patterns in order; the weight of other models is 1.
         #[serde(default)]
         weights: Vec<ModelWeight>,
     },
-    /// Every 1,000 tokens begun, input and output together, are so many units; at least 1,000
-    /// count.
+    /// Units per 1,000 tokens begun, input and output together; at least 1,000 count.
     ThousandTokens {
         /// Units for 1,000 tokens.
         units: Units,
     },
 }
 
-/// The weight of the models that a pattern names.
+/// The weight of the models that match a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelWeight {
-    /// A model's name, in which `*` stands for any run of characters.
+    /// A pattern, in which `*` matches any run of characters.
     pub model: String,
     /// Units of one call.
     pub units: Units,
@@ -98,7 +97,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// The units of a call, or `None` when they do not fit into 64 bits.
+    /// The units of a call; `None` if they exceed 64 bits.
     #[must_use]
     pub fn units(&self, call: Call<'_>) -> Option<Units> {
         match self {
@@ -117,7 +116,7 @@ impl Meter {
     }
 }
 
-/// Whether `text` matches `pattern`, in which each `*` stands for any run of characters.
+/// Whether `text` matches `pattern`, in which each `*` matches any run of characters.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_run_of_characters() {
+    fn a_star_matches_any_run_of_characters() {
         for (pattern, text, expected) in [
             ("claude-opus-*", "claude-opus-4", true),
             ("*opus*", "claude-opus-4", true),
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_one_unit_unless_its_model_weighs_more() {
+    fn a_call_is_one_unit_times_the_weight_of_its_model() {
         let heavy = ModelWeight {
             model: "*opus*".to_owned(),
             units: units(5),

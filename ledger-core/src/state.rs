@@ -1,4 +1,4 @@
-//! What a school's events amount to: all that a decision looks at, and no more.
+//! The state of a school: what decisions need of its events, and no more.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::service::ServiceId;
 use crate::time::Timestamp;
 use crate::usage::Holds;
 
-/// A school as its events have made it. Its size is bound by members × services (lines and
-/// pending requests) + open holds.
+/// The state of a school, folded from its events. Its size is bounded by members × services (lines
+/// and pending requests) + open holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchoolState {
-    /// The position of the last event taken in.
+    /// The position of the last applied event.
     pub(crate) head: Seq,
-    /// When the last event was recorded; time never runs backwards from here.
+    /// The time of recording of the last event. Time never runs backwards from here.
     pub(crate) last_at: Timestamp,
     pub(crate) school: Option<School>,
     pub(crate) pools: BTreeMap<ServiceId, Pool>,
@@ -52,7 +52,7 @@ impl Default for SchoolState {
 }
 
 impl SchoolState {
-    /// The position of the last event taken in.
+    /// The position of the last applied event.
     #[must_use]
     pub const fn head(&self) -> Seq {
         self.head
@@ -70,15 +70,15 @@ impl SchoolState {
         now.max(self.last_at)
     }
 
-    /// The start of the closed period that `instant` lies in, or `None` when the current one has
-    /// begun by then: where usage counts that is told of now.
+    /// The start of the closed period that contains `instant`; `None` if the open period has begun
+    /// by then.
     #[must_use]
     pub fn closed_period_at(&self, instant: Timestamp) -> Option<Timestamp> {
         let school = self.school.as_ref()?;
         (instant < school.period.start).then(|| school.cycles.period_at(instant).start)
     }
 
-    /// Whether the plan has no allocations: members draw straight on the pool.
+    /// Whether the plan has no allocations, so that members draw directly on the pool.
     pub(crate) fn draws_on_pool(&self) -> bool {
         let school = self.school.as_ref();
         school.is_some_and(|school| school.management == Management::None)
@@ -87,25 +87,25 @@ impl SchoolState {
     /// The registered school.
     ///
     /// # Errors
-    /// [`Refusal::SchoolNotFound`] when it was never registered.
+    /// [`Refusal::SchoolNotFound`] if it was never registered.
     pub fn school(&self) -> Result<&School, Refusal> {
         self.school.as_ref().ok_or(Refusal::SchoolNotFound)
     }
 
-    /// Anybody who ever was a member.
+    /// A present or past member.
     ///
     /// # Errors
-    /// [`Refusal::MemberNotFound`] when nobody has this id.
+    /// [`Refusal::MemberNotFound`] if no member ever had this id.
     pub fn member(&self, member_id: MemberId) -> Result<&Member, Refusal> {
         self.members.get(&member_id).ok_or(Refusal::MemberNotFound {
             member_id: Some(member_id),
         })
     }
 
-    /// A member who has not left.
+    /// A present member.
     ///
     /// # Errors
-    /// [`Refusal::MemberNotFound`] when nobody has this id or he left.
+    /// [`Refusal::MemberNotFound`] if no member ever had this id, or the member was removed.
     pub fn present_member(&self, member_id: MemberId) -> Result<&Member, Refusal> {
         let member = self.member(member_id)?;
         if member.status == MemberStatus::Removed {
@@ -116,31 +116,31 @@ impl SchoolState {
         Ok(member)
     }
 
-    /// Everybody who ever was a member, in the order of their ids.
+    /// All present and past members, ordered by id.
     pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
         self.members.iter().map(|(id, member)| (*id, member))
     }
 
-    /// What the school has of `service`; an empty pool when it never bought any.
+    /// The pool of `service`; an empty pool by default.
     #[must_use]
     pub fn pool(&self, service: &ServiceId) -> Pool {
         self.pools.get(service).copied().unwrap_or_default()
     }
 
-    /// A department that ever was.
+    /// An open or closed department.
     ///
     /// # Errors
-    /// [`Refusal::DepartmentNotFound`] when none has this id.
+    /// [`Refusal::DepartmentNotFound`] if no department ever had this id.
     pub fn department(&self, department_id: DepartmentId) -> Result<&Department, Refusal> {
         self.departments
             .get(&department_id)
             .ok_or(Refusal::DepartmentNotFound { department_id })
     }
 
-    /// A department that has not ended.
+    /// An open department.
     ///
     /// # Errors
-    /// [`Refusal::DepartmentNotFound`] when none has this id or it ended.
+    /// [`Refusal::DepartmentNotFound`] if no department ever had this id, or it was closed.
     pub fn open_department(&self, department_id: DepartmentId) -> Result<&Department, Refusal> {
         self.department(department_id)
             .ok()
@@ -148,14 +148,14 @@ impl SchoolState {
             .ok_or(Refusal::DepartmentNotFound { department_id })
     }
 
-    /// Every department that ever was, in the order of their ids.
+    /// All open and closed departments, ordered by id.
     pub fn departments(&self) -> impl Iterator<Item = (DepartmentId, &Department)> {
         self.departments
             .iter()
             .map(|(id, department)| (*id, department))
     }
 
-    /// What a holder has of `service`; an empty line when it never had any.
+    /// A holder's line of `service`; an empty line by default.
     #[must_use]
     pub fn line(&self, holder: Holder, service: &ServiceId) -> Line {
         match holder {
@@ -170,13 +170,13 @@ impl SchoolState {
         }
     }
 
-    /// The department out of whose allocation a holder's comes; `None`: out of the school's pool.
+    /// The department that funds a holder's allocations; `None` for the school's pool.
     #[must_use]
     pub fn funded_by(&self, holder: Holder) -> Option<DepartmentId> {
         self.members.get(&holder.member_id()?)?.department_id
     }
 
-    /// What the school has of `service`, or a department of it.
+    /// The pool of `service` of a department, or of the school.
     #[must_use]
     pub fn pool_of(&self, department_id: Option<DepartmentId>, service: &ServiceId) -> Pool {
         match department_id {
@@ -188,7 +188,7 @@ impl SchoolState {
         }
     }
 
-    /// The same, to be moved.
+    /// [`SchoolState::pool_of`], mutable; created if absent.
     pub(crate) fn pool_mut(
         &mut self,
         department_id: Option<DepartmentId>,
@@ -203,12 +203,12 @@ impl SchoolState {
         }
     }
 
-    /// The school's pools, in the order of their services' names.
+    /// The school's pools, ordered by service name.
     pub fn pools(&self) -> impl Iterator<Item = (&ServiceId, &Pool)> {
         self.pools.iter()
     }
 
-    /// Units of each service in a period.
+    /// The total of each service per period.
     #[must_use]
     pub fn totals(&self) -> Quotas {
         self.pools()
@@ -216,19 +216,19 @@ impl SchoolState {
             .collect()
     }
 
-    /// The holds that are open.
+    /// The open holds.
     #[must_use]
     pub const fn holds(&self) -> &Holds {
         &self.holds
     }
 
-    /// The requests that wait for a decision.
+    /// The pending requests.
     #[must_use]
     pub const fn requests(&self) -> &Requests {
         &self.requests
     }
 
-    /// Roughly how many bytes of memory the state takes, for a cache that has a bound.
+    /// The approximate memory of the state in bytes, for a cache with a limit.
     #[must_use]
     pub fn weight(&self) -> usize {
         const MEMBER: usize = size_of::<(MemberId, Member)>() + 64;

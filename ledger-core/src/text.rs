@@ -1,33 +1,33 @@
-//! Free text that people write (a reason): it stays beside the log, which keeps a commitment.
+//! Free texts, such as reasons. They are stored beside the log, which has a commitment.
 //!
-//! An event holds SHA-256(salt ‖ text). Whoever has text and salt can prove what was said; when a
-//! person is erased, text and salt go and every byte of the log stays (SPEC §6).
+//! An event contains SHA-256(salt ‖ text). Text and salt prove what was written. The erasure of a
+//! person deletes both and leaves the log unchanged (SPEC §6).
 
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-/// The longest reason in characters.
+/// The length limit of a free text, in characters.
 pub const TEXT_CHARS_MAX: usize = 2_000;
 
-/// A free text and the salt that hides it inside its commitment.
+/// A free text with the salt of its commitment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreeText {
     text: String,
     salt: [u8; 16],
 }
 
-/// The text cannot stand where a reason is asked for.
+/// The text is no [`FreeText`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a text has 1 to {TEXT_CHARS_MAX} characters, is not blank and has no NUL")]
 pub struct NotAText;
 
 impl FreeText {
-    /// Surrounding white space is trimmed. `salt` is 16 random bytes, drawn at the edge.
+    /// Trims surrounding white space. `salt` is 16 random bytes, drawn at the edge.
     ///
     /// # Errors
-    /// [`NotAText`] when the text is blank, too long or has a NUL (which Postgres cannot keep).
+    /// [`NotAText`] if the text is blank, too long or has a NUL, which Postgres cannot store.
     pub fn new(text: &str, salt: [u8; 16]) -> Result<Self, NotAText> {
         let text = text.trim();
         if text.is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.contains('\0') {
@@ -39,7 +39,7 @@ impl FreeText {
         })
     }
 
-    /// What was written.
+    /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -51,7 +51,7 @@ impl FreeText {
         &self.salt
     }
 
-    /// What the event holds in its stead.
+    /// The commitment, which the event contains.
     #[must_use]
     pub fn commitment(&self) -> Commitment {
         let mut hasher = Sha256::new();

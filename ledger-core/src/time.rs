@@ -1,24 +1,23 @@
-//! Instants as data. The core has no clock: every "now" arrives inside a command.
+//! Instants as data. The core has no clock: a command contains its "now".
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// An instant in UTC with the precision that Postgres keeps, one microsecond, in the years that
-/// RFC 3339 writes, 0 to 9999.
+/// An instant in UTC with the precision of Postgres, one microsecond, and the years of RFC 3339, 0
+/// to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// The earliest instant; the "last recorded" instant of an empty stream.
+    /// The earliest instant; the last recorded instant of an empty stream.
     pub const MIN: Self = Self::from_micros(-62_167_219_200_000_000);
 
     /// The latest instant.
     pub const MAX: Self = Self::from_micros(253_402_300_799_999_999);
 
-    /// Truncates to whole microseconds, and makes a leap second the second after it, so that a
-    /// value read back from Postgres is the one written. What lies outside becomes the nearest of
-    /// [`Timestamp::MIN`] and [`Timestamp::MAX`].
+    /// Truncates to microseconds and turns a leap second into the next second, so that Postgres
+    /// returns the value written. Clamps to [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn new(instant: DateTime<Utc>) -> Self {
         Self::from_micros(instant.timestamp_micros()).clamp(Self::MIN, Self::MAX)
@@ -31,20 +30,20 @@ impl Timestamp {
         }
     }
 
-    /// The instant as chrono has it.
+    /// The instant for chrono.
     #[must_use]
     pub const fn get(self) -> DateTime<Utc> {
         self.0
     }
 
-    /// The start of the minute (of UTC, as every time zone's minutes are) that this instant lies in.
+    /// The start of the UTC minute of this instant.
     #[must_use]
     pub fn start_of_minute(self) -> Self {
         let micros = self.0.timestamp_micros();
         Self::from_micros(micros - micros.rem_euclid(60_000_000))
     }
 
-    /// This instant `seconds` later (or, below zero, earlier), as far as there are instants.
+    /// The instant `seconds` later, or earlier if negative, within the range of instants.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
         TimeDelta::try_seconds(seconds)

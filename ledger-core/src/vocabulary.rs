@@ -1,4 +1,4 @@
-//! Closed vocabularies: each word stands in one declaration.
+//! Closed vocabularies: one declaration for each list of words.
 
 /// Declares an enum of words: its variants, their order and their spelling in JSON, in columns and
 /// in text.

@@ -266,10 +266,7 @@ impl<'a> Draft<'a> {
         before: &Line,
         after: Quota,
     ) -> Result<(), Refusal> {
-        let cap = match holder {
-            Holder::Member(_) => self.school.settings.max_individual_quota(service),
-            Holder::Department(_) => Quota::Unlimited,
-        };
+        let cap = self.school.cap(holder, service);
         if after.fits_in(before.allocated) || after.fits_in(cap) {
             return Ok(());
         }

@@ -8,7 +8,8 @@ use crate::quantity::{Quota, Units};
 /// The units of a school for a service in the current period. A department has one too: its
 /// allocation is to its members what the school's total is to all other holders.
 ///
-/// The fields are sums over events; the methods are the arithmetic on them, for read models as well.
+/// The fields are sums over events; the methods are the arithmetic on them, for read models as
+/// well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
     /// Units bought, or allocated to the department.
@@ -124,8 +125,8 @@ impl Pool {
         Some(self)
     }
 
-    /// Whether the pool may replace `before`: its committed units fit into the total, or are no more
-    /// than before, if usage had exceeded it.
+    /// Whether the pool may replace `before`: its committed units fit into the total, or are no
+    /// more than before, if usage had exceeded it.
     #[must_use]
     pub(crate) fn may_follow(&self, before: &Self) -> bool {
         let fits = |total: Units| {

@@ -1,8 +1,8 @@
-//! Reclaims units when a school buys less: from low to normal to high priority, in proportion within
-//! a priority, never below used and held units.
+//! Reclaims units when a school buys less: from low to normal to high priority, in proportion
+//! within a priority, never below used and held units.
 //!
-//! **Departments.** A department gives like any other holder, down to the units used and held in it.
-//! Allocations of its members beyond the rest are reclaimed in the same way.
+//! **Departments.** A department gives like any other holder, down to the units used and held in
+//! it. Allocations of its members beyond the rest are reclaimed in the same way.
 //!
 //! **Unlimited allocations.** Under a finite total an unlimited allocation counts as that total and
 //! gives like any other.
@@ -49,8 +49,8 @@ impl Giver {
     }
 }
 
-/// The changes that make all allocations fit into `total`. None of them raises an allocation, so the
-/// old total holds between any two of them.
+/// The changes that make all allocations fit into `total`. None of them raises an allocation, so
+/// the old total holds between any two of them.
 ///
 /// # Errors
 /// The lowest possible total, if `total` is below it.
@@ -172,9 +172,9 @@ fn take(givers: &mut [Giver], mut needed: i128) {
     }
 }
 
-/// Takes `share` of the `reclaimable` units of a class, from each line in proportion, in whole units.
-/// The units left over by rounding down come from the lines with the largest remainders; among equal
-/// ones the smaller id gives, a member before a department.
+/// Takes `share` of the `reclaimable` units of a class, from each line in proportion, in whole
+/// units. The units left over by rounding down come from the lines with the largest remainders;
+/// among equal ones the smaller id gives, a member before a department.
 fn take_in_proportion(class: &mut [&mut Giver], share: i128, reclaimable: i128) {
     let mut left = share;
     let mut remainders = Vec::with_capacity(class.len());
@@ -214,9 +214,9 @@ fn proportion(share: i128, whole: i128, part: i128) -> (i128, i128) {
     (quotient, remainder)
 }
 
-/// The events, from the lowest to the highest priority; a department's members precede it. Unlimited
-/// lines come last: each of them adds to the sum of the finite allocations, which must stay within
-/// 64 bits.
+/// The events, from the lowest to the highest priority; a department's members precede it.
+/// Unlimited lines come last: each of them adds to the sum of the finite allocations, which must
+/// stay within 64 bits.
 fn changes(
     state: &SchoolState,
     (funded_by, mut pool): (Option<DepartmentId>, Pool),

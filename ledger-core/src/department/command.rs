@@ -1,26 +1,25 @@
-//! What can be asked of departments.
+//! Commands about departments.
 
 use crate::ids::{DepartmentId, MemberId};
 
-/// A command about departments and who is in them.
+/// A command about departments and their members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DepartmentCommand {
-    /// Make a department exist. Its name is kept beside the log.
+    /// Opens a department. Its name is stored beside the log.
     Open {
-        /// Its opaque id, drawn at the edge.
+        /// The opaque id, drawn at the edge.
         department_id: DepartmentId,
     },
-    /// End a department that nobody is in any more: what it did not use returns to the pool, its
-    /// history stays.
+    /// Closes a department without members. Its unused units return to the pool, its history stays.
     Close {
-        /// Which.
+        /// The department.
         department_id: DepartmentId,
     },
-    /// Move a member, with what he holds, into a department or out of every one.
+    /// Moves a member, with all allocations, to another department or to none.
     Move {
-        /// Whom.
+        /// The member.
         member_id: MemberId,
-        /// Where to; `None`: into no department.
+        /// The new department; `None` for none.
         to: Option<DepartmentId>,
     },
 }

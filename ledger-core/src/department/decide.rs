@@ -1,5 +1,5 @@
-//! The rules of departments: they come with a plan, they end empty, and nobody moves into one that
-//! has no room for what he holds.
+//! The rules of departments: they need a plan, they are closed empty, and a member's allocations
+//! move only into a department with headroom for them.
 
 use super::command::DepartmentCommand;
 use super::event::{DepartmentClosed, DepartmentEvent, DepartmentOpened, MemberMoved};
@@ -8,7 +8,7 @@ use crate::catalog::Event;
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::{Catalogue, Management};
 use crate::refusal::Refusal;
-use crate::school::{MemberStatus, School};
+use crate::school::{Member, MemberStatus, School};
 use crate::state::SchoolState;
 
 pub(crate) fn decide(
@@ -30,19 +30,19 @@ pub(crate) fn decide(
     }
 }
 
-/// Whether a command only ends what a plan with departments began.
+/// Whether a command only undoes what a larger plan permitted, which is possible under any plan.
 fn undoes(state: &SchoolState, command: &DepartmentCommand) -> bool {
     match command {
         DepartmentCommand::Open { .. } => false,
         DepartmentCommand::Close { department_id } => state.open_department(*department_id).is_ok(),
         DepartmentCommand::Move { member_id, to } => {
-            let is_in_one = |member: &crate::school::Member| member.department_id.is_some();
-            to.is_none() && state.present_member(*member_id).is_ok_and(is_in_one)
+            let has_department = |member: &Member| member.department_id.is_some();
+            to.is_none() && state.present_member(*member_id).is_ok_and(has_department)
         }
     }
 }
 
-/// An id is used once: what the log says of a department is of one.
+/// An id is used once, so that the log refers to one department by it.
 fn open(state: &SchoolState, department_id: DepartmentId) -> Result<Vec<Event>, Refusal> {
     if department_id.0.is_nil() {
         return Err(Refusal::NilDepartment);
@@ -76,7 +76,7 @@ fn close(state: &SchoolState, department_id: DepartmentId) -> Result<Vec<Event>,
     Ok(events)
 }
 
-/// The move of anybody who ever was a member, with what he holds; nothing when he is there already.
+/// The move of a present or past member with all allocations; `None` if already there.
 pub(crate) fn moved(
     state: &SchoolState,
     school: &School,

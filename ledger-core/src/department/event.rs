@@ -1,50 +1,49 @@
-//! What happened to departments.
+//! Events about departments.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DepartmentId, MemberId};
 use crate::plan::Quotas;
 
-/// A fact about departments and who is in them.
+/// An event about departments and their members.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DepartmentEvent {
-    /// A department exists.
+    /// A department was opened.
     Opened(DepartmentOpened),
-    /// A department ended.
+    /// A department was closed.
     Closed(DepartmentClosed),
-    /// A member is in another department than before.
+    /// A member moved to another department or to none.
     MemberMoved(MemberMoved),
 }
 
-/// A department exists.
+/// A department was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DepartmentOpened {
-    /// Which.
+    /// The department.
     pub department_id: DepartmentId,
 }
 
-/// A department ended.
+/// A department was closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DepartmentClosed {
-    /// Which.
+    /// The department.
     pub department_id: DepartmentId,
 }
 
-/// A member is in another department than before, and so is what he holds.
+/// A member moved, with all allocations, to another department or to none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberMoved {
-    /// Who.
+    /// The member.
     pub member_id: MemberId,
-    /// The department before; `None`: none.
+    /// The department before; `None` for none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<DepartmentId>,
-    /// The department now; `None`: none.
+    /// The department after; `None` for none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<DepartmentId>,
-    /// What he holds: it comes out of the new department's allocation from now on, or of the pool,
-    /// and no more out of what it came out of before.
+    /// The member's allocations, which the new department or the pool funds from now on.
     pub units: Quotas,
 }

@@ -1,12 +1,5 @@
-//! Departments: groups of members of a k12 school, each with an allocation out of the pool, out of
-//! which the allocations of its members come.
-//!
-//! | file | what |
-//! |---|---|
-//! | `command.rs` | what can be asked |
-//! | `event.rs` | what happened |
-//! | `decide.rs` | the rules |
-//! | `state.rs` | what the events amount to: a pool of its own for each service |
+//! Departments: groups of members of a k12 school. The pool funds a department's allocation, which
+//! funds the allocations of its members.
 
 mod command;
 mod decide;

@@ -1,4 +1,4 @@
-//! What departments' events amount to.
+//! The state of departments.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,31 +9,31 @@ use crate::quantity::Quota;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// A group of members and what it holds of each service.
+/// A department.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Department {
-    /// Whether it ended.
+    /// Whether it was closed.
     pub closed: bool,
     /// The department's lines.
     lines: Lines<DepartmentLine>,
 }
 
-/// What a department holds of a service. To its members it is what the school's pool is to those in
-/// no department.
+/// A department's line of a service. To its members it is what the school's pool is to members
+/// without a department.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DepartmentLine {
-    /// The department's allocation as its total, and what its members hold and used of that.
+    /// The pool: its total is the department's allocation, the rest counts its members.
     pub pool: Pool,
-    /// How the department ranks.
+    /// The rank of the department.
     pub priority: Priority,
-    /// Whether it is granted again in the next period.
+    /// Whether the allocation is renewed in the next period.
     pub auto_renew: bool,
-    /// The event since which the department holds some of it; zero when it holds none.
+    /// The event since which the allocation is not zero; zero if it is zero.
     pub since: Seq,
 }
 
 impl DepartmentLine {
-    /// The allocation as any holder's: what is used and held of it counts all members'.
+    /// The line as any holder's; used and held units are those of all members.
     #[must_use]
     pub const fn line(&self) -> Line {
         Line {

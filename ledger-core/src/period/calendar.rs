@@ -1,4 +1,4 @@
-//! Billing cycles: calendar months from an anchor day in the school's own time zone.
+//! Billing cycles: calendar months from an anchor day in the school's time zone.
 
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Utc};
 pub use chrono_tz::Tz;
@@ -11,17 +11,17 @@ use crate::time::Timestamp;
 pub struct Period {
     /// The first instant of the cycle.
     pub start: Timestamp,
-    /// The first instant after the cycle; what was used starts again from zero here.
+    /// The first instant after the cycle, when used units are zero again.
     pub end: Timestamp,
 }
 
-/// The day of the month on which a school's cycles begin: 1 to 31, where a shorter month's last
-/// day stands for a day that it does not have.
+/// The day of the month on which a school's cycles begin: 1 to 31. A shorter month uses its last
+/// day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct AnchorDay(u8);
 
-/// The number is no day of a month.
+/// The number is no [`AnchorDay`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a period anchor day is a number from 1 to 31")]
 pub struct NotAnAnchorDay;
@@ -31,7 +31,7 @@ impl AnchorDay {
     pub const FIRST: Self = Self(1);
 
     /// # Errors
-    /// [`NotAnAnchorDay`] when `day` is not in 1 ..= 31.
+    /// [`NotAnAnchorDay`] if `day` is not in 1 ..= 31.
     pub const fn new(day: u8) -> Result<Self, NotAnAnchorDay> {
         if day >= 1 && day <= 31 {
             Ok(Self(day))
@@ -53,17 +53,17 @@ impl<'de> Deserialize<'de> for AnchorDay {
     }
 }
 
-/// How a school's cycles fall.
+/// The rule of a school's cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// The IANA time zone in which the school's days begin.
+    /// The IANA time zone of the school.
     pub time_zone: Tz,
-    /// The day of the month on which a cycle begins, at the start of that day.
+    /// The day of the month at whose start a cycle begins.
     pub anchor_day: AnchorDay,
 }
 
 impl Cycle {
-    /// The cycle that `instant` lies in.
+    /// The cycle that contains `instant`.
     #[must_use]
     pub fn period_at(&self, instant: Timestamp) -> Period {
         let today = instant.get().with_timezone(&self.time_zone).date_naive();
@@ -92,18 +92,17 @@ impl Cycle {
     }
 }
 
-/// How a school's cycles fell and fall: it may come to begin them on another day of the month. A
-/// cycle that has begun ends when it was to end; the one after it ends on the new day, so it is
-/// shorter than a month, and from there on they are months again.
+/// The past and present rules of a school's cycles. A change of the anchor day leaves the current
+/// cycle; the next one ends on the new day and is shorter than a month, later ones are months.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycles {
     last: Cycle,
-    /// The anchor days before, in the order of time, each with the end of its last cycle.
+    /// Former anchor days in order, each with the end of its last cycle.
     before: Vec<(AnchorDay, Timestamp)>,
 }
 
 impl Cycles {
-    /// Those of a school that never changed its anchor day.
+    /// The cycles of a school without changes of its anchor day.
     #[must_use]
     pub const fn new(cycle: Cycle) -> Self {
         Self {
@@ -112,13 +111,13 @@ impl Cycles {
         }
     }
 
-    /// How they fall from now on, or from the end of the present one on.
+    /// The rule from now on, or from the end of the current cycle.
     #[must_use]
     pub const fn last(&self) -> Cycle {
         self.last
     }
 
-    /// From the end of a cycle on, they begin on another day of the month.
+    /// Changes the anchor day from the end of a cycle on.
     pub(crate) fn turn(&mut self, end: Timestamp, anchor_day: AnchorDay) {
         let is_changed_again = self.before.last().is_some_and(|(_, until)| *until == end);
         if !is_changed_again {
@@ -127,7 +126,7 @@ impl Cycles {
         self.last = self.last.on(anchor_day);
     }
 
-    /// The cycle that `instant` lies in.
+    /// The cycle that contains `instant`.
     #[must_use]
     pub fn period_at(&self, instant: Timestamp) -> Period {
         let mut turned_at = None;
@@ -148,8 +147,7 @@ impl Cycles {
         }
     }
 
-    /// The cycle that begins where `period` ends, or `None` at the end of time, which is no later
-    /// than that.
+    /// The cycle that begins at the end of `period`; `None` at the end of time.
     #[must_use]
     pub fn period_after(&self, period: Period) -> Option<Period> {
         let end = self.period_at(period.end).end;
@@ -160,7 +158,7 @@ impl Cycles {
     }
 }
 
-/// The first instant of a local day. Where the clocks skip midnight, the day begins when they land.
+/// The first instant of a local day. If the clocks skip midnight, the day begins after the gap.
 #[must_use]
 pub fn start_of_day(time_zone: Tz, day: NaiveDate) -> Timestamp {
     Timestamp::new(first_instant(time_zone, day))
@@ -170,8 +168,8 @@ fn first_instant(time_zone: Tz, day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     match time_zone.from_local_datetime(&midnight) {
         LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.to_utc(),
-        // A gap: look for the landing in quarters of an hour, the finest that any zone has used
-        // since 1970; no gap is longer than a day.
+        // A gap: search its end in quarters of an hour, the finest step of any zone since 1970. No
+        // gap is longer than a day.
         LocalResult::None => (1..=96)
             .filter_map(|quarters| {
                 midnight.checked_add_signed(chrono::TimeDelta::minutes(15 * quarters))

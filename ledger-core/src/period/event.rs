@@ -1,4 +1,4 @@
-//! What happened where one period ended and the next began.
+//! Events at the end of a period.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,12 +8,12 @@ use crate::ids::DepartmentId;
 use crate::quantity::{Quota, Units};
 use crate::service::ServiceId;
 
-/// A fact about periods.
+/// An event about periods.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeriodEvent {
-    /// A period ended and the next one began: used and held start at zero.
+    /// A period ended and the next one began, with used and held units at zero.
     Closed(PeriodClosed),
-    /// Allocations were granted again in the new period, or lapsed.
+    /// Allocations were renewed in the new period, or lapsed.
     Renewed(AllocationsRenewed),
 }
 
@@ -25,54 +25,54 @@ pub struct PeriodClosed {
     pub closed: Period,
     /// The period that began at its end.
     pub opened: Period,
-    /// How the pools stood at the end, in the order of their services' names.
+    /// The pools at the end of the period, ordered by service name.
     pub pools: Vec<PoolClosed>,
 }
 
-/// How a pool stood when its period ended. What was held then still moves: it settles into the
-/// period in which it was placed.
+/// A pool at the end of its period. Units held then still change: a hold settles into the period in
+/// which it was placed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolClosed {
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
     /// Units bought.
     pub total: Quota,
-    /// Σ of the allocations that came out of it.
+    /// Σ of the allocations funded by the pool.
     pub allocated: Quota,
-    /// Units used by all.
+    /// Units used, by all holders.
     pub used: Units,
-    /// Units held for calls in flight by all.
+    /// Units held for calls in flight, by all holders.
     pub held: Units,
 }
 
-/// Allocations were granted again in the new period, or lapsed: some of them, so that an event has
-/// a size.
+/// Allocations were renewed in the new period, or lapsed. One event has a part of them, which
+/// limits its size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllocationsRenewed {
     /// The period that began.
     pub period: Period,
-    /// What came of each allocation: those out of departments' first, so that no department ever
-    /// has less than its members hold; each kind in the order in which they were granted.
+    /// The renewals. Allocations funded by departments come first, so that a department never has
+    /// less than its members; within both groups in the order of the grants.
     pub rows: Vec<Renewal>,
 }
 
-/// What came of an allocation in a new period.
+/// The renewal or lapse of an allocation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Renewal {
-    /// Whose.
+    /// The holder.
     #[serde(flatten)]
     pub holder: Holder,
-    /// The department out of whose allocation it comes; `None`: out of the pool.
+    /// The department that funds the allocation; `None` for the pool.
     #[serde(rename = "out_of", skip_serializing_if = "Option::is_none", default)]
     pub funded_by: Option<DepartmentId>,
-    /// Of which service.
+    /// The service.
     pub service: ServiceId,
-    /// Allocated in the period that ended.
+    /// The allocation in the period that ended.
     pub before: Quota,
-    /// Allocated in the period that began; zero where it lapsed.
+    /// The allocation in the period that began; zero if it lapsed.
     pub after: Quota,
-    /// How the holder ranks.
+    /// The rank of the holder.
     pub priority: Priority,
 }

@@ -1,9 +1,8 @@
-//! Periods: billing cycles, and what happens where one ends and the next begins.
+//! Periods: billing cycles and the rollover between them.
 //!
 //! A period ends by the clock, not by a command: [`crate::due`] closes it with the books of its
-//! pools as they stand, opens the next one, and then renews the allocations or lets them lapse, in
-//! as many events as their number takes. What comes of an allocation stands in the event; the fold
-//! takes it as it is.
+//! pools, opens the next one, and renews the allocations or lets them lapse, in as many events as
+//! their number needs. The events contain the decisions; the fold applies them.
 
 mod calendar;
 mod decide;

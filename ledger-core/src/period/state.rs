@@ -1,4 +1,4 @@
-//! What a new period leaves to be told, and what the events of a roll amount to.
+//! The state of a rollover.
 
 use std::collections::BTreeSet;
 
@@ -11,41 +11,36 @@ use crate::ids::Seq;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// The allocations of the closed period of which no event says yet what came of them. Empty, but
-/// between the events of one roll.
+/// The allocations of the closed period whose renewal is undecided. Empty except between the events
+/// of one rollover.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Renewals {
-    /// Them, in the order in which it is told what comes of them.
-    left: Vec<(Holder, ServiceId)>,
-    /// How many events of this roll have told of some.
-    told: u32,
+    /// The allocations, in the order of the decisions.
+    undecided: Vec<(Holder, ServiceId)>,
+    /// The number of renewal events of this rollover.
+    events: u32,
 }
 
 impl Renewals {
-    /// Whether the events of the roll tell of all.
+    /// Whether all renewals are decided.
     pub(crate) const fn is_done(&self) -> bool {
-        self.left.is_empty()
+        self.undecided.is_empty()
     }
 
-    /// How many events of this roll have told of some.
-    pub(super) const fn told(&self) -> u32 {
-        self.told
+    pub(super) const fn events(&self) -> u32 {
+        self.events
     }
 
-    /// Them, in the order in which it is told what comes of them.
-    pub(super) fn left(&self) -> &[(Holder, ServiceId)] {
-        &self.left
+    pub(super) fn undecided(&self) -> &[(Holder, ServiceId)] {
+        &self.undecided
     }
 
-    fn take(&mut self, told: &AllocationsRenewed) {
-        let rows: BTreeSet<_> = told
-            .rows
-            .iter()
-            .map(|row| (row.holder, &row.service))
-            .collect();
-        self.left
-            .retain(|(holder, service)| !rows.contains(&(*holder, service)));
-        self.told = self.told.saturating_add(1);
+    fn apply(&mut self, event: &AllocationsRenewed) {
+        let decided = event.rows.iter().map(|row| (row.holder, &row.service));
+        let decided: BTreeSet<_> = decided.collect();
+        self.undecided
+            .retain(|(holder, service)| !decided.contains(&(*holder, service)));
+        self.events = self.events.saturating_add(1);
         if self.is_done() {
             *self = Self::default();
         }
@@ -59,7 +54,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &PeriodEvent) {
             for row in &e.rows {
                 set_allocated(state, seq, row.holder, &row.service, row.after);
             }
-            state.renewals.take(e);
+            state.renewals.apply(e);
         }
     }
 }
@@ -81,7 +76,7 @@ fn reset(state: &mut SchoolState, closed: &PeriodClosed) {
         }
     }
     state.renewals = Renewals {
-        left: order(state),
-        told: 0,
+        undecided: order(state),
+        events: 0,
     };
 }

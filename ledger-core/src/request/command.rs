@@ -1,4 +1,4 @@
-//! What can be asked of requests.
+//! Commands about requests.
 
 use super::event::{RequestEvent, RequestStatus, Urgency};
 use crate::context::Needs;
@@ -6,69 +6,69 @@ use crate::ids::{MemberId, RequestId, Seq};
 use crate::quantity::Units;
 use crate::text::FreeText;
 
-/// How long a request waits for a decision: seven days to the second (SPEC §3).
+/// The lifetime of a pending request: exactly seven days (SPEC §3).
 pub const TTL_SECONDS: i64 = 7 * 24 * 60 * 60;
 
 /// A command about requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestCommand {
-    /// Ask for units.
+    /// Files a request for units.
     File(FileRequest),
-    /// Grant what was asked for, or a part of it.
+    /// Approves a request, in full or in part.
     Approve(ApproveRequest),
-    /// Grant nothing.
+    /// Rejects a request.
     Reject(RejectRequest),
-    /// Take the request back.
+    /// Withdraws a request.
     Withdraw {
         /// The request.
         request_id: RequestId,
     },
 }
 
-/// Ask for units of one or more services.
+/// Files a request for units of one or more services.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileRequest {
-    /// The new request's id, drawn at the edge.
+    /// The id of the new request, drawn at the edge.
     pub request_id: RequestId,
-    /// Who is to have them.
+    /// The member who is to receive the units.
     pub member_id: MemberId,
-    /// How many of each service, by name or alias.
+    /// The units of each service, by name or alias.
     pub units: Vec<(String, Units)>,
-    /// What for.
+    /// The justification.
     pub justification: FreeText,
-    /// How soon it is needed.
+    /// The urgency.
     pub urgency: Urgency,
 }
 
-/// Grant what was asked for, or a part of it.
+/// Approves a request, in full or in part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApproveRequest {
     /// The request.
     pub request_id: RequestId,
-    /// How many of each service, by name or alias; a service that is not named gets nothing.
-    /// Without it all that was asked for.
+    /// The units to grant of each service, by name or alias; none of absent services. By default
+    /// the whole request.
     pub units: Option<Vec<(String, Units)>>,
-    /// Why, if somebody says why.
+    /// The reason, if given.
     pub reason: Option<FreeText>,
 }
 
-/// Grant nothing.
+/// Rejects a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RejectRequest {
     /// The request.
     pub request_id: RequestId,
-    /// Why.
+    /// The reason.
     pub reason: FreeText,
 }
 
-/// A request that is decided for ever.
+/// A closed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedRequest {
-    /// Who asked.
+    /// The requesting member.
     pub member_id: MemberId,
-    /// How it ended.
+    /// The final status.
     pub status: RequestStatus,
-    /// The event that ended it.
+    /// The event that closed it.
     pub version: Seq,
 }
 
@@ -92,7 +92,7 @@ impl RequestCommand {
         }
     }
 
-    /// What somebody wrote with it.
+    /// The free text of the command.
     #[must_use]
     pub const fn text(&self) -> Option<&FreeText> {
         match self {
@@ -105,7 +105,7 @@ impl RequestCommand {
 }
 
 impl ClosedRequest {
-    /// What the last event of a request says of it; `None` while it is pending.
+    /// The closed request by its last event; `None` for an event that leaves it pending.
     #[must_use]
     pub const fn by(event: &RequestEvent, seq: Seq) -> Option<Self> {
         let status = event.status();

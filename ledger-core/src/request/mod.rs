@@ -1,4 +1,4 @@
-//! Requests: a teacher asks for units, and somebody else decides.
+//! Requests: a teacher asks for units, another person decides.
 
 mod command;
 mod decide;

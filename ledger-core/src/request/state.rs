@@ -1,4 +1,4 @@
-//! What requests amount to: those that wait for a decision. A closed one is in the log alone.
+//! The pending requests. Closed ones are only in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,21 +10,21 @@ use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
 
-/// A request that waits for a decision.
+/// A pending request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PendingRequest {
-    /// Who asks.
+    /// The requesting member.
     pub member_id: MemberId,
-    /// How many units of each service.
+    /// The units of each service.
     pub units: UnitsByService,
-    /// From when on nobody can decide any more.
+    /// The expiry.
     pub expires_at: Timestamp,
     /// The event that last changed it.
     pub version: Seq,
 }
 
-/// The pending requests of a school, found by id, by what they ask for and by the instant at which
-/// they run out. A member has one per service at most, which bounds them.
+/// The pending requests of a school, by id, by member and service, and by expiry. A member has at
+/// most one per service, which bounds their number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(
     from = "BTreeMap<RequestId, PendingRequest>",
@@ -43,13 +43,13 @@ impl Requests {
         self.by_id.get(&request_id)
     }
 
-    /// The member's pending request that asks for units of `service`.
+    /// The member's pending request for `service`.
     #[must_use]
     pub fn of_line(&self, member_id: MemberId, service: &ServiceId) -> Option<RequestId> {
         self.by_line.get(&(member_id, service.clone())).copied()
     }
 
-    /// The member's pending requests, in the order of their ids.
+    /// The member's pending requests, ordered by id.
     pub fn of_member(&self, member_id: MemberId) -> impl Iterator<Item = RequestId> {
         self.by_id
             .iter()
@@ -57,24 +57,24 @@ impl Requests {
             .map(|(request_id, _)| *request_id)
     }
 
-    /// How many are pending.
+    /// The number of pending requests.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether none is pending.
+    /// Whether no request is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    /// Every pending request, in the order of their ids.
+    /// Every pending request, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = (RequestId, &PendingRequest)> {
         self.by_id.iter().map(|(id, request)| (*id, request))
     }
 
-    /// The pending request that runs out first.
+    /// The pending request with the earliest expiry.
     #[must_use]
     pub fn first_to_expire(&self) -> Option<(RequestId, &PendingRequest)> {
         let (_, request_id) = self.by_expiry.first()?;
@@ -86,7 +86,7 @@ impl Requests {
     pub(crate) fn weight(&self) -> usize {
         const REQUEST: usize =
             size_of::<(RequestId, PendingRequest)>() + size_of::<(Timestamp, RequestId)>() + 96;
-        // The service stands in the request and in the index of lines.
+        // The request and the index of lines have the service.
         const LINE: usize = 2 * size_of::<(MemberId, ServiceId)>() + 32;
         self.by_id.len() * REQUEST + self.by_line.len() * LINE
     }

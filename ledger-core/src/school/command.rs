@@ -1,4 +1,4 @@
-//! What can be asked of a school.
+//! Commands about a school and its members.
 
 use super::overage::OveragePolicy;
 use crate::actor::Role;
@@ -12,35 +12,35 @@ use crate::text::FreeText;
 /// A command about the school itself or its members.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SchoolCommand {
-    /// Make the school exist.
+    /// Registers the school.
     Register(RegisterSchool),
-    /// Change what it bought.
+    /// Changes the subscription.
     SetSubscription(SetSubscription),
-    /// Change its own rules.
+    /// Changes the settings.
     ChangeSettings(ChangeSettings),
-    /// Let a person in.
+    /// Enrols a member.
     EnrolMember(EnrolMember),
-    /// Change what a member may do.
+    /// Changes a member's role.
     SetRole {
-        /// Whose role.
+        /// The member.
         member_id: MemberId,
         /// The new role.
         role: Role,
     },
-    /// Let a member go: what he did not use returns to the pool, his history stays.
+    /// Removes a member. Unused units return, the history stays.
     RemoveMember {
-        /// Who goes.
+        /// The member.
         member_id: MemberId,
     },
-    /// Erase what is kept of a person beside the log: his directory entry and free texts. His
-    /// history stays, under his opaque id.
+    /// Erases a member's personal data beside the log: directory entry and free texts. The history
+    /// stays, under the opaque id.
     EraseMember {
-        /// Whom it was about.
+        /// The member.
         member_id: MemberId,
-        /// Why, if somebody says why. It is about the erasure and stays.
+        /// The reason, if given. It is about the erasure and stays.
         reason: Option<FreeText>,
     },
-    /// Take in what time has brought about by now, and nothing else.
+    /// Records due events, and nothing else.
     CatchUp,
 }
 
@@ -62,80 +62,81 @@ impl SchoolCommand {
     }
 }
 
-/// Make a school exist. Its name is kept beside the log: of an individual it is a person's.
+/// Registers a school. Its name is stored beside the log, since an individual's is a person's name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RegisterSchool {
-    /// What kind of tenant.
+    /// The org type.
     pub org_type: OrgType,
-    /// What it pays for.
+    /// The tier.
     pub tier: Tier,
-    /// How its billing cycles fall.
+    /// The billing cycle.
     pub cycle: Cycle,
-    /// Units bought, by service name or alias; a service that is not named has the plan's total.
+    /// Totals by service name or alias; by default those of the plan.
     pub totals: Vec<(String, Quota)>,
 }
 
-/// Change what a school bought. What is not named stays, except that a total which was the old
-/// plan's default becomes the new plan's, and so does self-service.
+/// Changes a school's subscription. Absent values stay, but a total or self-service setting that is
+/// the old plan's default becomes the new plan's.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSubscription {
-    /// What it pays for now.
+    /// The new tier.
     pub tier: Option<Tier>,
-    /// Units bought, by service name or alias.
+    /// New totals by service name or alias.
     pub totals: Vec<(String, Quota)>,
-    /// The day of the month on which billing cycles begin, once the present one has ended.
+    /// The day of the month on which billing cycles begin, after the current one.
     pub anchor_day: Option<AnchorDay>,
-    /// What becomes of units that are allocated and do not fit into what is bought now.
+    /// The treatment of allocations that exceed the new totals.
     pub reclaim: Reclaim,
 }
 
-/// What becomes of units that are allocated, when a school buys less than that.
+/// The treatment of allocations that exceed new totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reclaim {
-    /// They stay, and the change is refused.
+    /// The change is refused.
     #[default]
     Refuse,
-    /// As far as they are not used or held they are taken back: of low priority first, then of
-    /// normal, then of high, in proportion inside a class.
+    /// Unused units are reclaimed: from low to normal to high priority, in proportion within a
+    /// priority.
     ByPriority,
 }
 
-/// Change a school's own rules; what is not named stays.
+/// Changes a school's settings. Absent values stay.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeSettings {
-    /// The most that one member may hold, by service name or alias.
+    /// The cap per member, by service name or alias.
     pub max_individual_quota: Vec<(String, Quota)>,
-    /// What a new teacher is granted, by service name or alias.
+    /// The quota granted to a new teacher, by service name or alias.
     pub default_member_quota: Vec<(String, Quota)>,
-    /// Whether teachers may ask for more themselves.
+    /// Whether teachers may file requests.
     pub self_service_requests: Option<bool>,
-    /// How far usage may go beyond what is allocated, by service name or alias.
+    /// The overage policy, by service name or alias.
     pub overage: Vec<(String, OveragePolicy)>,
-    /// Whether a member without an allocation of his own draws on his department's.
+    /// Whether a member without an allocation draws on the department.
     pub draw_on_department: Option<bool>,
 }
 
-/// Let a person into a school.
+/// Enrols a member.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnrolMember {
-    /// The person's opaque id.
+    /// The opaque id.
     pub member_id: MemberId,
-    /// What the member may do.
+    /// The role.
     pub role: Role,
-    /// The department that he comes into; `None`: none.
+    /// The department; `None` for none.
     pub department_id: Option<DepartmentId>,
     /// The member's external ids; each has one owner in the school.
     pub external_ids: Vec<ExternalId>,
 }
 
 impl EnrolMember {
-    /// Whether somebody of this role uses quota and is granted the school's default.
+    /// Whether the role uses quota and is granted the school's default.
     #[must_use]
     pub const fn is_teacher(&self) -> bool {
         matches!(self.role, Role::Teacher)
     }
 }
 
+/// The values by service, with names and aliases resolved.
 pub(super) fn named<V: Copy>(
     catalogue: &crate::plan::Catalogue,
     entries: &[(String, V)],
@@ -146,7 +147,7 @@ pub(super) fn named<V: Copy>(
         .collect()
 }
 
-/// `base` with `changes` laid over it.
+/// `base` with `changes` applied.
 pub(super) fn overlaid(base: &Quotas, changes: Vec<(crate::service::ServiceId, Quota)>) -> Quotas {
     let mut quotas = base.clone();
     quotas.extend(changes);

@@ -45,7 +45,7 @@ pub(crate) fn decide(
         SchoolCommand::EraseMember { member_id, reason } => {
             erase(state, *member_id, reason.as_ref())
         }
-        // What is due is taken in before any command is decided.
+        // Due events are recorded before every command.
         SchoolCommand::CatchUp => Ok(Vec::new()),
     }
 }
@@ -102,14 +102,14 @@ fn change_settings(
     if after == *before {
         return Ok(Vec::new());
     }
-    check_they_matter(catalogue, school, &after)?;
+    check_effective(catalogue, school, &after)?;
     let before = before.clone();
     Ok(vec![Event::School(SchoolEvent::SettingsChanged(
         SettingsChanged { before, after },
     ))])
 }
 
-/// Only what is not hard is kept, so that the same rules have one form.
+/// Hard policies are left out, so that equal settings have one form.
 fn overage(
     before: &Settings,
     changes: Vec<(ServiceId, OveragePolicy)>,
@@ -120,9 +120,9 @@ fn overage(
     policies
 }
 
-/// Caps, grants and self-service are rules of allocating: where the plan has no allocations they
-/// would bind nobody, and whoever set one would believe that it does.
-fn check_they_matter(
+/// Cap, default quota and self-service need a plan with allocations: without one they would have no
+/// effect.
+fn check_effective(
     catalogue: &Catalogue,
     school: &School,
     after: &Settings,
@@ -140,8 +140,8 @@ fn check_they_matter(
     Ok(())
 }
 
-/// A new teacher comes with the school's default grant, as far as his department or the pool
-/// reaches. Who was in a department before he left is in the one that is named now, or in none.
+/// A new teacher is granted the school's default quota, as far as the department or the pool has
+/// headroom. A former member enters the named department or none, whatever the former one.
 fn enrol(
     catalogue: &Catalogue,
     state: &SchoolState,
@@ -218,8 +218,8 @@ fn remove(state: &SchoolState, member_id: MemberId) -> Result<Vec<Event>, Refusa
     Ok(events)
 }
 
-/// Anybody who ever was a member can be erased, also one who left or who stays, and again: whether
-/// anything was written since is beside the log, where the rules do not look.
+/// Any present or past member can be erased, also repeatedly: the rules do not see whether personal
+/// data was written since.
 fn erase(
     state: &SchoolState,
     member_id: MemberId,

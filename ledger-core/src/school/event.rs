@@ -1,4 +1,4 @@
-//! What happened to a school.
+//! Events about a school and its members.
 
 use std::collections::BTreeMap;
 
@@ -14,109 +14,109 @@ use crate::service::ServiceId;
 use crate::text::Commitment;
 use crate::time::Timestamp;
 
-/// A fact about the school itself or its members.
+/// An event about the school itself or its members.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SchoolEvent {
-    /// The school exists.
+    /// The school was registered.
     Registered(SchoolRegistered),
-    /// It bought something else.
+    /// The subscription was changed.
     SubscriptionChanged(SubscriptionChanged),
-    /// It changed its own rules.
+    /// The settings were changed.
     SettingsChanged(SettingsChanged),
-    /// A person came in.
+    /// A member was enrolled.
     MemberEnrolled(MemberEnrolled),
-    /// A member may do something else.
+    /// A member's role was changed.
     MemberRoleChanged(MemberRoleChanged),
-    /// A member left.
+    /// A member was removed.
     MemberRemoved(MemberRemoved),
-    /// What was kept of a person beside the log is erased.
+    /// A member's personal data was erased.
     MemberErased(MemberErased),
 }
 
-/// The school exists. Holds everything that the plan gave it, so that a later catalogue changes
-/// nothing.
+/// The school was registered. The event has all values of the plan, so that another catalogue
+/// changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchoolRegistered {
-    /// What kind of tenant.
+    /// The org type.
     pub org_type: OrgType,
-    /// What it pays for.
+    /// The tier.
     pub tier: Tier,
-    /// What its plan switches on.
+    /// The allocation management of the plan.
     pub management: Management,
-    /// How its billing cycles fall.
+    /// The billing cycle.
     pub cycle: Cycle,
-    /// The cycle in which it was registered.
+    /// The period of the registration.
     pub period: Period,
-    /// Units of each service in a period.
+    /// The total of each service per period.
     pub totals: Quotas,
-    /// The most that one member may hold.
+    /// The cap per member.
     #[serde(rename = "member_cap")]
     pub max_individual_quota: Quotas,
-    /// What a new teacher is granted.
+    /// The quota granted to a new teacher.
     #[serde(rename = "default_grant")]
     pub default_member_quota: Quotas,
-    /// Whether teachers may ask for more themselves.
+    /// Whether teachers may file requests.
     pub self_service_requests: bool,
 }
 
-/// The school bought something else.
+/// The subscription was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionChanged {
-    /// What it paid for.
+    /// The tier before.
     pub tier_before: Tier,
-    /// What it pays for now.
+    /// The tier after.
     pub tier: Tier,
-    /// What its plan switches on now.
+    /// The allocation management after.
     pub management: Management,
-    /// Units of each service before.
+    /// The totals before.
     pub totals_before: Quotas,
-    /// Units of each service now.
+    /// The totals after.
     pub totals: Quotas,
-    /// Another anchor day of the billing cycles, when that changed.
+    /// The change of the anchor day, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turn: Option<CycleTurn>,
 }
 
-/// From some instant on billing cycles begin on another day of the month.
+/// A change of the day of the month on which billing cycles begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CycleTurn {
-    /// The anchor day until then.
+    /// The anchor day before.
     pub anchor_day_before: AnchorDay,
-    /// The anchor day from then on.
+    /// The anchor day after.
     pub anchor_day: AnchorDay,
-    /// The end of the cycle in which it was decided.
+    /// The end of the current cycle, when the change takes effect.
     pub at: Timestamp,
 }
 
-/// The school changed its own rules; holds them whole, as they were and as they are.
+/// The settings were changed; the event has all of them, before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChanged {
-    /// The rules before.
+    /// The settings before.
     pub before: Settings,
-    /// The rules now.
+    /// The settings after.
     pub after: Settings,
 }
 
-/// A school's own rules.
+/// A school's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The most that one member may hold; a service that is not named has no cap.
+    /// The cap per member; none for absent services.
     #[serde(rename = "member_cap")]
     pub max_individual_quota: Quotas,
-    /// What a new teacher is granted.
+    /// The quota granted to a new teacher.
     #[serde(rename = "default_grant")]
     pub default_member_quota: Quotas,
-    /// Whether teachers may ask for more themselves.
+    /// Whether teachers may file requests.
     pub self_service_requests: bool,
-    /// How far usage may go beyond what is allocated; a service that is not named is hard.
+    /// The overage policy; hard for absent services.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub overage: BTreeMap<ServiceId, OveragePolicy>,
-    /// Whether a member without an allocation of his own draws on his department's.
+    /// Whether a member without an allocation draws on the department.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub draw_on_department: bool,
 }
@@ -136,44 +136,44 @@ impl Settings {
     }
 }
 
-/// A person came in.
+/// A member was enrolled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberEnrolled {
-    /// The person's opaque id.
+    /// The opaque id.
     pub member_id: MemberId,
-    /// What the member may do.
+    /// The role.
     pub role: Role,
 }
 
-/// A member may do something else.
+/// A member's role was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberRoleChanged {
-    /// Whose role.
+    /// The member.
     pub member_id: MemberId,
     /// The role before.
     pub before: Role,
-    /// The role now.
+    /// The role after.
     pub after: Role,
 }
 
-/// A member left.
+/// A member was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberRemoved {
-    /// Who left.
+    /// The member.
     pub member_id: MemberId,
 }
 
-/// What was kept of a person beside the log is erased: directory entry, external ids, and the free
-/// texts that were about him or by him. Everything in the log stays.
+/// A member's personal data beside the log was erased: directory entry, external ids, and the free
+/// texts about or by the member. The log is unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberErased {
-    /// Who he was.
+    /// The member.
     pub member_id: MemberId,
-    /// Commitment to why.
+    /// The commitment to the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Commitment>,
 }

@@ -1,26 +1,26 @@
-//! How far a school lets its members go beyond what they hold.
+//! Overage policies: how far usage may exceed an allocation.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::quantity::{Quota, Units};
 
-/// Whether new usage may exceed an allocation (or, where members draw on it, the pool).
+/// Whether new usage may exceed an allocation, or the pool that members draw on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "policy", rename_all = "snake_case")]
 pub enum OveragePolicy {
-    /// It may not.
+    /// No overage.
     #[default]
     Hard,
-    /// It may, by so much, and is marked.
+    /// Limited overage, which is marked.
     Soft {
-        /// How much of the allocation more.
+        /// The limit, in percent of the allocation.
         percent: Percent,
     },
 }
 
 impl OveragePolicy {
-    /// The most that may be used and held of an account to which so much is allocated: whole
-    /// units, rounded down.
+    /// The limit of used and held units of an account with this allocation, in whole units, rounded
+    /// down.
     #[must_use]
     pub fn limit(self, allocated: Quota) -> Quota {
         match (self, allocated) {
@@ -32,19 +32,19 @@ impl OveragePolicy {
     }
 }
 
-/// A whole number of hundredths, 1 to 100.
+/// A percentage, 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Percent(u8);
 
-/// The number is no percentage that an overage policy takes.
+/// The number is no [`Percent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a percentage is a whole number from 1 to 100")]
 pub struct NotAPercent;
 
 impl Percent {
     /// # Errors
-    /// [`NotAPercent`] when `percent` is not in 1 ..= 100.
+    /// [`NotAPercent`] if `percent` is not in 1 ..= 100.
     pub const fn new(percent: u8) -> Result<Self, NotAPercent> {
         if percent >= 1 && percent <= 100 {
             Ok(Self(percent))
@@ -59,8 +59,8 @@ impl Percent {
         self.0
     }
 
-    /// So many hundredths of `units`, rounded down. Hundreds and the rest are taken apart, so
-    /// that no product is beyond 64 bits.
+    /// The percentage of `units`, rounded down. Hundreds and the rest are computed separately, so
+    /// that no product exceeds 64 bits.
     fn of(self, units: Units) -> Units {
         let percent = i64::from(self.0);
         let (hundreds, rest) = (units.get() / 100, units.get() % 100);
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_of_a_unit_is_none() {
+    fn a_limit_is_rounded_down_to_whole_units() {
         for (allocated, percent, limit) in [
             (50, 10, 55),
             (9, 10, 9),

@@ -1,4 +1,4 @@
-//! What a school's own events amount to.
+//! The state of a school itself and of its members.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,7 @@ use crate::department::Department;
 use crate::ids::{DepartmentId, MemberId, Seq};
 use crate::period::{Cycles, Period};
 use crate::plan::{Management, OrgType, Quotas, Tier};
+use crate::quantity::Quota;
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
@@ -19,37 +20,45 @@ use crate::vocabulary::vocabulary;
 /// A registered school.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct School {
-    /// What kind of tenant.
+    /// The org type.
     pub org_type: OrgType,
-    /// What it pays for.
+    /// The tier.
     pub tier: Tier,
-    /// What its plan switches on.
+    /// The allocation management of the plan.
     pub management: Management,
-    /// How its billing cycles fell and fall.
+    /// The billing cycles, past and present.
     pub cycles: Cycles,
-    /// The current billing cycle.
+    /// The open period.
     pub period: Period,
-    /// What was switched on as earlier cycles closed: from the cycle that begins at an instant on,
-    /// up to the next one.
+    /// The allocation management at the end of closed periods: valid from the period that begins at
+    /// the instant, up to the next entry.
     pub(crate) managed: Vec<(Timestamp, Management)>,
-    /// Its own rules.
+    /// The settings.
     pub settings: Settings,
-    /// The event that last changed what it bought or its own rules.
+    /// The event that last changed subscription or settings.
     pub version: Seq,
 }
 
 impl School {
-    /// What was switched on as the cycle that begins at `start` closed. Of one before the school
-    /// was registered: what was when its first one closed.
+    /// The allocation management at the end of the period that begins at `start`. For a period
+    /// before the registration: that of the first closed period.
     pub(crate) fn management_of_closed(&self, start: Timestamp) -> Management {
         let since = |(since, _): &&(Timestamp, Management)| *since <= start;
-        let known = self.managed.iter().rev().find(since);
-        known
+        let entry = self.managed.iter().rev().find(since);
+        entry
             .or(self.managed.first())
             .map_or(self.management, |(_, management)| *management)
     }
 
-    /// A cycle closes.
+    /// The cap of a holder for a service; departments have none.
+    pub(crate) fn cap(&self, holder: Holder, service: &ServiceId) -> Quota {
+        match holder {
+            Holder::Member(_) => self.settings.max_individual_quota(service),
+            Holder::Department(_) => Quota::Unlimited,
+        }
+    }
+
+    /// Closes a period.
     pub(crate) fn close(&mut self, closed: Period) {
         if self.managed.last().map(|(_, management)| *management) != Some(self.management) {
             self.managed.push((closed.start, self.management));
@@ -69,14 +78,14 @@ vocabulary! {
     }
 }
 
-/// A person of the school and what he holds of each service.
+/// A member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// What the member may do.
+    /// The role.
     pub role: Role,
-    /// Whether he may use what he holds.
+    /// Whether the member may use units.
     pub status: MemberStatus,
-    /// The department that he is in, and out of whose allocation his come.
+    /// The department, which funds the member's allocations.
     pub department_id: Option<DepartmentId>,
     /// The member's lines.
     pub(crate) lines: Lines<Line>,
@@ -108,43 +117,43 @@ impl Member {
     }
 }
 
-/// Those whose units go back by themselves as far as they are not used or held: who left, a
-/// department that ended, and everybody where the plan has no allocations any more. They hold some yet when a call in flight
-/// used less than was held for it. Kept apart so that [`crate::due`] need not look for them.
+/// The holders with unused units to reclaim: removed members, closed departments, and all holders
+/// if the plan has no allocations. A call in flight leaves such units when it uses less than was
+/// held. Kept separately, so that [`crate::due`] needs no search.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PendingReclaims(BTreeSet<Holder>);
 
 impl PendingReclaims {
-    /// Each of them; few, since most leave with no call in flight.
+    /// The holders; few, since calls in flight are rare at a removal.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Holder> {
         self.0.iter().copied()
     }
 
-    /// Takes down how it stands with `member` now, whose school may draw on its pool.
+    /// Updates whether `member` has units to reclaim.
     pub(crate) fn note(&mut self, member_id: MemberId, member: &Member, draws_on_pool: bool) {
-        let gives_back = draws_on_pool || member.status == MemberStatus::Removed;
+        let reclaims = draws_on_pool || member.status == MemberStatus::Removed;
         let has_unused = || {
             let mut lines = member.lines();
             lines.any(|(_, line)| line.min_allocated() != line.allocated)
         };
-        self.put(Holder::Member(member_id), gives_back && has_unused());
+        self.put(Holder::Member(member_id), reclaims && has_unused());
     }
 
-    /// The same of a department.
+    /// Updates whether a department has units to reclaim.
     pub(crate) fn note_department(
         &mut self,
         department_id: DepartmentId,
         department: &Department,
         draws_on_pool: bool,
     ) {
-        let gives_back = draws_on_pool || department.closed;
+        let reclaims = draws_on_pool || department.closed;
         let holder = Holder::Department(department_id);
-        self.put(holder, gives_back && department.has_unused());
+        self.put(holder, reclaims && department.has_unused());
     }
 
-    fn put(&mut self, holder: Holder, gives_back: bool) {
-        if gives_back {
+    fn put(&mut self, holder: Holder, is_pending: bool) {
+        if is_pending {
             self.0.insert(holder);
         } else if !self.0.is_empty() {
             self.0.remove(&holder);
@@ -229,7 +238,7 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                     .note(e.member_id, member, draws_on_pool);
             }
         }
-        SchoolEvent::MemberErased(_) => {} // what went was beside the log
+        SchoolEvent::MemberErased(_) => {} // personal data is not in the state
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rules of buying: more, less, or by another plan.
+//! The rules of changing a subscription.
 
 use super::command::{Reclaim, SetSubscription, named};
 use super::event::{CycleTurn, SchoolEvent, Settings, SettingsChanged, SubscriptionChanged};
@@ -12,8 +12,8 @@ use crate::refusal::{Level, Refusal, Rule, Shortfall};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 
-/// What is taken back comes before the change that makes it necessary, so that at every point of
-/// the log what is allocated fits into the total.
+/// Reclaims precede the change that makes them necessary, so that allocations fit into the total
+/// after every event.
 pub(super) fn subscribe(
     catalogue: &Catalogue,
     state: &SchoolState,
@@ -56,7 +56,7 @@ pub(super) fn subscribe(
         .collect())
 }
 
-/// The change of the anchor day, if it is another one. The present cycle ends when it was to end.
+/// The change of the anchor day, if any. The current period keeps its end.
 fn turn(school: &School, asked: Option<AnchorDay>) -> Option<CycleTurn> {
     let anchor_day_before = school.cycles.last().anchor_day;
     let anchor_day = asked.filter(|day| *day != anchor_day_before)?;
@@ -67,7 +67,7 @@ fn turn(school: &School, asked: Option<AnchorDay>) -> Option<CycleTurn> {
     })
 }
 
-/// The totals that the school asks for: a total which was the old plan's is the new plan's.
+/// The new totals. A total that is the old plan's becomes the new plan's.
 fn totals(
     catalogue: &Catalogue,
     school: &School,
@@ -88,7 +88,7 @@ fn totals(
     Ok(totals)
 }
 
-/// A school that has self-service as its tier has it by default goes with the new tier's default.
+/// A self-service setting that is the old tier's default becomes the new tier's.
 fn self_service(catalogue: &Catalogue, school: &School, tier: Tier) -> Option<Event> {
     let before = &school.settings;
     let old_default = catalogue.defaults.self_service_requests(school.tier);
@@ -105,7 +105,7 @@ fn self_service(catalogue: &Catalogue, school: &School, tier: Tier) -> Option<Ev
     Some(Event::School(SchoolEvent::SettingsChanged(changed)))
 }
 
-/// What a school asks to buy, held against what it has.
+/// The new subscription of a school, compared with its state.
 struct Asked<'a> {
     state: &'a SchoolState,
     school: &'a School,
@@ -114,7 +114,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The totals that are lowered, each covering what was used and is held at least.
+    /// The lowered totals, each of which covers used and held units.
     fn lowered(&self) -> impl Iterator<Item = Result<(&ServiceId, Quota, Pool), Refusal>> {
         self.totals.iter().filter_map(|(service, total)| {
             let pool = self.state.pool(service);
@@ -135,7 +135,7 @@ impl Asked<'_> {
         })
     }
 
-    /// That everything allocated fits into what is asked for.
+    /// Checks that all allocations fit into the new totals.
     fn nothing_to_reclaim(&self) -> Result<Vec<Event>, Refusal> {
         for lowered in self.lowered() {
             let (service, total, pool) = lowered?;
@@ -150,9 +150,9 @@ impl Asked<'_> {
         Ok(Vec::new())
     }
 
-    /// Without allocation management nobody could take back what members hold and did not use. What
-    /// they used stays on their lines until the period ends, and what is held for a call in flight
-    /// until that closes: what it leaves then goes back by itself.
+    /// Without allocation management unused allocations could not be revoked. Used units stay on
+    /// their lines until the period ends; held units stay until the hold is closed, and the rest is
+    /// then reclaimed.
     fn check_nothing_unused(&self) -> Result<(), Refusal> {
         for (service, pool) in &self.state.pools {
             if pool.funds_nothing() {
@@ -185,7 +185,7 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// The changes that make everything allocated fit.
+    /// The changes that make all allocations fit.
     fn reclaimed(&self) -> Result<Vec<Event>, Refusal> {
         let lowered = self.lowered().collect::<Result<Vec<_>, _>>()?;
         let mut events = Vec::new();
@@ -194,7 +194,7 @@ impl Asked<'_> {
             Management::Basic | Management::Advanced => Extent::Excess,
         };
         for service in self.totals.keys() {
-            // A total that is not lowered needs no room, also where usage that happened exceeds it.
+            // A total that is not lowered needs no reclaim, even if usage exceeds it.
             let headroom = lowered
                 .iter()
                 .find(|(lowered, ..)| *lowered == service)

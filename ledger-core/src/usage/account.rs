@@ -193,8 +193,8 @@ impl<'a> AccountState<'a> {
             .ok_or(Refusal::AmountOutOfRange)
     }
 
-    /// The balance after a hold is closed without usage. A hold of a closed period does not count in
-    /// the open one.
+    /// The balance after a hold is closed without usage. A hold of a closed period does not count
+    /// in the open one.
     pub(super) fn freed(&self, hold: &Hold, period_start: Option<Timestamp>) -> Balance {
         let balance = self.balance();
         match period_start {

@@ -196,7 +196,8 @@ pub struct HoldSettled {
     pub units: Units,
     /// The held units that are free again; none if the hold had expired.
     pub freed_units: Units,
-    /// Whether the usage beyond the hold exceeds what was available. It happened, so it is recorded.
+    /// Whether the usage beyond the hold exceeds what was available. It happened, so it is
+    /// recorded.
     #[serde(skip_serializing_if = "is_false", default)]
     pub overage: bool,
     /// Whether the hold had expired.

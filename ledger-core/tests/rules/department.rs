@@ -1,5 +1,5 @@
-//! Departments (SPEC §3): each comes out of the pool and its members' allocations out of it, so that
-//! every level holds at once.
+//! Departments (SPEC §3): each comes out of the pool and its members' allocations out of it, so
+//! that every level holds at once.
 
 use ledger_core::allocation::{AllocationChanged, Cause, Holder};
 use ledger_core::department::{DepartmentClosed, DepartmentEvent, DepartmentOpened, MemberMoved};

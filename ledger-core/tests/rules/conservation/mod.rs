@@ -147,9 +147,9 @@ fn closed_by(action: &Action) -> Option<String> {
     }
 }
 
-/// The period has not ended, no hold is open and no request pending at or after the instant at which
-/// it runs out; who left, and everybody where the plan has no allocations, holds nothing that he did
-/// not use.
+/// The period has not ended, no hold is open and no request pending at or after the instant at
+/// which it runs out; who left, and everybody where the plan has no allocations, holds nothing that
+/// he did not use.
 fn nothing_is_due_any_more(school: &School) {
     let now = school.state.not_before_last(school.now());
     let period = school.state.school().expect("it is registered").period;
@@ -320,7 +320,8 @@ fn amounts(state: &SchoolState) -> Vec<Quota> {
         .collect()
 }
 
-/// A school of three of whom each holds 30 Claude messages, one of them all that his department has.
+/// A school of three of whom each holds 30 Claude messages, one of them all that his department
+/// has.
 fn three_of_30(total: i64) -> School {
     let school = School::k12().buying(total);
     let school = school.with_member(ADA).allocated(30).used(10);

@@ -586,9 +586,10 @@ fn plan() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Steps at the same instant, a little later, just when holds and requests run out, and with a clock that is
-/// behind; each also a microsecond before or after. And to the end of the period, just before it, so
-/// that calls are in flight over it, and beyond it by days, by months and by more than a year.
+/// Steps at the same instant, a little later, just when holds and requests run out, and with a
+/// clock that is behind; each also a microsecond before or after. And to the end of the period,
+/// just before it, so that calls are in flight over it, and beyond it by days, by months and by
+/// more than a year.
 fn pause() -> impl Strategy<Value = Pause> {
     let seconds = prop_oneof![
         6 => Just(0_i64),
