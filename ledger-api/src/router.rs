@@ -72,9 +72,9 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(unattributed::assign_usage))
         // Schools, departments, members, allocations.
         .routes(routes!(schools::register_school))
-        .routes(routes!(schools::read_school))
-        .routes(routes!(schools::subscription::set_subscription))
-        .routes(routes!(schools::settings::change_settings))
+        .routes(routes!(schools::read::read_school))
+        .routes(routes!(schools::set_subscription))
+        .routes(routes!(schools::change_settings))
         .routes(routes!(
             departments::read::list_departments,
             departments::open_department
@@ -89,7 +89,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
             members::change_member,
             members::remove_member
         ))
-        .routes(routes!(members::erase::erase_member))
+        .routes(routes!(members::erase_member))
         .routes(routes!(allocations::set_allocation))
         .routes(routes!(allocations::set_department_allocation))
         .routes(routes!(allocations::batch::allocate_batch))
@@ -109,23 +109,23 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(requests::reject_request))
         .routes(routes!(requests::withdraw_request))
         // Reads.
-        .routes(routes!(balances::read_school_balance))
-        .routes(routes!(balances::department::read_department_balance))
-        .routes(routes!(balances::read_member_balance))
+        .routes(routes!(balances::read::read_school_balance))
+        .routes(routes!(balances::read::read_department_balance))
+        .routes(routes!(balances::read::read_member_balance))
         .routes(routes!(history::list_history))
-        .routes(routes!(usage::read_usage))
-        .routes(routes!(unattributed::list_unattributed))
+        .routes(routes!(usage::read::read_usage))
+        .routes(routes!(unattributed::read::list_unattributed))
         // The log.
-        .routes(routes!(events::list_events))
+        .routes(routes!(events::read::list_events))
         .routes(routes!(stream::follow_events))
         // API keys.
         .routes(routes!(api_keys::list_api_keys, api_keys::make_api_key))
         .routes(routes!(api_keys::revoke_api_key))
         .routes(routes!(
-            api_keys::platform::list_platform_api_keys,
-            api_keys::platform::make_platform_api_key
+            api_keys::list_platform_api_keys,
+            api_keys::make_platform_api_key
         ))
-        .routes(routes!(api_keys::platform::revoke_platform_api_key))
+        .routes(routes!(api_keys::revoke_platform_api_key))
         // Operations.
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

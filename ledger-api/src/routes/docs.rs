@@ -1,5 +1,5 @@
-//! The API's own description: `openapi.json`, and pages to read it with that load nothing from
-//! anywhere else.
+//! The description of the API: `openapi.json`, and pages that display it without loading anything
+//! from other hosts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,14 +18,14 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         .into()
 });
 
-/// The pages' scripts and styles are their own; a few styles and images stand inline.
+/// Allows the pages' own scripts and styles, and inline styles and images.
 const PAGE_POLICY: (HeaderName, &str) = (
     header::CONTENT_SECURITY_POLICY,
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      frame-ancestors 'none'",
 );
 
-/// Describes this API (OpenAPI 3.1).
+/// Returns the description of this API (OpenAPI 3.1).
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -40,17 +40,17 @@ pub async fn openapi_json() -> impl IntoResponse {
     )
 }
 
-/// Leads to the pages.
+/// Redirects to the pages.
 pub async fn front() -> Redirect {
     Redirect::permanent("/docs/")
 }
 
-/// The first page.
+/// Returns the first page.
 pub async fn index() -> Result<Response, Problem> {
     page("")
 }
 
-/// What the first page loads.
+/// Returns a file of the pages.
 pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
     page(&name)
 }

@@ -1,4 +1,4 @@
-//! What the operator's machinery asks: does it live, may it have traffic, how is it doing.
+//! Liveness, readiness and metrics, for the operator's tools.
 
 use axum::extract::State;
 use axum::http::header;
@@ -11,29 +11,29 @@ use crate::openapi::problems;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 
-/// How the process is.
+/// The condition of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// It answers.
+    /// The process answers.
     Alive,
-    /// It can do its work.
+    /// The process can accept commands.
     Ready,
 }
 
-/// What a probe hears.
+/// The answer to a probe.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Health {
     status: Condition,
 }
 
-/// Says that the process lives.
+/// Reports that the process is alive.
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "operations",
     security(()),
-    responses((status = 200, description = "It lives.", body = Health)),
+    responses((status = 200, description = "The process is alive.", body = Health)),
 )]
 pub async fn healthz() -> axum::Json<Health> {
     axum::Json(Health {
@@ -43,17 +43,17 @@ pub async fn healthz() -> axum::Json<Health> {
 
 problems!(NotReady: Unavailable);
 
-/// Says whether the process can accept a debit now: the database answers its writer within a
-/// second, has every migration, and the process is not stopping.
+/// Reports whether the process can accept a debit: the database answers the writer within a second
+/// and has every migration, and the process is not stopping.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "operations",
     security(()),
-    responses((status = 200, description = "It can.", body = Health), NotReady),
+    responses((status = 200, description = "The process is ready.", body = Health), NotReady),
 )]
 pub async fn readyz(State(state): State<AppState>) -> Result<axum::Json<Health>, Problem> {
-    let not_ready = |why: &str| Problem::new(Code::Unavailable, why).retry_after(1);
+    let not_ready = |detail: &str| Problem::new(Code::Unavailable, detail).retry_after(1);
     if state.draining.is_cancelled() {
         return Err(not_ready("this process is stopping"));
     }
@@ -71,7 +71,7 @@ pub async fn readyz(State(state): State<AppState>) -> Result<axum::Json<Health>,
     }
 }
 
-/// Tells the process's metrics in Prometheus's text format.
+/// Returns the metrics of the process in the Prometheus text format.
 #[utoipa::path(
     get,
     path = "/metrics",

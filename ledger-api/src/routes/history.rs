@@ -1,12 +1,12 @@
-//! History: who changed what, why, from what to what.
+//! The history: every change with its actor, reason, and the values before and after.
 
 use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::catalog::Kind;
-use ledger_core::{DepartmentId, MemberId, Seq};
+use ledger_core::{DepartmentId, MemberId};
 use ledger_projections::history::History;
-use ledger_projections::history::read::{HistoryEntry, HistoryFilter};
-use ledger_projections::{Projection as _, ProjectionName, history};
+use ledger_projections::history::read::{self, HistoryFilter};
+use ledger_projections::{Projection as _, ProjectionName};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -17,14 +17,15 @@ use super::viewed::{member_seen, service_asked};
 use crate::auth::AllowedViewer;
 use crate::http::{Page, PageLimit, Query, SchoolPath, SeqCursor, query};
 use crate::limits::PAGE_DEFAULT;
-use crate::openapi::{problems, schema};
+use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::reads::{begin_read, require_known};
 use crate::state::AppState;
-use crate::values::{Actor, ServiceName, words};
+use crate::values::schema::one_of_words;
+use crate::values::{Actor, Commitment, Instant, Seq, ServiceId, ServiceName};
 use ledger_auth::ReadActivity;
 
-/// The type of an event that the history shows.
+/// The type of an event in the history.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangeType(Kind);
 
@@ -35,32 +36,35 @@ impl<'de> Deserialize<'de> for ChangeType {
         kinds
             .find(|kind| kind.as_str() == text)
             .map(|kind| Self(*kind))
-            .ok_or_else(|| de::Error::custom("kind is none of the types of changes"))
+            .ok_or_else(|| de::Error::custom("kind is not a type of change"))
     }
 }
 
 impl PartialSchema for ChangeType {
     fn schema() -> RefOr<Schema> {
-        words::ChangeType::schema()
+        let kinds = History.kinds().unwrap_or_default().iter();
+        one_of_words(kinds.map(|kind| kind.as_str()))
+            .description(Some("The type of an event that is a change, not usage."))
+            .into()
     }
 }
 
 impl ToSchema for ChangeType {}
 
 query! {
-    /// Which changes to list.
+    /// The changes to list.
     HistoryQuery {
-        /// Where to go on, as the page before said.
+        /// The `next` of the previous page.
         cursor: SeqCursor,
-        /// At most so many, and one more where a transfer would be cut in two; 100 when not given.
+        /// The maximum number of entries, plus one to keep a transfer whole; 100 if not given.
         limit: PageLimit,
-        /// Those that concern this member.
+        /// Only changes of this member.
         member: Uuid,
-        /// Those about this department, the allocations of its members, and who came and went.
+        /// Only changes of this department, its membership, and the allocations of its members.
         department: Uuid,
-        /// Those of this service, by name or alias.
+        /// Only changes of this service, by name or alias.
         service: ServiceName,
-        /// Those of this type.
+        /// Only changes of this type.
         kind: ChangeType,
     }
 }
@@ -68,69 +72,78 @@ query! {
 /// Changes, newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HistoryAnswer {
-    /// The event up to which the history counts.
-    #[schema(value_type = schema::Seq)]
+    /// The last event included.
     seq: Seq,
-    /// The changes, as they concern a member or the school: a transfer is one for each of the two.
-    #[schema(value_type = Vec<EntryDocument>)]
+    /// The changes. A transfer has an entry for each of its two holders.
     entries: Vec<HistoryEntry>,
-    /// The `cursor` of the next page; none when this is the last.
+    /// The `cursor` of the next page; null on the last page.
     #[schema(required)]
     next: Option<SeqCursor>,
 }
 
-/// A change, as it concerns one member or the school.
-#[derive(Debug, ToSchema)]
-#[schema(as = HistoryEntry)]
-#[allow(
-    dead_code,
-    reason = "it describes what history::read::HistoryEntry is written as"
-)]
-pub struct EntryDocument {
-    /// The event's position in the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: i64,
-    /// When it was recorded.
-    #[schema(value_type = schema::Instant)]
-    recorded_at: String,
-    /// The event's type.
-    #[schema(value_type = words::ChangeType)]
-    r#type: String,
-    /// Whom it concerns; none: a department or the school.
+/// A change of one member, one department or the school.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HistoryEntry {
+    /// The position in the school's log.
+    seq: Seq,
+    recorded_at: Instant,
+    #[serde(rename = "type")]
+    #[schema(value_type = ChangeType)]
+    kind: String,
+    /// The member; null for a department or the school.
     #[schema(required)]
     member_id: Option<Uuid>,
-    /// The department that it concerns; of a member's allocation the one out of which it comes; none
-    /// without a member: the school.
+    /// The department; for a member's allocation the department that funds it; null without a
+    /// member for the school.
     #[schema(required)]
     department_id: Option<Uuid>,
-    /// Of which service.
-    #[schema(value_type = Option<schema::ServiceId>, required)]
-    service: Option<String>,
-    /// Who did it.
+    #[schema(required)]
+    service: Option<ServiceId>,
+    /// The actor who made the change.
     actor: Actor,
-    /// What it came out of, when it was not asked for by itself.
+    /// The cause, if the change was not requested by itself.
     #[schema(required)]
     cause: Option<String>,
-    /// The request that it is about, or came out of.
+    /// The request for units that the change is about or results from.
     #[schema(required)]
     request_id: Option<Uuid>,
-    /// Why, as it was written; none when nobody said, it was erased, or is not for the reader.
+    /// The text of the reason; null if there is none, it was erased or the reader may not see it.
     #[schema(required)]
     reason: Option<String>,
-    /// The commitment to why, as the event holds it.
-    #[schema(value_type = Option<words::Commitment>, required)]
-    reason_commitment: Option<String>,
-    /// How it was; none when there was nothing, or the event does not say.
+    /// The commitment to the reason in the event.
+    #[schema(required)]
+    reason_commitment: Option<Commitment>,
+    /// The values before; null if there were none or the event does not contain them.
     #[schema(value_type = Option<Object>, required)]
-    before: Option<String>,
-    /// How it is since.
+    before: Option<serde_json::Value>,
+    /// The values after.
     #[schema(value_type = Option<Object>, required)]
-    after: Option<String>,
+    after: Option<serde_json::Value>,
+}
+
+impl From<read::HistoryEntry> for HistoryEntry {
+    fn from(entry: read::HistoryEntry) -> Self {
+        Self {
+            seq: entry.seq.into(),
+            recorded_at: entry.recorded_at.into(),
+            kind: entry.kind,
+            member_id: entry.member_id.map(|id| id.0),
+            department_id: entry.department_id.map(|id| id.0),
+            service: entry.service.map(Into::into),
+            actor: entry.actor.into(),
+            cause: entry.cause,
+            request_id: entry.request_id.map(|id| id.0),
+            reason: entry.reason,
+            reason_commitment: entry.reason_commitment.map(Into::into),
+            before: entry.before,
+            after: entry.after,
+        }
+    }
 }
 
 problems!(HistoryProblems: MemberNotFound, UnknownService);
 
-/// Lists the school's changes, newest first; a teacher sees those that concern himself.
+/// Lists the school's changes, newest first. A teacher sees only their own.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/history",
@@ -138,7 +151,7 @@ problems!(HistoryProblems: MemberNotFound, UnknownService);
     params(SchoolPath, HistoryQuery),
     responses(
         (status = 200, description = "Changes.", body = HistoryAnswer,
-            headers(("Link" = String, description = "The next page, if there is one (RFC 8288)."))),
+            headers(("Link" = String, description = "The next page, if any (RFC 8288)."))),
         HistoryProblems,
     ),
 )]
@@ -160,10 +173,11 @@ pub async fn list_history(
     let limit = query.limit.map_or(PAGE_DEFAULT, |limit| limit.0);
     let name = ProjectionName::History;
     let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
-    let page = history::read::page(&mut read, &filter, limit).await?;
+    let page = read::page(&mut read, &filter, limit).await?;
     require_known(&mut read, page.seq).await?;
     read.finish().await?;
-    let (seq, entries) = (page.seq, page.entries);
+    let entries = page.entries.into_iter().map(HistoryEntry::from).collect();
+    let seq = page.seq.into();
     let next = page.next_before.map(SeqCursor);
     Ok(Page::new(&uri, next, HistoryAnswer { seq, entries, next }))
 }

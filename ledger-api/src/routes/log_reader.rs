@@ -1,5 +1,5 @@
-//! Reads a school's log page by page. Each page is a read of its own, so that nobody who reads
-//! slowly holds a transaction or a connection.
+//! Reads a school's log page by page. Each page is a separate read, so that a slow reader holds
+//! neither a transaction nor a connection.
 
 use std::future::pending;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use crate::limits::FOLLOW_POLL;
 use crate::problem::Problem;
 use crate::reads::begin_log_read;
 
-/// Somebody who reads a school's log, and where he is.
+/// A reader of a school's log and its position.
 #[derive(Debug)]
 pub(super) struct LogReader {
     database: Database,
-    news: broadcast::Receiver<Moved>,
+    new_events: broadcast::Receiver<Moved>,
     viewer: Viewer,
-    /// The last event that he has read.
+    /// The last event read.
     pub after: Seq,
 }
 
 impl LogReader {
-    /// From `after` on. Whatever is written from now on is news to him.
+    /// Starts after `after`. [`LogReader::new_events`] resolves for events from now on.
     pub fn new(database: &Database, wakes: &Wakes, viewer: Viewer, after: Seq) -> Self {
         Self {
             database: database.clone(),
-            news: wakes.subscribe(),
+            new_events: wakes.subscribe(),
             viewer,
             after,
         }
     }
 
-    /// The next events, at most `limit`; none when he has read all there are.
+    /// The next events, at most `limit`; empty at the end of the log.
     pub async fn next_page(&mut self, limit: i64) -> Result<Vec<EventView>, Problem> {
         let mut read = begin_log_read(&self.database, self.viewer).await?;
         let events = log::read::page(&mut read, self.after, limit).await?;
@@ -48,7 +48,7 @@ impl LogReader {
         Ok(events)
     }
 
-    /// Where the log ends.
+    /// The last position of the log.
     ///
     /// # Errors
     /// [`crate::problem::Code::SchoolNotFound`], or that the database is away.
@@ -62,7 +62,7 @@ impl LogReader {
         Ok(head)
     }
 
-    /// Waits until the log has come to `min_seq`, at most `limit`; where it ends then.
+    /// Waits at most `limit` for the log to reach `min_seq`, and returns its last position.
     ///
     /// # Errors
     /// [`crate::problem::Code::ProjectionBehind`], or as [`LogReader::head`].
@@ -78,23 +78,24 @@ impl LogReader {
                 let (at, asked) = (head, min_seq);
                 return Err(FreshnessError::ProjectionBehind { at, asked }.into());
             }
-            drop(timeout(left, self.news()).await);
+            drop(timeout(left, self.new_events()).await);
         }
     }
 
-    /// Waits until something was written, or other processes may have.
-    pub async fn news(&mut self) {
-        let (news, school) = (&mut self.news, self.viewer.school_id);
-        let told = async {
+    /// Resolves when this process wrote an event of the school, or after [`FOLLOW_POLL`], since other
+    /// processes write as well.
+    pub async fn new_events(&mut self) {
+        let (receiver, school) = (&mut self.new_events, self.viewer.school_id);
+        let written = async {
             loop {
-                match news.recv().await {
+                match receiver.recv().await {
                     Ok(moved) if moved.iter().all(|(other, _)| *other != school) => {}
-                    // He was too slow to hear it all, so it may have been among it.
+                    // A lagging receiver may have missed an event of the school.
                     Ok(_) | Err(RecvError::Lagged(_)) => return,
                     Err(RecvError::Closed) => pending().await,
                 }
             }
         };
-        drop(timeout(FOLLOW_POLL, told).await);
+        drop(timeout(FOLLOW_POLL, written).await);
     }
 }

@@ -18,7 +18,6 @@ mod log_reader;
 pub mod members;
 pub mod reports;
 pub mod requests;
-mod returned;
 pub mod schools;
 pub mod standing;
 pub mod stream;

@@ -1,9 +1,9 @@
-//! The log, followed live: server-sent events.
+//! The log as a live stream of server-sent events.
 //!
-//! **Shape.** A follower reads pages after his last event until there are no more, then waits to
-//! be woken by this process's writer, or for a second to pass, since other processes write too.
-//! **Bounds.** A page in memory for each follower, [`FOLLOWERS_MAX`] of them. **Ending.** With the
-//! process, with the credential, or when the log cannot be read: whoever follows comes back with
+//! **Shape.** A follower reads pages after its last event until there are no more, then waits for
+//! this process's writer, or for a second, since other processes write as well. **Bounds.** One
+//! page in memory for each of at most [`FOLLOWERS_MAX`] followers. **Ending.** The stream ends when
+//! the process stops, the credential expires or the log cannot be read. The client reconnects with
 //! `Last-Event-ID` and misses nothing.
 
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ use std::vec::IntoIter;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use axum::response::Sse;
-use axum::response::sse::{Event, KeepAlive};
+use axum::response::sse::{Event as Message, KeepAlive};
 use chrono::Utc;
 use futures::Stream;
 use futures::stream::unfold;
@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
+use super::events::Event;
 use super::log_reader::LogReader;
 use crate::auth::Allowed;
 use crate::http::{LastEventId, Query, SchoolPath};
@@ -35,29 +36,29 @@ use ledger_auth::{Authenticator, ReadLog};
 
 static FOLLOWERS: Semaphore = Semaphore::const_new(FOLLOWERS_MAX);
 
-/// From where on to follow.
+/// The start of the stream.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct StreamQuery {
-    /// From after this position on; `Last-Event-ID` goes before it. Without either, from now on.
+    /// The position to start after; `Last-Event-ID` has priority. Without both, from now on.
     #[param(value_type = Position, inline, required = false)]
     after: Option<Position>,
 }
 
 problems!(StreamProblems: Overloaded);
 
-/// Follows the log live, as server-sent events.
+/// Streams the log live, as server-sent events.
 ///
-/// Each has the event's position as its `id`, its type as its `event`, and as its `data` the event
-/// as in the JSON page. It begins after `Last-Event-ID`, which browsers send by themselves.
+/// The `id` is the event's position, the `event` its type, and the `data` the event in the form of
+/// the JSON page. The stream starts after `Last-Event-ID`, which browsers send when they reconnect.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/stream",
     tag = "log",
     params(SchoolPath, StreamQuery, LastEventId),
     responses(
-        (status = 200, description = "The events, as they come about.", body = String,
+        (status = 200, description = "The events as they are recorded.", body = String,
             content_type = "text/event-stream"),
         StreamProblems,
     ),
@@ -68,8 +69,8 @@ pub async fn follow_events(
     LastEventId(last): LastEventId,
     headers: HeaderMap,
     Query(query): Query<StreamQuery>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let place = FOLLOWERS
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
+    let permit = FOLLOWERS
         .try_acquire()
         .map_err(|_| Problem::new(Code::Overloaded, "too many live readers").retry_after(5))?;
     let mut log = LogReader::new(&state.database, &state.wakes, allowed.viewer(), Seq::ZERO);
@@ -81,7 +82,7 @@ pub async fn follow_events(
         authenticator: state.authenticator.clone(),
         authorization: headers.get(AUTHORIZATION).cloned(),
         draining: state.draining.clone(),
-        _place: place,
+        _permit: permit,
     };
     let events = unfold(follower, |mut follower| async {
         let event = follower.next().await?;
@@ -90,39 +91,39 @@ pub async fn follow_events(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(FOLLOW_KEEP_ALIVE)))
 }
 
-/// Somebody who follows the log.
+/// An open stream.
 struct Follower {
     log: LogReader,
     page: IntoIter<EventView>,
     authenticator: Authenticator,
     authorization: Option<HeaderValue>,
     draining: CancellationToken,
-    _place: SemaphorePermit<'static>,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl Follower {
-    /// The next event; none when he is to follow no more.
-    async fn next(&mut self) -> Option<Event> {
+    /// The next message; none when the stream ends.
+    async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some(event) = self.page.next() {
-                return message(&event);
+                return message(event);
             }
-            if !self.is_welcome().await {
+            if !self.may_continue().await {
                 return None;
             }
-            // What went wrong is in the log of the process: he comes back and is told.
+            // The failure is logged, and answered when the client reconnects.
             self.page = self.log.next_page(STREAM_PAGE).await.ok()?.into_iter();
             if self.page.len() == 0 {
                 tokio::select! {
                     () = self.draining.cancelled() => return None,
-                    () = self.log.news() => {}
+                    () = self.log.new_events() => {}
                 }
             }
         }
     }
 
-    /// Whether the process goes on and his credential is still good.
-    async fn is_welcome(&self) -> bool {
+    /// Whether the process keeps running and the credential is still valid.
+    async fn may_continue(&self) -> bool {
         let now = Timestamp::new(Utc::now());
         let authorization = self.authorization.as_ref().map(HeaderValue::as_bytes);
         !self.draining.is_cancelled()
@@ -134,10 +135,13 @@ impl Follower {
     }
 }
 
-fn message(event: &EventView) -> Option<Event> {
-    let message = Event::default().id(event.seq.to_string()).event(event.kind);
+fn message(event: EventView) -> Option<Message> {
+    let event = Event::from(event);
+    let message = Message::default()
+        .id(event.seq().to_string())
+        .event(event.kind());
     message
-        .json_data(event)
-        .inspect_err(|error| tracing::error!(error = %error, "an event cannot be written"))
+        .json_data(&event)
+        .inspect_err(|error| tracing::error!(error = %error, "could not serialize an event"))
         .ok()
 }

@@ -17,24 +17,22 @@ use super::value::NamedSchemas;
 
 /// The allocations that a write increased.
 pub fn increases(receipt: &Receipt) -> impl Iterator<Item = &AllocationChanged> {
-    receipt
-        .events
-        .iter()
-        .filter_map(|recorded| match &recorded.event {
-            Event::Allocation(AllocationEvent::Allocated(change)) => Some(change),
-            _ => None,
-        })
+    receipt.events.iter().filter_map(|recorded| {
+        let Event::Allocation(AllocationEvent::Allocated(change)) = &recorded.event else {
+            return None;
+        };
+        Some(change)
+    })
 }
 
 /// The allocations that a write decreased.
 pub fn decreases(receipt: &Receipt) -> impl Iterator<Item = &AllocationChanged> {
-    receipt
-        .events
-        .iter()
-        .filter_map(|recorded| match &recorded.event {
-            Event::Allocation(AllocationEvent::Revoked(change)) => Some(change),
-            _ => None,
-        })
+    receipt.events.iter().filter_map(|recorded| {
+        let Event::Allocation(AllocationEvent::Revoked(change)) = &recorded.event else {
+            return None;
+        };
+        Some(change)
+    })
 }
 
 /// The name of a schema.
@@ -66,6 +64,15 @@ pub struct Ending;
 impl SchemaName for Ending {
     const NAME: &'static str = "ReturnedAnswer";
 }
+
+/// A grant that comes with an enrolment.
+pub type GrantAnswer = ServiceChange<Enrolment>;
+
+/// A grant that comes with an approval.
+pub type GrantedAnswer = ServiceChange<Approval>;
+
+/// Units that return because their holder is removed or closed.
+pub type ReturnedAnswer = ServiceChange<Ending>;
 
 /// The allocation of one service before and after a write, whose holder the answer names elsewhere.
 #[derive(Clone, Debug, Serialize)]

@@ -4,9 +4,11 @@ mod account;
 mod actor;
 mod allocation_change;
 mod allocation_item;
+mod constrained;
 mod day;
 mod holder;
 mod ids;
+mod overage;
 mod period;
 mod quotas;
 mod scalars;
@@ -21,16 +23,19 @@ mod write_answer;
 pub use account::Account;
 pub use actor::Actor;
 pub use allocation_change::{
-    Approval, Ending, Enrolment, SchemaName, ServiceChange, decreases, increases,
+    Approval, Ending, Enrolment, GrantAnswer, GrantedAnswer, ReturnedAnswer, SchemaName,
+    ServiceChange, decreases, increases,
 };
 pub use allocation_item::{AllocationItem, AllocationItemDocument, ItemIndex, Operation};
+pub use constrained::{Constrained, Constraint, exactly_one, with_member};
 pub use day::{Day, FIRST_DAY};
 pub use holder::one_of;
 pub use ids::{AnchorDayNumber, NewId};
+pub use overage::{OverageByService, OveragePolicies, OverageValue};
 pub use period::PeriodAnswer;
 pub use quotas::{
     ByService, NamedTwice, OfService, Quota, Quotas, QuotasByService, UnitsByService,
-    UnitsOfServices, by_service_id,
+    UnitsOfServices,
 };
 pub use scalars::{
     Attribute, CallFact, Commitment, Instant, Key, MicroUsd, Position, Seq, ServiceId, SomeUnits,
@@ -44,7 +49,7 @@ pub(crate) use value::described;
 pub use value::{Described, NamedSchemas, Value, add_reference};
 pub use vocabularies::{
     EventType, Level, Management, MemberRole, OrgType, Outcome, Priority, RequestStatus, Role,
-    Standing, Tier, Urgency,
+    Standing, Tier, UnattributedReason, Urgency,
 };
 pub use whole_number::whole_number;
 pub use write_answer::{

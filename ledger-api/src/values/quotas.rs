@@ -86,7 +86,7 @@ impl Visitor<'_> for QuotaVisitor {
 }
 
 /// An object that has a value of the named schema for each service.
-pub fn by_service_id(value: &str) -> ObjectBuilder {
+pub(super) fn by_service_id(value: &str) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .additional_properties(Some(Ref::from_schema_name(value)))

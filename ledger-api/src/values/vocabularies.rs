@@ -36,6 +36,8 @@ described! {
     Role(ledger_core::Role) = words!(ledger_core::Role);
     /// The outcome of a call.
     Outcome(usage::Outcome) = words!(usage::Outcome);
+    /// Why usage is unattributed.
+    UnattributedReason(usage::UnattributedReason) = words!(usage::UnattributedReason);
     /// The type of an event.
     EventType(Kind) = words!(Kind);
 }

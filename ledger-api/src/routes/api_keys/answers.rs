@@ -1,104 +1,93 @@
-//! What is told of API keys.
+//! Answers about API keys.
 
 use std::fmt;
 
-use ledger_core::{ActorId, SchoolId, Timestamp};
+use ledger_auth::{ApiKey as Secret, ApiKeyRecord, Tenancy};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::openapi::schema;
-use ledger_auth::{ApiKey, ApiKeyRecord, Tenancy};
+use crate::values::Instant;
 
-/// What is known of a key. The key itself is not kept.
+/// An API key without its secret, which is not stored.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = ApiKey)]
-pub struct ApiKeyAnswer {
-    /// Its id.
+pub struct ApiKey {
     #[schema(pattern = "^[0-9a-f]{16}$")]
     key_id: String,
-    /// Whose proxy it is for; none: of all schools.
-    #[schema(value_type = Option<Uuid>, required)]
-    school_id: Option<SchoolId>,
-    /// What people call it.
+    /// The school of the key; null for all schools.
+    #[schema(required)]
+    school_id: Option<Uuid>,
     label: String,
-    /// When it was made.
-    #[schema(value_type = schema::Instant)]
-    created_at: Timestamp,
-    /// By whom.
-    #[schema(value_type = Uuid)]
-    created_by: ActorId,
-    /// Since when it is void, if it is.
-    #[schema(value_type = Option<schema::Instant>, required)]
-    revoked_at: Option<Timestamp>,
+    created_at: Instant,
+    /// The id of the actor who created the key.
+    created_by: Uuid,
+    /// The time of the revocation.
+    #[schema(required)]
+    revoked_at: Option<Instant>,
 }
 
-impl ApiKeyAnswer {
-    pub(super) fn of(record: ApiKeyRecord) -> Self {
+impl From<ApiKeyRecord> for ApiKey {
+    fn from(record: ApiKeyRecord) -> Self {
         Self {
             key_id: record.id.to_string(),
             school_id: match record.tenancy {
-                Tenancy::School(school) => Some(school),
+                Tenancy::School(school) => Some(school.0),
                 Tenancy::AllSchools => None,
             },
             label: record.label,
-            created_at: record.created_at,
-            created_by: record.created_by,
-            revoked_at: record.revoked_at,
+            created_at: record.created_at.into(),
+            created_by: record.created_by.0,
+            revoked_at: record.revoked_at.map(Into::into),
         }
     }
 }
 
-/// Keys: those in force, then those that were revoked; newest first.
+/// API keys: valid ones first, then revoked ones; newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ApiKeysAnswer {
-    /// The keys; of those that were revoked, the newest.
-    api_keys: Vec<ApiKeyAnswer>,
+    /// All valid keys and the newest revoked ones.
+    api_keys: Vec<ApiKey>,
 }
 
-impl ApiKeysAnswer {
-    pub(super) fn of(records: Vec<ApiKeyRecord>) -> Self {
-        let api_keys = records.into_iter().map(ApiKeyAnswer::of).collect();
+impl From<Vec<ApiKeyRecord>> for ApiKeysAnswer {
+    fn from(records: Vec<ApiKeyRecord>) -> Self {
+        let api_keys = records.into_iter().map(ApiKey::from).collect();
         Self { api_keys }
     }
 }
 
-/// A key that was made.
+/// A new API key with its secret.
 #[derive(Serialize, ToSchema)]
 pub struct NewApiKeyAnswer {
-    /// Its id.
     #[schema(pattern = "^[0-9a-f]{16}$")]
     key_id: String,
-    /// The key, to be sent as `Authorization: Bearer <key>`. It is told this once.
+    /// The key, for `Authorization: Bearer <key>`. It is returned only once.
     api_key: String,
-    /// Whose proxy it is for; none: of all schools.
-    #[schema(value_type = Option<Uuid>, required)]
-    school_id: Option<SchoolId>,
-    /// What people call it.
+    /// The school of the key; null for all schools.
+    #[schema(required)]
+    school_id: Option<Uuid>,
     label: String,
-    /// When it was made.
-    #[schema(value_type = schema::Instant)]
-    created_at: Timestamp,
-    /// By whom.
-    #[schema(value_type = Uuid)]
-    created_by: ActorId,
+    created_at: Instant,
+    /// The id of the actor who created the key.
+    created_by: Uuid,
 }
 
 impl NewApiKeyAnswer {
-    pub(super) fn of(key: &ApiKey, record: ApiKeyRecord) -> Self {
-        let known = ApiKeyAnswer::of(record);
+    pub(super) fn new(secret: &Secret, record: ApiKeyRecord) -> Self {
+        let key = ApiKey::from(record);
         Self {
-            key_id: known.key_id,
-            api_key: key.reveal().expose_secret().to_owned(),
-            school_id: known.school_id,
-            label: known.label,
-            created_at: known.created_at,
-            created_by: known.created_by,
+            key_id: key.key_id,
+            api_key: secret.reveal().expose_secret().to_owned(),
+            school_id: key.school_id,
+            label: key.label,
+            created_at: key.created_at,
+            created_by: key.created_by,
         }
     }
 }
 
-// Without the key.
+// Omits the secret.
 impl fmt::Debug for NewApiKeyAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewApiKeyAnswer")

@@ -1,130 +1,107 @@
-//! What is told of departments.
+//! Answers about departments.
 
 use ledger_core::department::DepartmentEvent;
-use ledger_core::{DepartmentId, Event, EventId, Seq};
-use ledger_projections::roster::departments::{Department, DepartmentsPage};
+use ledger_core::{DepartmentId, Event};
+use ledger_projections::roster::departments::{self, DepartmentsPage};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::http::DepartmentCursor;
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::routes::returned::{ReturnedAnswer, returned};
+use crate::values::{
+    DepartmentSubject, Instant, ReturnedAnswer, Seq, Units, WriteAnswer, decreases,
+};
 
-/// A department that is open.
+/// The answer to the opening of a department.
+pub type DepartmentOpenedAnswer = WriteAnswer<Opened, Uuid, DepartmentSubject>;
+
+/// An opened department.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = DepartmentOpenedAnswer)]
-pub struct OpenedAnswer {
-    /// The department's id.
-    #[schema(value_type = Uuid)]
-    pub(super) department_id: DepartmentId,
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The opening's identity in the school.
-    #[schema(value_type = Uuid)]
-    event_id: EventId,
-    /// Whether it was opened before, and this is what came of it then.
-    replayed: bool,
-    /// Its name.
+pub struct Opened {
     name: String,
 }
 
-impl OpenedAnswer {
-    pub(super) fn of(name: String, receipt: &Receipt) -> Result<Self, Problem> {
-        let first = receipt.events.first().map(|recorded| &recorded.event);
-        let Some(Event::Department(DepartmentEvent::Opened(opened))) = first else {
-            return Err(Problem::unlike("an opening", receipt));
-        };
-        Ok(Self {
-            department_id: opened.department_id,
-            seq: receipt.seq,
-            event_id: receipt.event_id,
-            replayed: receipt.replayed,
-            name,
-        })
-    }
+pub(super) fn opened(name: String, receipt: &Receipt) -> Result<DepartmentOpenedAnswer, Problem> {
+    let first = receipt.events.first().map(|recorded| &recorded.event);
+    let Some(Event::Department(DepartmentEvent::Opened(opened))) = first else {
+        return Err(Problem::unlike("an opening", receipt));
+    };
+    let subject = subject(opened.department_id);
+    Ok(WriteAnswer::about(subject, receipt, Opened { name }))
 }
 
-/// A department that has ended.
+/// The answer to the closing of a department.
+pub type DepartmentClosedAnswer = WriteAnswer<Closed, Uuid, DepartmentSubject>;
+
+/// A closed department.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = DepartmentClosedAnswer)]
-pub struct ClosedAnswer {
-    /// The department's id.
-    #[schema(value_type = Uuid)]
-    department_id: DepartmentId,
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The identity of the first event of its end.
-    #[schema(value_type = Uuid)]
-    event_id: EventId,
-    /// Whether it was done before, and this is what came of it then.
-    replayed: bool,
-    /// What returned to the pool.
+pub struct Closed {
+    /// The units returned to the pool.
     returned: Vec<ReturnedAnswer>,
 }
 
-impl ClosedAnswer {
-    pub(super) fn of(department_id: DepartmentId, receipt: &Receipt) -> Self {
-        Self {
-            department_id,
-            seq: receipt.seq,
-            event_id: receipt.event_id,
-            replayed: receipt.replayed,
-            returned: returned(receipt),
-        }
+pub(super) fn closed(department_id: DepartmentId, receipt: &Receipt) -> DepartmentClosedAnswer {
+    let returned = decreases(receipt).map(ReturnedAnswer::from).collect();
+    WriteAnswer::about(subject(department_id), receipt, Closed { returned })
+}
+
+const fn subject(department_id: DepartmentId) -> DepartmentSubject {
+    DepartmentSubject {
+        department_id: department_id.0,
     }
 }
 
 /// Departments, in the order of their ids.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DepartmentsAnswer {
-    /// The event up to which this counts.
-    #[schema(value_type = schema::Seq)]
-    pub(super) seq: Seq,
-    /// The departments.
-    #[schema(value_type = Vec<DepartmentDocument>)]
+    /// The last event included.
+    seq: Seq,
     departments: Vec<Department>,
-    /// The `cursor` of the next page; none when this is the last.
+    /// The `cursor` of the next page; null on the last page.
     #[schema(required)]
     pub(super) next: Option<DepartmentCursor>,
 }
 
 impl From<DepartmentsPage> for DepartmentsAnswer {
     fn from(page: DepartmentsPage) -> Self {
+        let departments = page.departments.into_iter();
         Self {
-            seq: page.seq,
-            departments: page.departments,
+            seq: page.seq.into(),
+            departments: departments.map(Department::from).collect(),
             next: page.next_after.map(DepartmentCursor),
         }
     }
 }
 
 /// A department.
-#[derive(Debug, ToSchema)]
-#[schema(as = Department)]
-#[allow(
-    dead_code,
-    reason = "it describes what roster::departments::Department is written as"
-)]
-pub struct DepartmentDocument {
-    /// The department's id.
-    #[schema(value_type = Uuid)]
-    department_id: DepartmentId,
-    /// Its name, when the directory has one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Department {
+    department_id: Uuid,
+    /// The name in the directory.
     #[schema(required)]
     name: Option<String>,
-    /// Whether it has ended.
     closed: bool,
-    /// How many members are in it.
-    #[schema(value_type = schema::Units)]
-    members: i64,
-    /// When it was opened.
-    #[schema(value_type = schema::Instant)]
-    opened_at: String,
-    /// When it ended.
-    #[schema(value_type = Option<schema::Instant>, required)]
-    closed_at: Option<String>,
+    /// The number of members.
+    #[schema(value_type = Units)]
+    members: u64,
+    opened_at: Instant,
+    #[schema(required)]
+    closed_at: Option<Instant>,
+}
+
+impl From<departments::Department> for Department {
+    fn from(department: departments::Department) -> Self {
+        Self {
+            department_id: department.department_id.0,
+            name: department.name,
+            closed: department.closed,
+            members: department.members,
+            opened_at: department.opened_at.into(),
+            closed_at: department.closed_at.map(Into::into),
+        }
+    }
 }

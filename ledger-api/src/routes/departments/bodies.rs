@@ -1,4 +1,4 @@
-//! What is asked of departments.
+//! Bodies of requests about departments.
 
 use ledger_core::department::DepartmentCommand;
 use ledger_core::{Action, Actor, DepartmentId, SchoolId};
@@ -11,15 +11,14 @@ use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::values::{Name, NewId};
 
-/// A department to open. Its name is kept in the directory, not in the log.
+/// A department to open. Its name is stored in the directory, not in the log.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "Languages" }))]
 pub struct OpenBody {
-    /// The department's id; without one it is given one.
+    /// The department's id; generated if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     department_id: Option<NewId>,
-    /// Its name.
     pub(super) name: Name,
 }
 
@@ -41,7 +40,7 @@ impl OpenBody {
     }
 }
 
-/// A department's end.
+/// Closes a department.
 pub(super) fn close(
     department_id: DepartmentId,
     actor: Actor,

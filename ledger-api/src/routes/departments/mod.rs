@@ -1,4 +1,4 @@
-//! Departments: they are opened, read, and ended once nobody is in them.
+//! Departments: opening, reads, closing.
 
 mod answers;
 mod bodies;
@@ -13,18 +13,17 @@ use crate::http::{DepartmentPath, IdempotencyKey, Json, Path, SchoolPath, Writte
 use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
-use answers::{ClosedAnswer, OpenedAnswer};
-use bodies::{OpenBody, close};
+use answers::{DepartmentClosedAnswer, DepartmentOpenedAnswer};
+use bodies::OpenBody;
 use ledger_auth::Administer;
 
 problems!(OpenProblems: DepartmentExists, PlanRequired);
 problems!(CloseProblems: DepartmentNotFound, DepartmentNotEmpty);
 
-/// Opens a department: it holds nothing yet, and nobody is in it. Needs a plan with advanced
-/// management.
+/// Opens a department without allocations and members. Requires a plan with advanced management.
 ///
-/// Without a `department_id` the id follows from the Idempotency-Key, so that sending the request
-/// again finds the department that it made.
+/// Without a `department_id` the id is derived from the Idempotency-Key, so that a retry finds the
+/// department.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/departments",
@@ -32,9 +31,9 @@ problems!(CloseProblems: DepartmentNotFound, DepartmentNotEmpty);
     params(SchoolPath, IdempotencyKey),
     request_body = OpenBody,
     responses(
-        (status = 201, description = "The department is open.", body = OpenedAnswer,
-            headers(("Location" = String, description = "Where the department is read."))),
-        (status = 200, description = "It was opened before.", body = OpenedAnswer),
+        (status = 201, description = "The department is open.", body = DepartmentOpenedAnswer,
+            headers(("Location" = String, description = "The URL of the department."))),
+        (status = 200, description = "It was opened before.", body = DepartmentOpenedAnswer),
         OpenProblems,
     ),
 )]
@@ -43,27 +42,25 @@ pub async fn open_department(
     State(state): State<AppState>,
     meta: RequestMeta,
     Json(body): Json<OpenBody>,
-) -> Result<Written<OpenedAnswer>, Problem> {
-    let name = body.name.0.clone();
-    let envelope = body.into_envelope(allowed.school, allowed.actor(), &meta)?;
-    let receipt = state.submit(allowed.school, envelope).await?;
-    let answer = OpenedAnswer::of(name, &receipt)?;
-    let path = format!(
-        "/v1/schools/{}/departments/{}",
-        allowed.school, answer.department_id
-    );
+) -> Result<Written<DepartmentOpenedAnswer>, Problem> {
+    let (school, name) = (allowed.school, body.name.0.clone());
+    let envelope = body.into_envelope(school, allowed.actor(), &meta)?;
+    let receipt = state.submit(school, envelope).await?;
+    let answer = answers::opened(name, &receipt)?;
+    let id = answer.subject.department_id;
+    let path = format!("/v1/schools/{school}/departments/{id}");
     Ok(Written::created(&receipt, answer).located(path))
 }
 
-/// Ends a department that nobody is in any more: what it did not use returns to the pool, its
-/// history stays, and so does its id, which no other gets.
+/// Closes a department without members: unused units return to the pool, the history stays, and the
+/// id is not reused.
 #[utoipa::path(
     delete,
     path = "/v1/schools/{school}/departments/{department}",
     tag = "departments",
     params(DepartmentPath, IdempotencyKey),
     responses(
-        (status = 200, description = "The department has ended.", body = ClosedAnswer),
+        (status = 200, description = "The department is closed.", body = DepartmentClosedAnswer),
         CloseProblems,
     ),
 )]
@@ -72,12 +69,10 @@ pub async fn close_department(
     State(state): State<AppState>,
     Path(path): Path<DepartmentPath>,
     meta: RequestMeta,
-) -> Result<Written<ClosedAnswer>, Problem> {
+) -> Result<Written<DepartmentClosedAnswer>, Problem> {
     let department_id = DepartmentId(path.department);
-    let envelope = close(department_id, allowed.actor(), &meta)?;
+    let envelope = bodies::close(department_id, allowed.actor(), &meta)?;
     let receipt = state.submit(allowed.school, envelope).await?;
-    Ok(Written::ok(
-        &receipt,
-        ClosedAnswer::of(department_id, &receipt),
-    ))
+    let answer = answers::closed(department_id, &receipt);
+    Ok(Written::ok(&receipt, answer))
 }

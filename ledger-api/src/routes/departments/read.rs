@@ -1,12 +1,12 @@
-//! Departments are read.
+//! Reads of departments.
 
 use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::{DepartmentId, Refusal};
 use ledger_projections::ProjectionName;
-use ledger_projections::roster::departments::{self, Department, DepartmentsFilter};
+use ledger_projections::roster::departments::{self, DepartmentsFilter};
 
-use super::answers::{DepartmentDocument, DepartmentsAnswer};
+use super::answers::{Department, DepartmentsAnswer};
 use crate::auth::{Allowed, AllowedViewer};
 use crate::http::{
     DepartmentCursor, DepartmentPath, Page, PageLimit, Path, Query, SchoolPath, query,
@@ -19,13 +19,13 @@ use crate::state::AppState;
 use ledger_auth::{ReadDepartment, ReadSchool};
 
 query! {
-    /// Which departments to list.
+    /// The departments to list.
     DepartmentsQuery {
-        /// Where to go on, as the page before said.
+        /// The `next` of the previous page.
         cursor: DepartmentCursor,
-        /// At most so many; 100 when not given.
+        /// The maximum number of departments; 100 if not given.
         limit: PageLimit,
-        /// Whether to list those that have ended, too.
+        /// Whether to include closed departments.
         with_closed: bool,
     }
 }
@@ -37,7 +37,7 @@ query! {
     tag = "departments",
     params(SchoolPath, DepartmentsQuery),
     responses((status = 200, description = "Departments.", body = DepartmentsAnswer,
-        headers(("Link" = String, description = "The next page, if there is one (RFC 8288).")))),
+        headers(("Link" = String, description = "The next page, if any (RFC 8288).")))),
 )]
 pub async fn list_departments(
     allowed: Allowed<ReadSchool>,
@@ -61,20 +61,20 @@ pub async fn list_departments(
 }
 
 query! {
-    /// How a department is read.
+    /// The freshness of the read.
     DepartmentQuery {}
 }
 
 problems!(DepartmentProblems: DepartmentNotFound);
 
-/// Reads a department, also one that has ended; a teacher the one that he is in.
+/// Reads a department, open or closed. A teacher reads only their own.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/departments/{department}",
     tag = "departments",
     params(DepartmentPath, DepartmentQuery),
     responses(
-        (status = 200, description = "The department.", body = DepartmentDocument),
+        (status = 200, description = "The department.", body = Department),
         DepartmentProblems,
     ),
 )]
@@ -90,7 +90,6 @@ pub async fn read_department(
     let mut read = begin_read(&state, caller, viewer, roster, query.min_seq).await?;
     let department = departments::one(&mut read, department_id).await?;
     read.finish().await?;
-    Ok(axum::Json(
-        department.ok_or(Refusal::DepartmentNotFound { department_id })?,
-    ))
+    let department = department.ok_or(Refusal::DepartmentNotFound { department_id })?;
+    Ok(axum::Json(department.into()))
 }

@@ -1,177 +1,131 @@
-//! What is told of members.
+//! Answers about members.
 
-use ledger_core::allocation::AllocationEvent;
 use ledger_core::school::SchoolEvent;
-use ledger_core::{DepartmentId, Event, EventId, MemberId, Quota, Seq, ServiceId};
+use ledger_core::{DepartmentId, Event, MemberId};
 use ledger_projections::roster::read::{MemberView, MembersPage};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::bodies::MemberChange;
 use crate::http::MemberCursor;
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::routes::returned::{ReturnedAnswer, returned};
-use crate::values::{MemberRole, words};
+use crate::values::{
+    ChangeAnswer, GrantAnswer, Instant, MemberRole, MemberSubject, ReturnedAnswer, Role, Seq,
+    Standing, WriteAnswer, decreases, increases,
+};
 
-/// A member who is enrolled.
+/// The answer to an enrolment.
+pub type EnrolledAnswer = WriteAnswer<Enrolled, Uuid, MemberSubject>;
+
+/// An enrolled member.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EnrolledAnswer {
-    /// The member's id.
-    #[schema(value_type = Uuid)]
-    pub(super) member_id: MemberId,
-    /// The head of the school's log after the enrolment.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The enrolment's identity in the school.
-    #[schema(value_type = Uuid)]
-    event_id: EventId,
-    /// Whether he was enrolled before, and this is what came of it then.
-    replayed: bool,
-    /// What he may do.
-    #[schema(value_type = words::Role)]
-    role: ledger_core::Role,
-    /// The department that he is in; none when he is in none.
-    #[schema(value_type = Option<Uuid>, required)]
-    department_id: Option<DepartmentId>,
-    /// What he was granted with it: a teacher the school's default, as far as his department or the
-    /// pool reached.
+#[schema(as = EnrolledAnswer)]
+pub struct Enrolled {
+    role: Role,
+    /// The member's department; null if the member is in none.
+    #[schema(required)]
+    department_id: Option<Uuid>,
+    /// The units granted with the enrolment: for a teacher the school's default, as far as the
+    /// department or the pool has units.
     granted: Vec<GrantAnswer>,
 }
 
-/// Units that came with an enrolment.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct GrantAnswer {
-    /// Of which service.
-    #[schema(value_type = schema::ServiceId)]
-    service: ServiceId,
-    /// Allocated before: what he had not returned when he left.
-    #[schema(value_type = schema::Quota)]
-    before: Quota,
-    /// Allocated now.
-    #[schema(value_type = schema::Quota)]
-    allocated: Quota,
-}
-
-impl EnrolledAnswer {
-    pub(super) fn of(
-        department_id: Option<DepartmentId>,
-        receipt: &Receipt,
-    ) -> Result<Self, Problem> {
-        let mut events = receipt.events.iter().map(|recorded| &recorded.event);
-        let Some(Event::School(SchoolEvent::MemberEnrolled(enrolled))) = events.next() else {
-            return Err(Problem::unlike("an enrolment", receipt));
-        };
-        Ok(Self {
-            member_id: enrolled.member_id,
-            seq: receipt.seq,
-            event_id: receipt.event_id,
-            replayed: receipt.replayed,
-            role: enrolled.role,
-            department_id,
-            granted: events.filter_map(grant).collect(),
-        })
-    }
-}
-
-fn grant(event: &Event) -> Option<GrantAnswer> {
-    let Event::Allocation(AllocationEvent::Allocated(allocated)) = event else {
-        return None;
+pub(super) fn enrolled(
+    department_id: Option<DepartmentId>,
+    receipt: &Receipt,
+) -> Result<EnrolledAnswer, Problem> {
+    let first = receipt.events.first().map(|recorded| &recorded.event);
+    let Some(Event::School(SchoolEvent::MemberEnrolled(enrolled))) = first else {
+        return Err(Problem::unlike("an enrolment", receipt));
     };
-    Some(GrantAnswer {
-        service: allocated.service.clone(),
-        before: allocated.before,
-        allocated: allocated.after,
-    })
+    let outcome = Enrolled {
+        role: enrolled.role.into(),
+        department_id: department_id.map(|id| id.0),
+        granted: increases(receipt).map(GrantAnswer::from).collect(),
+    };
+    Ok(WriteAnswer::about(
+        subject(enrolled.member_id),
+        receipt,
+        outcome,
+    ))
 }
 
-/// What a member may do, or which department he is in.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+/// The answer to a change of a member.
+pub type MemberChangedAnswer = ChangeAnswer<MemberChanged, MemberSubject>;
+
+/// A member's new role or department.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[schema(as = MemberChangedAnswer)]
-pub struct ChangedAnswer {
-    /// The member's id.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The change's identity in the school; none when it was so already.
-    #[schema(value_type = Option<Uuid>, required)]
-    event_id: Option<EventId>,
-    /// Whether it was done before, and this is what came of it then.
-    replayed: bool,
-    /// His role, when that was to change.
+pub struct MemberChanged {
+    /// The role, if the request sets it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = MemberRole, required = false)]
     role: Option<MemberRole>,
-    /// The department that he is in, `null` for none, when that was to change.
+    /// The department, if the request sets it; null for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>, required = false)]
-    department_id: Option<Option<DepartmentId>>,
+    department_id: Option<Option<Uuid>>,
 }
 
-impl ChangedAnswer {
-    pub(super) fn of(member_id: MemberId, change: MemberChange, receipt: &Receipt) -> Self {
-        let (role, department_id) = match change {
-            MemberChange::Role(role) => (Some(role), None),
-            MemberChange::Department(department_id) => (None, Some(department_id)),
-        };
-        Self {
-            member_id,
-            seq: receipt.seq,
-            event_id: event_id(receipt),
-            replayed: receipt.replayed,
-            role,
-            department_id,
-        }
-    }
-}
-
-/// A member who is gone.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RemovedAnswer {
-    /// The member's id.
-    #[schema(value_type = Uuid)]
+pub(super) fn changed(
     member_id: MemberId,
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The identity of the first event of his leaving; none when he was gone already.
-    #[schema(value_type = Option<Uuid>, required)]
-    event_id: Option<EventId>,
-    /// Whether it was done before, and this is what came of it then.
-    replayed: bool,
-    /// What returned to his department or the pool.
+    change: MemberChange,
+    receipt: &Receipt,
+) -> MemberChangedAnswer {
+    let (role, department_id) = match change {
+        MemberChange::Role(role) => (Some(role), None),
+        MemberChange::Department(department_id) => (None, Some(department_id.map(|id| id.0))),
+    };
+    let outcome = MemberChanged {
+        role,
+        department_id,
+    };
+    WriteAnswer::about(subject(member_id), receipt, outcome)
+}
+
+/// The answer to a removal.
+pub type RemovedAnswer = ChangeAnswer<Removed, MemberSubject>;
+
+/// A removed member.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RemovedAnswer)]
+pub struct Removed {
+    /// The units returned to the department or the pool.
     returned: Vec<ReturnedAnswer>,
 }
 
-impl RemovedAnswer {
-    pub(super) fn of(member_id: MemberId, receipt: &Receipt) -> Self {
-        Self {
-            member_id,
-            seq: receipt.seq,
-            event_id: event_id(receipt),
-            replayed: receipt.replayed,
-            returned: returned(receipt),
-        }
-    }
+pub(super) fn removed(member_id: MemberId, receipt: &Receipt) -> RemovedAnswer {
+    let returned = decreases(receipt).map(ReturnedAnswer::from).collect();
+    WriteAnswer::about(subject(member_id), receipt, Removed { returned })
 }
 
-pub(super) fn event_id(receipt: &Receipt) -> Option<EventId> {
-    (!receipt.events.is_empty()).then_some(receipt.event_id)
+/// The answer to an erasure.
+pub type ErasedAnswer = WriteAnswer<Erased, Uuid, MemberSubject>;
+
+/// An erased person.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = ErasedAnswer)]
+pub struct Erased {}
+
+pub(super) fn erased(member_id: MemberId, receipt: &Receipt) -> ErasedAnswer {
+    WriteAnswer::about(subject(member_id), receipt, Erased {})
+}
+
+const fn subject(member_id: MemberId) -> MemberSubject {
+    MemberSubject {
+        member_id: member_id.0,
+    }
 }
 
 /// Members, in the order of their ids.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MembersAnswer {
-    /// The event up to which this counts.
-    #[schema(value_type = schema::Seq)]
-    pub(super) seq: Seq,
-    /// The members.
-    #[schema(value_type = Vec<MemberDocument>)]
-    members: Vec<MemberView>,
-    /// The `cursor` of the next page; none when this is the last.
+    /// The last event included.
+    seq: Seq,
+    members: Vec<Member>,
+    /// The `cursor` of the next page; null on the last page.
     #[schema(required)]
     pub(super) next: Option<MemberCursor>,
 }
@@ -179,48 +133,52 @@ pub struct MembersAnswer {
 impl From<MembersPage> for MembersAnswer {
     fn from(page: MembersPage) -> Self {
         Self {
-            seq: page.seq,
-            members: page.members,
+            seq: page.seq.into(),
+            members: page.members.into_iter().map(Member::from).collect(),
             next: page.next_after.map(MemberCursor),
         }
     }
 }
 
 /// A member.
-#[derive(Debug, ToSchema)]
-#[schema(as = Member)]
-#[allow(
-    dead_code,
-    reason = "it describes what roster::read::MemberView is written as"
-)]
-pub struct MemberDocument {
-    /// The member's id.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
-    /// What he may do.
-    #[schema(value_type = words::Role)]
-    role: String,
-    /// Whether he may use what he holds, or left.
-    #[schema(value_type = words::Standing)]
-    status: String,
-    /// The department that he is in.
-    #[schema(value_type = Option<Uuid>, required)]
-    department_id: Option<DepartmentId>,
-    /// The ids that other systems know him by.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Member {
+    member_id: Uuid,
+    role: Role,
+    status: Standing,
+    /// The member's department.
+    #[schema(required)]
+    department_id: Option<Uuid>,
+    /// The member's ids in other systems.
     external_ids: Vec<String>,
-    /// His name.
     #[schema(required)]
     display_name: Option<String>,
-    /// His e-mail address.
+    /// The e-mail address.
     #[schema(required)]
     email: Option<String>,
-    /// When he came in, the last time that he did.
-    #[schema(value_type = schema::Instant)]
-    enrolled_at: String,
-    /// When he left.
-    #[schema(value_type = Option<schema::Instant>, required)]
-    removed_at: Option<String>,
-    /// When what was kept of him was erased: name, e-mail address, external ids and texts.
-    #[schema(value_type = Option<schema::Instant>, required)]
-    erased_at: Option<String>,
+    /// The time of the last enrolment.
+    enrolled_at: Instant,
+    /// The time of the removal.
+    #[schema(required)]
+    removed_at: Option<Instant>,
+    /// The time of the erasure of name, e-mail address, external ids and texts.
+    #[schema(required)]
+    erased_at: Option<Instant>,
+}
+
+impl From<MemberView> for Member {
+    fn from(member: MemberView) -> Self {
+        Self {
+            member_id: member.member_id.0,
+            role: member.role.into(),
+            status: member.status.into(),
+            department_id: member.department_id.map(|id| id.0),
+            external_ids: member.external_ids,
+            display_name: member.display_name,
+            email: member.email,
+            enrolled_at: member.enrolled_at.into(),
+            removed_at: member.removed_at.map(Into::into),
+            erased_at: member.erased_at.map(Into::into),
+        }
+    }
 }

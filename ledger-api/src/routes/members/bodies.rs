@@ -1,38 +1,38 @@
-//! What is asked of members.
+//! Bodies of requests about members.
 
 use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{EnrolMember, SchoolCommand};
 use ledger_core::{Action, Actor, DepartmentId, MemberId, SchoolId};
 use ledger_store::writer::{DirectoryEntry, Envelope, SideWrites};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Schema, Type};
 
-use crate::command::RequestMeta;
+use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
 use crate::limits::EXTERNAL_IDS_MAX;
 use crate::problem::Problem;
-use crate::values::{Email, MemberRole, Name, NewId, Subject};
+use crate::values::{
+    Constrained, Constraint, Email, MemberRole, Name, NewId, Reason, Subject, exactly_one,
+    with_member,
+};
 
-/// A person to let in. Names and ids of other systems are kept in the directory, not in the log.
+/// A person to enrol. Names and external ids are stored in the directory, not in the log.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "role": "teacher", "external_ids": ["thandi@riverside.example"], "display_name": "Thandi Nkosi"
 }))]
 pub struct EnrolBody {
-    /// The member's id; without one he is given one.
+    /// The member's id; generated if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     member_id: Option<NewId>,
-    /// What he may do.
     role: MemberRole,
-    /// The department that he comes into, out of whose allocation he is granted units; none when not
-    /// given.
+    /// The department, whose allocation funds the member's grant; none if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub(super) department_id: Option<DepartmentId>,
-    /// The ids that other systems know him by, each unique in the school.
+    /// The member's ids in other systems, each unique in the school.
     #[serde(
         default,
         deserialize_with = "external_ids",
@@ -40,10 +40,9 @@ pub struct EnrolBody {
     )]
     #[schema(required = false, max_items = 16)]
     external_ids: Vec<Subject>,
-    /// His name.
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<Name>,
-    /// His e-mail address.
+    /// The e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<Email>,
 }
@@ -51,8 +50,8 @@ pub struct EnrolBody {
 fn external_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Subject>, D::Error> {
     let ids = Vec::deserialize(deserializer)?;
     if ids.len() > EXTERNAL_IDS_MAX {
-        let most = format!("at most {EXTERNAL_IDS_MAX}");
-        return Err(de::Error::invalid_length(ids.len(), &most.as_str()));
+        let max = format!("at most {EXTERNAL_IDS_MAX}");
+        return Err(de::Error::invalid_length(ids.len(), &max.as_str()));
     }
     Ok(ids)
 }
@@ -83,27 +82,26 @@ impl EnrolBody {
     }
 }
 
-/// What changes of a member: what he may do, or the department that he is in. One at a time, since
-/// each is a command of its own.
+/// A member's new role or department. One at a time, since each is a separate command.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "role": "principal" }))]
 pub struct ChangeBody {
-    /// What he may do from now on.
+    /// The new role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<MemberRole>,
-    /// The department that he is in from now on, with all that he holds; `null`: in none.
+    /// The new department; null for none. The member keeps all allocations.
     #[serde(
         default,
-        deserialize_with = "given",
+        deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(value_type = Option<Uuid>)]
     department_id: Option<Option<DepartmentId>>,
 }
 
-/// Tells `null` from what is not there.
-fn given<'de, D: Deserializer<'de>>(
+/// Distinguishes null from a missing member.
+fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<DepartmentId>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -112,9 +110,9 @@ fn given<'de, D: Deserializer<'de>>(
 /// A change of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MemberChange {
-    /// What he may do.
+    /// The role.
     Role(MemberRole),
-    /// The department that he is in.
+    /// The department.
     Department(Option<DepartmentId>),
 }
 
@@ -122,7 +120,7 @@ impl ChangeBody {
     /// The change.
     ///
     /// # Errors
-    /// [`crate::problem::Code::InvalidRequest`] unless it is one.
+    /// [`crate::problem::Code::InvalidRequest`] unless there is exactly one.
     pub(super) fn change(&self) -> Result<MemberChange, Problem> {
         match (self.role, self.department_id) {
             (Some(role), None) => Ok(MemberChange::Role(role)),
@@ -157,41 +155,43 @@ impl ChangeBody {
     }
 }
 
-/// How the body is documented: with exactly one of its members.
-#[derive(Debug)]
-pub struct ChangeDocument;
+/// The schema of [`ChangeBody`].
+pub type ChangeSchema = Constrained<ChangeBody>;
 
-impl PartialSchema for ChangeDocument {
-    fn schema() -> RefOr<Schema> {
-        let of = |types: &[Type]| {
-            ObjectBuilder::new().schema_type(SchemaType::from_iter(types.iter().cloned()))
-        };
-        let mut one = OneOf::new();
-        one.items = [
-            ("role", of(&[Type::String])),
-            ("department_id", of(&[Type::String, Type::Null])),
-        ]
-        .into_iter()
-        .map(|(name, value)| ObjectBuilder::new().property(name, value).required(name))
-        .map(|object| RefOr::T(Schema::Object(object.build())))
-        .collect();
-        let mut both = AllOf::new();
-        both.items = vec![ChangeBody::schema(), RefOr::T(Schema::OneOf(one))];
-        RefOr::T(Schema::AllOf(both))
+impl Constraint for ChangeBody {
+    fn constraints() -> Vec<Schema> {
+        let role = with_member("role", &[Type::String]);
+        let department_id = with_member("department_id", &[Type::String, Type::Null]);
+        vec![exactly_one([role, department_id])]
     }
 }
 
-impl ToSchema for ChangeDocument {
-    fn name() -> std::borrow::Cow<'static, str> {
-        ChangeBody::name()
-    }
+/// The reason for an erasure.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "request 17 of the data protection officer" }))]
+pub struct EraseBody {
+    /// The reason. It is not erased, so it must not name the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
 
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        ChangeBody::schemas(schemas);
+impl EraseBody {
+    pub(super) fn into_envelope(
+        self,
+        member_id: MemberId,
+        actor: Actor,
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
+        let fingerprint = fingerprint("erase-member", &[&member_id], &self)?;
+        let reason = self.reason.map(|reason| free_text("reason", &reason.0));
+        let reason = reason.transpose()?;
+        let action = Action::School(SchoolCommand::EraseMember { member_id, reason });
+        Ok(meta.envelope(actor, fingerprint, action))
     }
 }
 
-/// A member's leaving.
+/// Removes a member.
 pub(super) fn remove(
     member_id: MemberId,
     actor: Actor,
@@ -208,36 +208,36 @@ mod tests {
     use crate::http::parse_json;
 
     #[test]
-    fn external_ids_are_not_too_many_and_none_is_empty() {
-        let read = |ids: &str| {
+    fn external_ids_are_limited_in_number_and_not_empty() {
+        let parse = |ids: &str| {
             parse_json::<EnrolBody>(
                 format!(r#"{{"role":"teacher","external_ids":{ids}}}"#).as_bytes(),
             )
         };
         let many = |n: usize| format!("[{}]", vec!["\"x\""; n].join(","));
-        assert!(read("[]").is_ok() && read(&many(EXTERNAL_IDS_MAX)).is_ok());
-        assert!(read(&many(EXTERNAL_IDS_MAX + 1)).is_err());
-        assert!(read("[\"\"]").is_err() && read("null").is_err());
+        assert!(parse("[]").is_ok() && parse(&many(EXTERNAL_IDS_MAX)).is_ok());
+        assert!(parse(&many(EXTERNAL_IDS_MAX + 1)).is_err());
+        assert!(parse("[\"\"]").is_err() && parse("null").is_err());
         assert_eq!(EXTERNAL_IDS_MAX, 16, "as documented");
     }
 
     #[test]
-    fn a_member_changes_in_one_way_at_a_time() {
-        let read = |body: &str| {
+    fn a_request_changes_role_or_department() {
+        let parse = |body: &str| {
             let body = parse_json::<ChangeBody>(body.as_bytes())?;
             body.change()
         };
         let id = DepartmentId(uuid::Uuid::max());
         assert_eq!(
-            read(r#"{"role":"auditor"}"#).unwrap(),
+            parse(r#"{"role":"auditor"}"#).unwrap(),
             MemberChange::Role(MemberRole::Auditor)
         );
         assert_eq!(
-            read(&format!(r#"{{"department_id":"{id}"}}"#)).unwrap(),
+            parse(&format!(r#"{{"department_id":"{id}"}}"#)).unwrap(),
             MemberChange::Department(Some(id))
         );
         assert_eq!(
-            read(r#"{"department_id":null}"#).unwrap(),
+            parse(r#"{"department_id":null}"#).unwrap(),
             MemberChange::Department(None)
         );
         for refused in [
@@ -246,7 +246,7 @@ mod tests {
             r#"{"role":"auditor","department_id":null}"#,
             r#"{"department_id":"the best"}"#,
         ] {
-            assert!(read(refused).is_err(), "{refused}");
+            assert!(parse(refused).is_err(), "{refused}");
         }
     }
 }

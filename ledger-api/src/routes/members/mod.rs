@@ -1,9 +1,7 @@
-//! Members: they are enrolled, read, given another role, moved between departments, let go, and
-//! erased.
+//! Members: enrolment, role and department, removal, erasure.
 
 mod answers;
 mod bodies;
-pub mod erase;
 pub mod read;
 
 use axum::extract::State;
@@ -15,9 +13,9 @@ use crate::http::{IdempotencyKey, Json, MemberPath, Path, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
-use answers::{ChangedAnswer, EnrolledAnswer, RemovedAnswer};
-use bodies::{ChangeBody, ChangeDocument, EnrolBody, remove};
-use ledger_auth::Administer;
+use answers::{EnrolledAnswer, ErasedAnswer, MemberChangedAnswer, RemovedAnswer};
+use bodies::{ChangeBody, ChangeSchema, EnrolBody, EraseBody};
+use ledger_auth::{Administer, Erase};
 
 problems!(
     EnrolProblems: MemberExists, ExternalIdTaken, IndividualIsOneMember, DepartmentNotFound,
@@ -29,11 +27,11 @@ problems!(
     AmountOutOfRange,
 );
 
-/// Lets a person into the school. A teacher comes with the school's default grant, as far as his
-/// department or the pool reaches.
+/// Enrols a member. A teacher receives the school's default grant, as far as the department or the
+/// pool has units.
 ///
-/// Without a `member_id` the id follows from the Idempotency-Key, so that sending the request
-/// again finds the member that it made.
+/// Without a `member_id` the id is derived from the Idempotency-Key, so that a retry finds the
+/// member.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/members",
@@ -42,8 +40,8 @@ problems!(
     request_body = EnrolBody,
     responses(
         (status = 201, description = "The member is enrolled.", body = EnrolledAnswer,
-            headers(("Location" = String, description = "Where the member is read."))),
-        (status = 200, description = "He was enrolled before.", body = EnrolledAnswer),
+            headers(("Location" = String, description = "The URL of the member."))),
+        (status = 200, description = "The member was enrolled before.", body = EnrolledAnswer),
         EnrolProblems,
     ),
 )]
@@ -53,29 +51,26 @@ pub async fn enrol_member(
     meta: RequestMeta,
     Json(body): Json<EnrolBody>,
 ) -> Result<Written<EnrolledAnswer>, Problem> {
-    let department_id = body.department_id;
-    let envelope = body.into_envelope(allowed.school, allowed.actor(), &meta)?;
-    let receipt = state.submit(allowed.school, envelope).await?;
-    let answer = EnrolledAnswer::of(department_id, &receipt)?;
-    let path = format!(
-        "/v1/schools/{}/members/{}",
-        allowed.school, answer.member_id
-    );
+    let (school, department_id) = (allowed.school, body.department_id);
+    let envelope = body.into_envelope(school, allowed.actor(), &meta)?;
+    let receipt = state.submit(school, envelope).await?;
+    let answer = answers::enrolled(department_id, &receipt)?;
+    let path = format!("/v1/schools/{school}/members/{}", answer.subject.member_id);
     Ok(Written::created(&receipt, answer).located(path))
 }
 
-/// Gives a member another role, or moves him into a department or out of every one.
+/// Changes a member's role or department, one at a time.
 ///
-/// He moves with all that he holds: it comes out of the new department's allocation from then on,
-/// which must have room for it, or out of the pool. Role and department change one at a time.
+/// A member moves with all allocations, which the new department, or the pool, must be able to
+/// fund.
 #[utoipa::path(
     patch,
     path = "/v1/schools/{school}/members/{member}",
     tag = "members",
     params(MemberPath, IdempotencyKey),
-    request_body = ChangeDocument,
+    request_body = ChangeSchema,
     responses(
-        (status = 200, description = "The member's role or department.", body = ChangedAnswer),
+        (status = 200, description = "The new role or department.", body = MemberChangedAnswer),
         ChangeProblems,
     ),
 )]
@@ -85,26 +80,24 @@ pub async fn change_member(
     Path(path): Path<MemberPath>,
     meta: RequestMeta,
     Json(body): Json<ChangeBody>,
-) -> Result<Written<ChangedAnswer>, Problem> {
+) -> Result<Written<MemberChangedAnswer>, Problem> {
     let (member_id, change) = (MemberId(path.member), body.change()?);
     let envelope = body.into_envelope(member_id, allowed.actor(), &meta)?;
     let receipt = state.submit(allowed.school, envelope).await?;
-    Ok(Written::ok(
-        &receipt,
-        ChangedAnswer::of(member_id, change, &receipt),
-    ))
+    let answer = answers::changed(member_id, change, &receipt);
+    Ok(Written::ok(&receipt, answer))
 }
 
-/// Lets a member go: what he did not use returns to the pool, his history stays.
+/// Removes a member: unused units return to the pool or the department, the history stays.
 ///
-/// Letting go whoever has gone already changes nothing, and that is no error.
+/// Removing a member twice is not an error and changes nothing.
 #[utoipa::path(
     delete,
     path = "/v1/schools/{school}/members/{member}",
     tag = "members",
     params(MemberPath, IdempotencyKey),
     responses(
-        (status = 200, description = "The member is gone.", body = RemovedAnswer),
+        (status = 200, description = "The member is removed.", body = RemovedAnswer),
         MemberProblems,
     ),
 )]
@@ -115,10 +108,37 @@ pub async fn remove_member(
     meta: RequestMeta,
 ) -> Result<Written<RemovedAnswer>, Problem> {
     let member_id = MemberId(path.member);
-    let envelope = remove(member_id, allowed.actor(), &meta)?;
+    let envelope = bodies::remove(member_id, allowed.actor(), &meta)?;
     let receipt = state.submit(allowed.school, envelope).await?;
-    Ok(Written::ok(
-        &receipt,
-        RemovedAnswer::of(member_id, &receipt),
-    ))
+    Ok(Written::ok(&receipt, answers::removed(member_id, &receipt)))
+}
+
+/// Erases the personal data of a person: name, e-mail address, external ids, and the free texts
+/// that they wrote or that are about them.
+///
+/// Events, numbers and proofs stay, under the opaque member id. An erasure cannot be undone. It
+/// does not remove the member, and can be repeated when new texts were written.
+#[utoipa::path(
+    post,
+    path = "/v1/schools/{school}/members/{member}/erase",
+    tag = "members",
+    params(MemberPath, IdempotencyKey),
+    request_body = Option<EraseBody>,
+    responses(
+        (status = 200, description = "The person is erased.", body = ErasedAnswer),
+        MemberProblems,
+    ),
+)]
+pub async fn erase_member(
+    allowed: Allowed<Erase>,
+    State(state): State<AppState>,
+    Path(path): Path<MemberPath>,
+    meta: RequestMeta,
+    body: Option<Json<EraseBody>>,
+) -> Result<Written<ErasedAnswer>, Problem> {
+    let Json(body) = body.unwrap_or_default();
+    let member_id = MemberId(path.member);
+    let envelope = body.into_envelope(member_id, allowed.actor(), &meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
+    Ok(Written::ok(&receipt, answers::erased(member_id, &receipt)))
 }

@@ -1,15 +1,15 @@
-//! Members are read.
+//! Reads of members.
 
 use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::school::MemberStatus;
 use ledger_core::{DepartmentId, Refusal};
-use ledger_projections::roster::read::{MemberView, MembersFilter};
+use ledger_projections::roster::read::MembersFilter;
 use ledger_projections::{ProjectionName, roster};
 use uuid::Uuid;
 
 use super::MemberProblems;
-use super::answers::{MemberDocument, MembersAnswer};
+use super::answers::{Member, MembersAnswer};
 use crate::auth::{Allowed, AllowedMember};
 use crate::http::{MemberCursor, MemberPath, Page, PageLimit, Query, SchoolPath, query};
 use crate::limits::PAGE_DEFAULT;
@@ -19,15 +19,15 @@ use crate::state::AppState;
 use ledger_auth::{ReadMember, ReadSchool};
 
 query! {
-    /// Which members to list.
+    /// The members to list.
     MembersQuery {
-        /// Where to go on, as the page before said.
+        /// The `next` of the previous page.
         cursor: MemberCursor,
-        /// At most so many; 100 when not given.
+        /// The maximum number of members; 100 if not given.
         limit: PageLimit,
-        /// Whether to list those who left, too.
+        /// Whether to include removed members.
         with_removed: bool,
-        /// Those of this department alone.
+        /// Only members of this department.
         department: Uuid,
     }
 }
@@ -39,7 +39,7 @@ query! {
     tag = "members",
     params(SchoolPath, MembersQuery),
     responses((status = 200, description = "Members.", body = MembersAnswer,
-        headers(("Link" = String, description = "The next page, if there is one (RFC 8288).")))),
+        headers(("Link" = String, description = "The next page, if any (RFC 8288).")))),
 )]
 pub async fn list_members(
     allowed: Allowed<ReadSchool>,
@@ -64,23 +64,23 @@ pub async fn list_members(
 }
 
 query! {
-    /// How a member is read.
+    /// The freshness of the read.
     MemberQuery {}
 }
 
-/// Reads a member; a teacher himself only. Whoever left is no member any more.
+/// Reads a member. A teacher reads only themselves. A removed member is not found.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/members/{member}",
     tag = "members",
     params(MemberPath, MemberQuery),
-    responses((status = 200, description = "The member.", body = MemberDocument), MemberProblems),
+    responses((status = 200, description = "The member.", body = Member), MemberProblems),
 )]
 pub async fn read_member(
     allowed: AllowedMember<ReadMember>,
     State(state): State<AppState>,
     Query(query): Query<MemberQuery>,
-) -> Result<axum::Json<MemberView>, Problem> {
+) -> Result<axum::Json<Member>, Problem> {
     let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let roster = ProjectionName::Roster;
     let mut read = begin_read(&state, caller, viewer, roster, query.min_seq).await?;
@@ -88,7 +88,6 @@ pub async fn read_member(
     read.finish().await?;
     let present = member.filter(|member| member.status != MemberStatus::Removed);
     let member_id = Some(allowed.member);
-    Ok(axum::Json(
-        present.ok_or(Refusal::MemberNotFound { member_id })?,
-    ))
+    let member = present.ok_or(Refusal::MemberNotFound { member_id })?;
+    Ok(axum::Json(member.into()))
 }

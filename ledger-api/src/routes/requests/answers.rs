@@ -1,177 +1,111 @@
-//! What is told of requests.
+//! Answers about requests for units.
 
-use ledger_core::allocation::AllocationEvent;
-use ledger_core::request::{RequestEvent, RequestStatus, UnitsByService, Urgency};
-use ledger_core::{Event, EventId, MemberId, Quota, RequestId, Seq, ServiceId, Timestamp};
+use ledger_core::Event;
+use ledger_core::request::{self, RequestEvent};
 use ledger_projections::requests::read::{RequestView, RequestsPage};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::http::RequestCursor;
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::{Actor, words};
+use crate::values::{
+    Actor, Commitment, GrantedAnswer, Instant, RequestStatus, Seq, UnitsOfServices, Urgency,
+    WriteAnswer, increases,
+};
 
-/// A request that is filed.
+/// The answer to the filing of a request.
+pub type FiledAnswer = WriteAnswer<Filed>;
+
+/// A filed request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct FiledAnswer {
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The filing's identity in the school.
-    #[schema(value_type = Uuid)]
-    event_id: EventId,
-    /// Whether it was filed before, and this is what came of it then.
-    replayed: bool,
-    /// The request's id.
-    #[schema(value_type = Uuid)]
-    pub(super) request_id: RequestId,
-    /// Who is to have the units.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
-    /// How it stands with it.
-    #[schema(value_type = words::RequestStatus)]
+#[schema(as = FiledAnswer)]
+pub struct Filed {
+    pub(super) request_id: Uuid,
+    /// The member who receives the units.
+    member_id: Uuid,
     status: RequestStatus,
-    /// How many of each service.
-    #[schema(value_type = words::UnitsOfServices)]
-    units: UnitsByService,
-    /// How soon they are needed.
-    #[schema(value_type = words::Urgency)]
+    /// The requested units of each service.
+    units: UnitsOfServices,
     urgency: Urgency,
-    /// When it was filed.
-    #[schema(value_type = schema::Instant)]
-    created_at: Timestamp,
-    /// From when on nobody can decide any more.
-    #[schema(value_type = schema::Instant)]
-    expires_at: Timestamp,
-    /// Its version.
-    #[schema(value_type = schema::Seq)]
+    created_at: Instant,
+    /// The time of expiry if no decision is made.
+    expires_at: Instant,
+    /// The version of the request.
     pub(super) version: Seq,
 }
 
-impl FiledAnswer {
-    pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
-        let first = receipt.events.first();
-        let Some((first, RequestEvent::Filed(filed))) = first.and_then(|first| {
-            let Event::Request(event) = &first.event else {
-                return None;
-            };
-            Some((first, event))
-        }) else {
-            return Err(Problem::unlike("a request", receipt));
-        };
-        Ok(Self {
-            seq: receipt.seq,
-            event_id: receipt.event_id,
-            replayed: receipt.replayed,
-            request_id: filed.request_id,
-            member_id: filed.member_id,
-            status: RequestStatus::Pending,
-            units: filed.units.clone(),
-            urgency: filed.urgency,
-            created_at: first.occurred_at,
-            expires_at: filed.expires_at,
-            version: first.seq,
-        })
-    }
-}
-
-/// A request that is closed.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DecidedAnswer {
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The decision's identity in the school.
-    #[schema(value_type = Uuid)]
-    event_id: EventId,
-    /// Whether it was decided before, and this is what came of it then.
-    replayed: bool,
-    /// The request's id.
-    #[schema(value_type = Uuid)]
-    request_id: RequestId,
-    /// Who asked.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
-    /// How it ended.
-    #[schema(value_type = words::RequestStatus)]
-    status: RequestStatus,
-    /// How many of each service were granted; none unless it was approved.
-    #[schema(value_type = Option<words::UnitsOfServices>, required)]
-    granted: Option<UnitsByService>,
-    /// What the member holds since, of each service that was granted.
-    allocations: Vec<GrantedAnswer>,
-    /// Its version.
-    #[schema(value_type = schema::Seq)]
-    pub(super) version: Seq,
-}
-
-/// What a member holds of a service since a request of his was approved.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct GrantedAnswer {
-    /// Of which service.
-    #[schema(value_type = schema::ServiceId)]
-    service: ServiceId,
-    /// Allocated before.
-    #[schema(value_type = schema::Quota)]
-    before: Quota,
-    /// Allocated now.
-    #[schema(value_type = schema::Quota)]
-    allocated: Quota,
-}
-
-impl DecidedAnswer {
-    pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
-        let mut events = receipt.events.iter();
-        let first = events.next();
-        let Some((first, Event::Request(event))) = first.map(|first| (first, &first.event)) else {
-            return Err(Problem::unlike("a decision", receipt));
-        };
-        let granted = match event {
-            RequestEvent::Approved(approved) => Some(approved.units.clone()),
-            RequestEvent::Rejected(_) | RequestEvent::Withdrawn(_) => None,
-            RequestEvent::Filed(_) | RequestEvent::Expired(_) => {
-                return Err(Problem::unlike("a decision", receipt));
-            }
-        };
-        Ok(Self {
-            seq: receipt.seq,
-            event_id: receipt.event_id,
-            replayed: receipt.replayed,
-            request_id: event.request_id(),
-            member_id: event.member_id(),
-            status: event.status(),
-            granted,
-            allocations: events
-                .filter_map(|recorded| grant(&recorded.event))
-                .collect(),
-            version: first.seq,
-        })
-    }
-}
-
-fn grant(event: &Event) -> Option<GrantedAnswer> {
-    let Event::Allocation(AllocationEvent::Allocated(allocated)) = event else {
-        return None;
+pub(super) fn filed(receipt: &Receipt) -> Result<FiledAnswer, Problem> {
+    let first = receipt.events.first();
+    let Some((first, Event::Request(RequestEvent::Filed(filed)))) =
+        first.map(|first| (first, &first.event))
+    else {
+        return Err(Problem::unlike("a request", receipt));
     };
-    Some(GrantedAnswer {
-        service: allocated.service.clone(),
-        before: allocated.before,
-        allocated: allocated.after,
-    })
+    let outcome = Filed {
+        request_id: filed.request_id.0,
+        member_id: filed.member_id.0,
+        status: request::RequestStatus::Pending.into(),
+        units: filed.units.clone().into(),
+        urgency: filed.urgency.into(),
+        created_at: first.occurred_at.into(),
+        expires_at: filed.expires_at.into(),
+        version: first.seq.into(),
+    };
+    Ok(WriteAnswer::new(receipt, outcome))
+}
+
+/// The answer to a decision on a request.
+pub type DecidedAnswer = WriteAnswer<Decided>;
+
+/// A closed request.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DecidedAnswer)]
+pub struct Decided {
+    request_id: Uuid,
+    /// The member who receives the units.
+    member_id: Uuid,
+    status: RequestStatus,
+    /// The granted units of each service; null unless the request was approved.
+    #[schema(required)]
+    granted: Option<UnitsOfServices>,
+    /// The member's allocations of the granted services.
+    allocations: Vec<GrantedAnswer>,
+    /// The version of the request.
+    pub(super) version: Seq,
+}
+
+pub(super) fn decided(receipt: &Receipt) -> Result<DecidedAnswer, Problem> {
+    let first = receipt.events.first();
+    let Some((first, Event::Request(event))) = first.map(|first| (first, &first.event)) else {
+        return Err(Problem::unlike("a decision", receipt));
+    };
+    let granted = match event {
+        RequestEvent::Approved(approved) => Some(approved.units.clone().into()),
+        RequestEvent::Rejected(_) | RequestEvent::Withdrawn(_) => None,
+        RequestEvent::Filed(_) | RequestEvent::Expired(_) => {
+            return Err(Problem::unlike("a decision", receipt));
+        }
+    };
+    let outcome = Decided {
+        request_id: event.request_id().0,
+        member_id: event.member_id().0,
+        status: event.status().into(),
+        granted,
+        allocations: increases(receipt).map(GrantedAnswer::from).collect(),
+        version: first.seq.into(),
+    };
+    Ok(WriteAnswer::new(receipt, outcome))
 }
 
 /// Requests: pending ones as a queue, all others newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RequestsAnswer {
-    /// The event up to which this counts.
-    #[schema(value_type = schema::Seq)]
+    /// The last event included.
     seq: Seq,
-    /// The requests.
-    #[schema(value_type = Vec<RequestDocument>)]
-    requests: Vec<RequestView>,
-    /// The `cursor` of the next page; none when this is the last.
+    requests: Vec<Request>,
+    /// The `cursor` of the next page; null on the last page.
     #[schema(required)]
     pub(super) next: Option<RequestCursor>,
 }
@@ -179,69 +113,76 @@ pub struct RequestsAnswer {
 impl From<RequestsPage> for RequestsAnswer {
     fn from(page: RequestsPage) -> Self {
         Self {
-            seq: page.seq,
-            requests: page.requests,
+            seq: page.seq.into(),
+            requests: page.requests.into_iter().map(Request::from).collect(),
             next: page.next_after.map(RequestCursor),
         }
     }
 }
 
-/// A request.
-#[derive(Debug, ToSchema)]
-#[schema(as = Request)]
-#[allow(
-    dead_code,
-    reason = "it describes what requests::read::RequestView is written as"
-)]
-pub struct RequestDocument {
-    /// Its id.
-    #[schema(value_type = Uuid)]
-    request_id: RequestId,
-    /// Who is to have the units.
-    #[schema(value_type = Uuid)]
-    member_id: MemberId,
-    /// How it stands with it, now: who reads it after it ran out reads `expired`.
-    #[schema(value_type = words::RequestStatus)]
-    status: String,
-    /// How soon the units are needed.
-    #[schema(value_type = words::Urgency)]
-    urgency: String,
-    /// How many of each service are asked for.
-    #[schema(value_type = words::UnitsOfServices)]
-    units: String,
-    /// How many were granted; none unless it was approved.
-    #[schema(value_type = Option<words::UnitsOfServices>, required)]
-    granted: Option<String>,
-    /// What for, as it was written; none when it was erased.
+/// A request for units.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Request {
+    request_id: Uuid,
+    /// The member who receives the units.
+    member_id: Uuid,
+    /// The status at the time of the read, so that a request past its expiry is `expired`.
+    status: RequestStatus,
+    urgency: Urgency,
+    /// The requested units of each service.
+    units: UnitsOfServices,
+    /// The granted units of each service; null unless the request was approved.
+    #[schema(required)]
+    granted: Option<UnitsOfServices>,
+    /// The text of the justification; null if it was erased.
     #[schema(required)]
     justification: Option<String>,
-    /// The commitment to what for, as the event holds it.
-    #[schema(value_type = words::Commitment)]
-    justification_commitment: String,
-    /// Why it was decided so, as it was written; none when nobody said, or it was erased.
+    /// The commitment to the justification in the event.
+    justification_commitment: Commitment,
+    /// The text of the reason for the decision; null if there is none or it was erased.
     #[schema(required)]
     reason: Option<String>,
-    /// The commitment to why, as the event holds it.
-    #[schema(value_type = Option<words::Commitment>, required)]
-    reason_commitment: Option<String>,
-    /// Who filed it: the member, or somebody on his behalf.
+    /// The commitment to the reason in the event.
+    #[schema(required)]
+    reason_commitment: Option<Commitment>,
+    /// The member, or the actor who filed the request on their behalf.
     filed_by: Actor,
-    /// When.
-    #[schema(value_type = schema::Instant)]
-    created_at: String,
-    /// From when on nobody can decide any more.
-    #[schema(value_type = schema::Instant)]
-    expires_at: String,
-    /// Whole seconds until then; none when it is not pending.
+    created_at: Instant,
+    /// The time of expiry if no decision is made.
+    expires_at: Instant,
+    /// The whole seconds until the expiry; null unless the request is pending.
     #[schema(required, minimum = 0)]
     expires_in_seconds: Option<i64>,
-    /// When it ended, however it did.
-    #[schema(value_type = Option<schema::Instant>, required)]
-    decided_at: Option<String>,
-    /// Who ended it; none while it is pending, and where time did.
+    /// The time of the decision, the withdrawal or the expiry.
+    #[schema(required)]
+    decided_at: Option<Instant>,
+    /// The actor who closed the request; null while it is pending and if it expired.
     #[schema(required)]
     decided_by: Option<Actor>,
-    /// Its version: the ETag.
-    #[schema(value_type = schema::Seq)]
-    version: i64,
+    /// The version of the request: the ETag.
+    version: Seq,
+}
+
+impl From<RequestView> for Request {
+    fn from(request: RequestView) -> Self {
+        Self {
+            request_id: request.request_id.0,
+            member_id: request.member_id.0,
+            status: request.status.into(),
+            urgency: request.urgency.into(),
+            units: request.units.into(),
+            granted: request.granted.map(Into::into),
+            justification: request.justification,
+            justification_commitment: request.justification_commitment.into(),
+            reason: request.reason,
+            reason_commitment: request.reason_commitment.map(Into::into),
+            filed_by: request.filed_by.into(),
+            created_at: request.created_at.into(),
+            expires_at: request.expires_at.into(),
+            expires_in_seconds: request.expires_in_seconds,
+            decided_at: request.decided_at.map(Into::into),
+            decided_by: request.decided_by.map(Into::into),
+            version: request.version.into(),
+        }
+    }
 }

@@ -1,18 +1,18 @@
-//! What is asked of requests.
+//! Bodies of requests for units.
 
-use ledger_core::request::{ApproveRequest, FileRequest, RejectRequest, RequestCommand, Urgency};
+use ledger_core::request::{ApproveRequest, FileRequest, RejectRequest, RequestCommand};
 use ledger_core::{Action, Actor, Catalogue, Fingerprint, MemberId, RequestId, SchoolId, Seq};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::command::{RequestMeta, free_text};
 use crate::http::fingerprint;
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::{UnitsByService, words};
+use crate::values::{Reason, UnitsByService, Urgency};
 
-/// Units that somebody asks for.
+/// Requested units.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -20,27 +20,24 @@ use crate::values::{UnitsByService, words};
     "urgency": "high"
 }))]
 pub struct RequestBody {
-    /// Who is to have them; who asks, when not given.
+    /// The member who receives the units; the caller if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    member_id: Option<MemberId>,
-    /// How many of each service.
+    member_id: Option<Uuid>,
+    /// The units of each service.
     units: UnitsByService,
-    /// What for. It is kept beside the log, which holds a commitment to it.
-    #[schema(value_type = schema::Reason)]
-    justification: String,
-    /// How soon they are needed; `normal` when not given.
+    /// The justification. It is stored beside the log, which holds a commitment to it.
+    justification: Reason,
+    /// How soon the units are needed; `normal` if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<words::Urgency>)]
     urgency: Option<Urgency>,
 }
 
 impl RequestBody {
-    pub(super) const fn member_id(&self) -> Option<MemberId> {
-        self.member_id
+    pub(super) fn member_id(&self) -> Option<MemberId> {
+        self.member_id.map(MemberId)
     }
 
-    /// `filing` says who is to have the units, and which member the caller is.
+    /// Takes the member who receives the units and the member that the caller is.
     pub(super) fn into_envelope(
         self,
         school_id: SchoolId,
@@ -53,14 +50,14 @@ impl RequestBody {
             Problem::invalid("member_id is required: the caller is not a member")
                 .with("at", "member_id")
         })?;
-        // Without a member in the body two callers send the same one, and mean different members.
+        // Without a member_id two callers can send the same body for different members.
         let fingerprint = fingerprint("file-request", &[&member_id], &self)?;
         let file = FileRequest {
             request_id: RequestId(meta.key.id_for("request", school_id.0)),
             member_id,
             units: self.units.into_named(catalogue)?,
-            justification: free_text("justification", &self.justification)?,
-            urgency: self.urgency.unwrap_or_default(),
+            justification: free_text("justification", &self.justification.0)?,
+            urgency: self.urgency.unwrap_or_default().0,
         };
         let action = Action::Request(RequestCommand::File(file));
         let envelope = meta.envelope(actor, fingerprint, action);
@@ -68,9 +65,9 @@ impl RequestBody {
     }
 }
 
-/// Who decides on which request, and on which version of it.
+/// The request to close, its expected version, and the caller.
 #[derive(Debug)]
-pub(super) struct Deciding {
+pub(super) struct Decision {
     pub request_id: RequestId,
     pub actor: Actor,
     pub actor_member: Option<MemberId>,
@@ -78,77 +75,74 @@ pub(super) struct Deciding {
     pub if_version: Option<Seq>,
 }
 
-impl Deciding {
+impl Decision {
     fn envelope(&self, fingerprint: Fingerprint, command: RequestCommand) -> Envelope {
-        let envelope = self
-            .meta
-            .envelope(self.actor, fingerprint, Action::Request(command));
+        let action = Action::Request(command);
+        let envelope = self.meta.envelope(self.actor, fingerprint, action);
         envelope
             .with_actor_member(self.actor_member)
             .with_version(self.if_version)
     }
 }
 
-/// What is granted of a request.
+/// The units to grant.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "units": { "claude_messages": 15 }, "reason": "the rest when the pool is full again"
 }))]
 pub struct ApproveBody {
-    /// How many of each service, at most what was asked for; all of it when not given.
+    /// The units of each service, at most those requested; all of them if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     units: Option<UnitsByService>,
-    /// Why, if there is something to say.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::Reason>)]
-    reason: Option<String>,
+    reason: Option<Reason>,
 }
 
 impl ApproveBody {
     pub(super) fn into_envelope(
         self,
-        deciding: &Deciding,
+        decision: &Decision,
         catalogue: &Catalogue,
     ) -> Result<Envelope, Problem> {
-        let fingerprint = fingerprint("approve-request", &[&deciding.request_id], &self)?;
+        let fingerprint = fingerprint("approve-request", &[&decision.request_id], &self)?;
         let units = self.units.map(|units| units.into_named(catalogue));
-        let reason = self.reason.map(|reason| free_text("reason", &reason));
+        let reason = self.reason.map(|reason| free_text("reason", &reason.0));
         let command = RequestCommand::Approve(ApproveRequest {
-            request_id: deciding.request_id,
+            request_id: decision.request_id,
             units: units.transpose()?,
             reason: reason.transpose()?,
         });
-        Ok(deciding.envelope(fingerprint, command))
+        Ok(decision.envelope(fingerprint, command))
     }
 }
 
-/// Why a request is not granted.
+/// The reason for a rejection.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "the pool is for the exam classes this month" }))]
 pub struct RejectBody {
-    /// Why.
-    #[schema(value_type = schema::Reason)]
-    reason: String,
+    /// The reason.
+    reason: Reason,
 }
 
 impl RejectBody {
-    pub(super) fn into_envelope(self, deciding: &Deciding) -> Result<Envelope, Problem> {
-        let fingerprint = fingerprint("reject-request", &[&deciding.request_id], &self)?;
+    pub(super) fn into_envelope(self, decision: &Decision) -> Result<Envelope, Problem> {
+        let fingerprint = fingerprint("reject-request", &[&decision.request_id], &self)?;
         let command = RequestCommand::Reject(RejectRequest {
-            request_id: deciding.request_id,
-            reason: free_text("reason", &self.reason)?,
+            request_id: decision.request_id,
+            reason: free_text("reason", &self.reason.0)?,
         });
-        Ok(deciding.envelope(fingerprint, command))
+        Ok(decision.envelope(fingerprint, command))
     }
 }
 
-/// A request's being taken back.
-pub(super) fn withdraw(deciding: &Deciding) -> Result<Envelope, Problem> {
-    let fingerprint = fingerprint("withdraw-request", &[&deciding.request_id], &())?;
+/// Withdraws a request.
+pub(super) fn withdraw(decision: &Decision) -> Result<Envelope, Problem> {
+    let fingerprint = fingerprint("withdraw-request", &[&decision.request_id], &())?;
     let command = RequestCommand::Withdraw {
-        request_id: deciding.request_id,
+        request_id: decision.request_id,
     };
-    Ok(deciding.envelope(fingerprint, command))
+    Ok(decision.envelope(fingerprint, command))
 }

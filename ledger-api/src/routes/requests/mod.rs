@@ -1,4 +1,4 @@
-//! Requests: a member asks for units, somebody else decides, and he may take it back.
+//! Requests for units: filing, reads, decisions, withdrawal.
 
 mod answers;
 mod bodies;
@@ -15,7 +15,7 @@ use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use answers::{DecidedAnswer, FiledAnswer};
-use bodies::{ApproveBody, Deciding, RejectBody, RequestBody};
+use bodies::{ApproveBody, Decision, RejectBody, RequestBody};
 use ledger_auth::{Allocate, AskForUnits, Credential};
 use ledger_store::writer::Envelope;
 
@@ -35,11 +35,10 @@ problems!(
     MemberNotFound,
 );
 
-/// Asks for units: a teacher for himself, a principal on behalf of a member.
+/// Files a request for units: a teacher for themselves, a principal on behalf of a member.
 ///
-/// A member has one pending request per service. It runs out seven days after it was filed, to the
-/// second. Its id follows from the Idempotency-Key, so that sending the request again finds the one
-/// that it made.
+/// A member has at most one pending request per service. A request expires seven days after it was
+/// filed. Its id is derived from the Idempotency-Key, so that a retry finds the request.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/requests",
@@ -50,10 +49,10 @@ problems!(
         (status = 201, description = "The request is filed.", body = FiledAnswer,
             headers(
                 ("ETag" = String, description = "The version of the request."),
-                ("Location" = String, description = "Where the request is read."),
+                ("Location" = String, description = "The URL of the request."),
             )),
-        (status = 200, description = "It was filed before.", body = FiledAnswer,
-            headers(("ETag" = String, description = "The version that it was filed with."))),
+        (status = 200, description = "The request was filed before.", body = FiledAnswer,
+            headers(("ETag" = String, description = "The version of the request."))),
         FileProblems,
     ),
 )]
@@ -64,24 +63,26 @@ pub async fn file_request(
     Json(body): Json<RequestBody>,
 ) -> Result<Written<FiledAnswer>, Problem> {
     let school = allowed.school;
-    let who_files = acting_member(&state, &allowed.credential, school, &meta).await?;
-    let asked_for = member_seen(allowed.viewer, body.member_id())?;
-    let filing = (asked_for.or(who_files), who_files);
+    let own = acting_member(&state, &allowed.credential, school, &meta).await?;
+    let receiver = member_seen(allowed.viewer, body.member_id())?.or(own);
     let actor = allowed.credential.actor;
-    let envelope = body.into_envelope(school, filing, actor, &meta, &state.catalogue())?;
+    let envelope = body.into_envelope(school, (receiver, own), actor, &meta, &state.catalogue())?;
     let receipt = state.submit(school, envelope).await?;
-    let answer = FiledAnswer::of(&receipt)?;
-    let path = format!("/v1/schools/{school}/requests/{}", answer.request_id);
-    let version = answer.version;
+    let answer = answers::filed(&receipt)?;
+    let path = format!(
+        "/v1/schools/{school}/requests/{}",
+        answer.outcome.request_id
+    );
+    let version = answer.outcome.version.0;
     Ok(Written::created(&receipt, answer)
         .located(path)
         .versioned(version))
 }
 
-/// Grants what a request asks for, or a part of it: pool and cap are checked again.
+/// Approves a request in full or in part. Pool and cap are checked again.
 ///
-/// Nobody decides on his own request. A service that `units` leaves out gets nothing; without
-/// `units` all is granted.
+/// Callers cannot decide on their own requests. A service that `units` omits is not granted;
+/// without `units` everything is granted.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/requests/{request}/approve",
@@ -89,8 +90,8 @@ pub async fn file_request(
     params(RequestPath, IdempotencyKey, IfMatch),
     request_body = Option<ApproveBody>,
     responses(
-        (status = 200, description = "What was granted.", body = DecidedAnswer,
-            headers(("ETag" = String, description = "The version that the decision left."))),
+        (status = 200, description = "The request is approved.", body = DecidedAnswer,
+            headers(("ETag" = String, description = "The new version of the request."))),
         ApproveProblems,
     ),
 )]
@@ -103,12 +104,12 @@ pub async fn approve_request(
     body: Option<Json<ApproveBody>>,
 ) -> Result<Written<DecidedAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let deciding = deciding(&state, &allowed.credential, path, meta, if_match).await?;
-    let envelope = body.into_envelope(&deciding, &state.catalogue())?;
-    decided(&state, allowed.school, envelope).await
+    let decision = decision(&state, &allowed.credential, path, meta, if_match).await?;
+    let envelope = body.into_envelope(&decision, &state.catalogue())?;
+    submit(&state, allowed.school, envelope).await
 }
 
-/// Grants nothing, and says why. Nobody decides on his own request.
+/// Rejects a request with a reason. Callers cannot decide on their own requests.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/requests/{request}/reject",
@@ -117,7 +118,7 @@ pub async fn approve_request(
     request_body = RejectBody,
     responses(
         (status = 200, description = "The request is rejected.", body = DecidedAnswer,
-            headers(("ETag" = String, description = "The version that the decision left."))),
+            headers(("ETag" = String, description = "The new version of the request."))),
         RejectProblems,
     ),
 )]
@@ -129,11 +130,11 @@ pub async fn reject_request(
     if_match: IfMatch,
     Json(body): Json<RejectBody>,
 ) -> Result<Written<DecidedAnswer>, Problem> {
-    let deciding = deciding(&state, &allowed.credential, path, meta, if_match).await?;
-    decided(&state, allowed.school, body.into_envelope(&deciding)?).await
+    let decision = decision(&state, &allowed.credential, path, meta, if_match).await?;
+    submit(&state, allowed.school, body.into_envelope(&decision)?).await
 }
 
-/// Takes a request back: a teacher his own, a principal a member's.
+/// Withdraws a request: a teacher their own, a principal a member's.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/requests/{request}/withdraw",
@@ -141,7 +142,7 @@ pub async fn reject_request(
     params(RequestPath, IdempotencyKey, IfMatch),
     responses(
         (status = 200, description = "The request is withdrawn.", body = DecidedAnswer,
-            headers(("ETag" = String, description = "The version that it left."))),
+            headers(("ETag" = String, description = "The new version of the request."))),
         WithdrawProblems,
     ),
 )]
@@ -152,12 +153,12 @@ pub async fn withdraw_request(
     meta: RequestMeta,
     if_match: IfMatch,
 ) -> Result<Written<DecidedAnswer>, Problem> {
-    let deciding = deciding(&state, &allowed.credential, path, meta, if_match).await?;
-    decided(&state, allowed.school, bodies::withdraw(&deciding)?).await
+    let decision = decision(&state, &allowed.credential, path, meta, if_match).await?;
+    submit(&state, allowed.school, bodies::withdraw(&decision)?).await
 }
 
-/// The member that the caller is, if he is one: nobody decides on his own request, whatever name
-/// his token has for him.
+/// The member that the caller is, if any, whether the token names them by member id or external id:
+/// callers cannot decide on their own requests.
 async fn acting_member(
     state: &AppState,
     credential: &Credential,
@@ -169,15 +170,15 @@ async fn acting_member(
     Ok(member.await?)
 }
 
-async fn deciding(
+async fn decision(
     state: &AppState,
     credential: &Credential,
     path: RequestPath,
     meta: RequestMeta,
     IfMatch(if_version): IfMatch,
-) -> Result<Deciding, Problem> {
+) -> Result<Decision, Problem> {
     let school = SchoolId(path.school);
-    Ok(Deciding {
+    Ok(Decision {
         request_id: RequestId(path.request),
         actor: credential.actor,
         actor_member: acting_member(state, credential, school, &meta).await?,
@@ -186,13 +187,13 @@ async fn deciding(
     })
 }
 
-async fn decided(
+async fn submit(
     state: &AppState,
     school: SchoolId,
     envelope: Envelope,
 ) -> Result<Written<DecidedAnswer>, Problem> {
     let receipt = state.submit(school, envelope).await?;
-    let answer = DecidedAnswer::of(&receipt)?;
-    let version = answer.version;
+    let answer = answers::decided(&receipt)?;
+    let version = answer.outcome.version.0;
     Ok(Written::ok(&receipt, answer).versioned(version))
 }

@@ -1,20 +1,15 @@
-//! Requests are read.
+//! Reads of requests.
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::IntoResponse;
-use ledger_core::request::RequestStatus;
 use ledger_core::{MemberId, Refusal, RequestId};
 use ledger_projections::requests::read::RequestsFilter;
 use ledger_projections::{ProjectionName, requests};
-use serde::Deserialize;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{RequestDocument, RequestsAnswer};
+use super::answers::{Request, RequestsAnswer};
 use crate::auth::AllowedViewer;
 use crate::http::{
     Now, Page, PageLimit, Path, Query, RequestCursor, RequestPath, SchoolPath, etag, query,
@@ -25,32 +20,19 @@ use crate::problem::Problem;
 use crate::reads::{begin_read, require_known};
 use crate::routes::viewed::member_seen;
 use crate::state::AppState;
-use crate::values::words;
+use crate::values::RequestStatus;
 use ledger_auth::ReadActivity;
 
-/// How it stands with the requests that are listed.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(transparent)]
-pub struct StatusAsked(RequestStatus);
-
-impl PartialSchema for StatusAsked {
-    fn schema() -> RefOr<Schema> {
-        words::RequestStatus::schema()
-    }
-}
-
-impl ToSchema for StatusAsked {}
-
 query! {
-    /// Which requests to list.
+    /// The requests to list.
     RequestsQuery {
-        /// Where to go on, as the page before said.
+        /// The `next` of the previous page.
         cursor: RequestCursor,
-        /// At most so many; 100 when not given.
+        /// The maximum number of requests; 100 if not given.
         limit: PageLimit,
-        /// Those with which it stands so now.
-        status: StatusAsked,
-        /// Those of this member.
+        /// Only requests that have this status now.
+        status: RequestStatus,
+        /// Only requests of this member.
         member_id: Uuid,
     }
 }
@@ -58,10 +40,10 @@ query! {
 problems!(ListProblems: MemberNotFound);
 problems!(ReadProblems: MemberNotFound, RequestNotFound);
 
-/// Lists the school's requests; a teacher sees his own.
+/// Lists the school's requests. A teacher sees their own.
 ///
-/// With `status=pending` they are a queue, the most urgent first and then the oldest; otherwise the
-/// newest come first. What has run out is `expired` at once.
+/// With `status=pending` the order is by urgency, then oldest first; otherwise newest first. A
+/// request past its expiry is `expired`.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/requests",
@@ -69,7 +51,7 @@ problems!(ReadProblems: MemberNotFound, RequestNotFound);
     params(SchoolPath, RequestsQuery),
     responses(
         (status = 200, description = "Requests.", body = RequestsAnswer,
-            headers(("Link" = String, description = "The next page, if there is one (RFC 8288)."))),
+            headers(("Link" = String, description = "The next page, if any (RFC 8288)."))),
         ListProblems,
     ),
 )]
@@ -97,18 +79,18 @@ pub async fn list_requests(
 }
 
 query! {
-    /// How a request is read.
+    /// The freshness of the read.
     RequestQuery {}
 }
 
-/// Reads a request; a teacher his own only.
+/// Reads a request. A teacher reads only their own.
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/requests/{request}",
     tag = "requests",
     params(RequestPath, RequestQuery),
     responses(
-        (status = 200, description = "The request.", body = RequestDocument,
+        (status = 200, description = "The request.", body = Request,
             headers(("ETag" = String, description = "The version of the request."))),
         ReadProblems,
     ),
@@ -127,5 +109,6 @@ pub async fn read_request(
     let request = requests::read::request(&mut read, request_id, now).await?;
     read.finish().await?;
     let request = request.ok_or(Refusal::RequestNotFound { request_id })?;
-    Ok(([(header::ETAG, etag(request.version))], JsonAnswer(request)))
+    let version = [(header::ETAG, etag(request.version))];
+    Ok((version, JsonAnswer(Request::from(request))))
 }

@@ -1,399 +1,348 @@
-//! What is told of a school.
+//! Answers about a school.
 
-use std::collections::BTreeMap;
-
-use ledger_core::allocation::{AllocationEvent, Priority};
-use ledger_core::decider::SchoolView;
-use ledger_core::period::{AnchorDay, Tz};
-use ledger_core::school::{CycleTurn, OveragePolicy, SchoolEvent, Settings};
-use ledger_core::{
-    DepartmentId, Event, EventId, Management, MemberId, OrgType, Quota, Quotas, SchoolId, Seq,
-    ServiceId, Tier, Timestamp,
-};
+use ledger_core::allocation::AllocationChanged;
+use ledger_core::decider::SchoolView as StateView;
+use ledger_core::school::{self, CycleTurn, SchoolEvent, SchoolRegistered, SubscriptionChanged};
+use ledger_core::{Event, EventId, SchoolId};
+use ledger_projections::roster::read::{SchoolView, SettingsView};
 use ledger_store::writer::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::overage::OveragePolicies;
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::values::{PeriodAnswer, words};
+use crate::values::{
+    ChangeAnswer, Instant, Management, OrgType, OveragePolicies, PeriodAnswer, Priority, Quota,
+    Quotas, SchoolSubject, Seq, ServiceId, Tier, WriteAnswer, decreases,
+};
 
-/// A school's own rules.
+/// The settings of a school.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Settings)]
-pub struct SettingsAnswer {
-    /// The most that one member may hold; a service that is not named has no cap.
-    #[schema(value_type = words::Quotas)]
+pub struct Settings {
+    /// The maximum quota of one member; a service that is not listed has no cap.
     max_individual_quota: Quotas,
-    /// What a new teacher is granted.
-    #[schema(value_type = words::Quotas)]
+    /// The grant of a new teacher.
     default_member_quota: Quotas,
-    /// Whether teachers may ask for more themselves.
+    /// Whether teachers may request units.
     self_service_requests: bool,
-    /// How far usage may go beyond what is allocated; a service that is not named is hard.
-    #[schema(value_type = OveragePolicies)]
-    overage: BTreeMap<ServiceId, OveragePolicy>,
-    /// Whether a member without an allocation of his own draws on his department's.
+    /// How far usage may exceed the allocation; a service that is not listed has a hard limit.
+    overage: OveragePolicies,
+    /// Whether a member without an own allocation draws on the department's.
     draw_on_department: bool,
 }
 
-impl From<&Settings> for SettingsAnswer {
-    fn from(settings: &Settings) -> Self {
+impl From<&school::Settings> for Settings {
+    fn from(settings: &school::Settings) -> Self {
         Self {
-            max_individual_quota: settings.max_individual_quota.clone(),
-            default_member_quota: settings.default_member_quota.clone(),
+            max_individual_quota: settings.max_individual_quota.clone().into(),
+            default_member_quota: settings.default_member_quota.clone().into(),
             self_service_requests: settings.self_service_requests,
-            overage: settings.overage.clone(),
+            overage: settings.overage.clone().into(),
             draw_on_department: settings.draw_on_department,
         }
     }
 }
 
-/// A school that is registered.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RegisteredAnswer {
-    /// The school's id.
-    #[schema(value_type = Uuid)]
-    pub(super) school_id: SchoolId,
-    /// The position of the registration in the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The registration's identity in the school.
-    #[schema(value_type = Uuid)]
-    event_id: EventId,
-    /// Whether it was registered before, and this is what came of it then.
-    replayed: bool,
-    /// Its name.
-    name: String,
-    /// What kind of tenant it is.
-    #[schema(value_type = words::OrgType)]
-    org_type: OrgType,
-    /// What it pays for.
-    #[schema(value_type = words::Tier)]
-    tier: Tier,
-    /// What its plan switches on.
-    #[schema(value_type = words::Management)]
-    management: Management,
-    /// Where its days and billing cycles begin (IANA).
-    #[schema(value_type = String)]
-    time_zone: Tz,
-    /// The day of the month on which its billing cycles begin.
-    #[schema(value_type = u8, minimum = 1, maximum = 31)]
-    period_anchor_day: AnchorDay,
-    /// The present billing cycle.
-    period: PeriodAnswer,
-    /// Units bought per cycle.
-    #[schema(value_type = words::Quotas)]
-    totals: Quotas,
-    /// Its own rules.
-    settings: SettingsAnswer,
-}
-
-impl RegisteredAnswer {
-    pub(super) fn of(name: String, receipt: &Receipt) -> Result<Self, Problem> {
-        let first = receipt.events.first();
-        let Some((school_id, SchoolEvent::Registered(registered))) =
-            first.and_then(|recorded| Some((recorded.school_id, school(&recorded.event)?)))
-        else {
-            return Err(Problem::unlike("a registration", receipt));
-        };
-        let settings = Settings {
-            max_individual_quota: registered.max_individual_quota.clone(),
-            default_member_quota: registered.default_member_quota.clone(),
-            self_service_requests: registered.self_service_requests,
-            ..Settings::default()
-        };
-        Ok(Self {
-            school_id,
-            seq: receipt.seq,
-            event_id: receipt.event_id,
-            replayed: receipt.replayed,
-            name,
-            org_type: registered.org_type,
-            tier: registered.tier,
-            management: registered.management,
-            time_zone: registered.cycle.time_zone,
-            period_anchor_day: registered.cycle.anchor_day,
-            period: registered.period.into(),
-            totals: registered.totals.clone(),
-            settings: SettingsAnswer::from(&settings),
-        })
+impl From<SettingsView> for Settings {
+    fn from(settings: SettingsView) -> Self {
+        Self {
+            max_individual_quota: settings.max_individual_quota.into(),
+            default_member_quota: settings.default_member_quota.into(),
+            self_service_requests: settings.self_service_requests,
+            overage: settings.overage.into(),
+            draw_on_department: settings.draw_on_department,
+        }
     }
 }
 
-/// What a school buys.
+/// The answer to a registration.
+pub type RegisteredAnswer = WriteAnswer<Registered, Uuid, SchoolSubject>;
+
+/// A registered school.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct SubscriptionAnswer {
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The change's identity in the school; none when nothing was to be changed or was done.
-    #[schema(value_type = Option<Uuid>, required)]
-    event_id: Option<EventId>,
-    /// Whether it was done before, and this is what came of it then.
-    replayed: bool,
-    /// Whether this is what would come of it, and nothing was done.
-    dry_run: bool,
-    /// What the school paid for before.
-    #[schema(value_type = words::Tier)]
-    tier_before: Tier,
-    /// What it pays for now.
-    #[schema(value_type = words::Tier)]
+#[schema(as = RegisteredAnswer)]
+pub struct Registered {
+    name: String,
+    org_type: OrgType,
     tier: Tier,
-    /// What its plan switches on now.
-    #[schema(value_type = words::Management)]
     management: Management,
-    /// Units bought per cycle before.
-    #[schema(value_type = words::Quotas)]
-    totals_before: Quotas,
-    /// Units bought per cycle now.
-    #[schema(value_type = words::Quotas)]
+    /// The IANA time zone of days and billing cycles.
+    time_zone: String,
+    /// The day of the month on which billing cycles begin.
+    #[schema(minimum = 1, maximum = 31)]
+    period_anchor_day: u8,
+    /// The current billing cycle.
+    period: PeriodAnswer,
+    /// The units bought per cycle.
     totals: Quotas,
-    /// Whether teachers may ask for more themselves now, when the change of tier changed that.
+    settings: Settings,
+}
+
+impl Registered {
+    fn new(name: String, registered: &SchoolRegistered) -> Self {
+        let settings = school::Settings {
+            max_individual_quota: registered.max_individual_quota.clone(),
+            default_member_quota: registered.default_member_quota.clone(),
+            self_service_requests: registered.self_service_requests,
+            ..school::Settings::default()
+        };
+        Self {
+            name,
+            org_type: registered.org_type.into(),
+            tier: registered.tier.into(),
+            management: registered.management.into(),
+            time_zone: registered.cycle.time_zone.name().to_owned(),
+            period_anchor_day: registered.cycle.anchor_day.get(),
+            period: registered.period.into(),
+            totals: registered.totals.clone().into(),
+            settings: Settings::from(&settings),
+        }
+    }
+}
+
+pub(super) fn registered(name: String, receipt: &Receipt) -> Result<RegisteredAnswer, Problem> {
+    let first = receipt.events.first();
+    let Some((SchoolId(school_id), Event::School(SchoolEvent::Registered(registered)))) =
+        first.map(|first| (first.school_id, &first.event))
+    else {
+        return Err(Problem::unlike("a registration", receipt));
+    };
+    let outcome = Registered::new(name, registered);
+    Ok(WriteAnswer::about(
+        SchoolSubject { school_id },
+        receipt,
+        outcome,
+    ))
+}
+
+/// The answer to a change of the subscription.
+pub type SubscriptionAnswer = ChangeAnswer<Subscription>;
+
+/// The subscription of a school, before and after a change.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SubscriptionAnswer)]
+pub struct Subscription {
+    /// Whether this is a preview and nothing was changed.
+    dry_run: bool,
+    tier_before: Tier,
+    tier: Tier,
+    management: Management,
+    /// The units bought per cycle before.
+    totals_before: Quotas,
+    /// The units bought per cycle now.
+    totals: Quotas,
+    /// Whether teachers may request units now, if the new tier changed that.
     #[schema(required)]
     self_service_requests: Option<bool>,
-    /// Another anchor day of the billing cycles, when that changed or would.
+    /// The new anchor day of billing cycles, if it changed.
     #[schema(required)]
     anchor_change: Option<AnchorChange>,
-    /// What was taken back of allocations, or would be: of each service what gives first
-    /// stands first.
-    reclaimed: Vec<ReclaimedAnswer>,
-    /// The version of what the school bought and its own rules, as it is now: their ETag.
-    #[schema(value_type = schema::Seq)]
+    /// The reclaimed allocations of each service, in the order of reclaiming.
+    reclaimed: Vec<ReclaimedUnits>,
+    /// The version of subscription and settings: the ETag.
     pub(super) version: Seq,
 }
 
-/// From some instant on billing cycles begin on another day of the month.
+/// A new anchor day of billing cycles.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct AnchorChange {
-    /// The anchor day until then.
-    #[schema(value_type = u8, minimum = 1, maximum = 31)]
-    before: AnchorDay,
-    /// The anchor day from then on.
-    #[schema(value_type = u8, minimum = 1, maximum = 31)]
-    period_anchor_day: AnchorDay,
-    /// The end of the present cycle.
-    #[schema(value_type = schema::Instant)]
-    from: Timestamp,
+    /// The old anchor day.
+    #[schema(minimum = 1, maximum = 31)]
+    before: u8,
+    /// The new anchor day.
+    #[schema(minimum = 1, maximum = 31)]
+    period_anchor_day: u8,
+    /// The end of the current cycle, when the new day takes effect.
+    from: Instant,
 }
 
 impl From<CycleTurn> for AnchorChange {
     fn from(turn: CycleTurn) -> Self {
         Self {
-            before: turn.anchor_day_before,
-            period_anchor_day: turn.anchor_day,
-            from: turn.at,
+            before: turn.anchor_day_before.get(),
+            period_anchor_day: turn.anchor_day.get(),
+            from: turn.at.into(),
         }
     }
 }
 
-/// Units that were taken back, or would be.
+/// An allocation that was reclaimed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = ReclaimedUnits)]
-pub struct ReclaimedAnswer {
-    /// Whose, if a member's.
+pub struct ReclaimedUnits {
+    /// The holder, if a member.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
-    member_id: Option<MemberId>,
-    /// Whose, if a department's.
+    member_id: Option<Uuid>,
+    /// The holder, if a department.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
-    department_id: Option<DepartmentId>,
-    /// Of which service.
-    #[schema(value_type = schema::ServiceId)]
+    department_id: Option<Uuid>,
     service: ServiceId,
-    /// How the holder ranks.
-    #[schema(value_type = words::Priority)]
     priority: Priority,
     /// Allocated before.
-    #[schema(value_type = schema::Quota)]
     before: Quota,
     /// Allocated now.
-    #[schema(value_type = schema::Quota)]
     after: Quota,
 }
 
-impl ReclaimedAnswer {
-    fn of(event: &Event) -> Option<Self> {
-        let Event::Allocation(AllocationEvent::Revoked(revoked)) = event else {
-            return None;
-        };
-        Some(Self {
-            member_id: revoked.holder.member_id(),
-            department_id: revoked.holder.department_id(),
-            service: revoked.service.clone(),
-            priority: revoked.priority,
-            before: revoked.before,
-            after: revoked.after,
-        })
-    }
-}
-
-impl SubscriptionAnswer {
-    pub(super) fn of(dry_run: bool, receipt: &Receipt) -> Result<Self, Problem> {
-        let reclaimed = receipt.events.iter();
-        let reclaimed = reclaimed
-            .filter_map(|recorded| ReclaimedAnswer::of(&recorded.event))
-            .collect();
-        let mut events = receipt
-            .events
-            .iter()
-            .filter_map(|recorded| Some((recorded.event_id, school(&recorded.event)?)));
-        let version = version(receipt);
-        let (seq, replayed) = (receipt.seq, receipt.replayed);
-        match (events.next(), &receipt.view.school) {
-            (Some((event_id, SchoolEvent::SubscriptionChanged(changed))), _) => Ok(Self {
-                seq,
-                event_id: (!dry_run).then_some(event_id),
-                replayed,
-                dry_run,
-                tier_before: changed.tier_before,
-                tier: changed.tier,
-                management: changed.management,
-                totals_before: changed.totals_before.clone(),
-                totals: changed.totals.clone(),
-                self_service_requests: events
-                    .find_map(|(_, event)| settings_after(event))
-                    .map(|s| s.self_service_requests),
-                anchor_change: changed.turn.map(AnchorChange::from),
-                reclaimed,
-                version,
-            }),
-            (None, Some(found)) => Ok(Self {
-                seq,
-                event_id: None,
-                replayed,
-                dry_run,
-                tier_before: found.school.tier,
-                tier: found.school.tier,
-                management: found.school.management,
-                totals_before: found.totals.clone(),
-                totals: found.totals.clone(),
-                self_service_requests: None,
-                anchor_change: None,
-                reclaimed,
-                version,
-            }),
-            _ => Err(Problem::unlike("a subscription", receipt)),
+impl From<&AllocationChanged> for ReclaimedUnits {
+    fn from(change: &AllocationChanged) -> Self {
+        Self {
+            member_id: change.holder.member_id().map(|id| id.0),
+            department_id: change.holder.department_id().map(|id| id.0),
+            service: change.service.clone().into(),
+            priority: change.priority.into(),
+            before: change.before.into(),
+            after: change.after.into(),
         }
     }
 }
 
-/// A school's own rules, before and now.
+impl Subscription {
+    fn changed(changed: &SubscriptionChanged, receipt: &Receipt) -> Self {
+        let self_service_requests = school_events(receipt).find_map(|(_, event)| {
+            let SchoolEvent::SettingsChanged(changed) = event else {
+                return None;
+            };
+            Some(changed.after.self_service_requests)
+        });
+        Self {
+            dry_run: false,
+            tier_before: changed.tier_before.into(),
+            tier: changed.tier.into(),
+            management: changed.management.into(),
+            totals_before: changed.totals_before.clone().into(),
+            totals: changed.totals.clone().into(),
+            self_service_requests,
+            anchor_change: changed.turn.map(AnchorChange::from),
+            reclaimed: decreases(receipt).map(ReclaimedUnits::from).collect(),
+            version: version(receipt),
+        }
+    }
+
+    fn unchanged(view: &StateView, receipt: &Receipt) -> Self {
+        Self {
+            dry_run: false,
+            tier_before: view.school.tier.into(),
+            tier: view.school.tier.into(),
+            management: view.school.management.into(),
+            totals_before: view.totals.clone().into(),
+            totals: view.totals.clone().into(),
+            self_service_requests: None,
+            anchor_change: None,
+            reclaimed: decreases(receipt).map(ReclaimedUnits::from).collect(),
+            version: version(receipt),
+        }
+    }
+}
+
+pub(super) fn subscription(
+    dry_run: bool,
+    receipt: &Receipt,
+) -> Result<SubscriptionAnswer, Problem> {
+    let change = school_events(receipt).next();
+    let (event_id, outcome) = match (change, &receipt.view.school) {
+        (Some((event_id, SchoolEvent::SubscriptionChanged(changed))), _) => {
+            (Some(event_id.0), Subscription::changed(changed, receipt))
+        }
+        (None, Some(view)) => (None, Subscription::unchanged(view, receipt)),
+        _ => return Err(Problem::unlike("a subscription", receipt)),
+    };
+    let outcome = Subscription { dry_run, ..outcome };
+    let mut answer = SubscriptionAnswer::new(receipt, outcome);
+    answer.event_id = event_id.filter(|_| !dry_run);
+    Ok(answer)
+}
+
+/// The answer to a change of the settings.
+pub type ChangedSettingsAnswer = ChangeAnswer<ChangedSettings>;
+
+/// The settings of a school, before and after a change.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ChangedSettingsAnswer {
-    /// The head of the school's log.
-    #[schema(value_type = schema::Seq)]
-    seq: Seq,
-    /// The change's identity in the school; none when nothing was to be changed.
-    #[schema(value_type = Option<Uuid>, required)]
-    event_id: Option<EventId>,
-    /// Whether it was done before, and this is what came of it then.
-    replayed: bool,
-    /// Its rules before.
-    before: SettingsAnswer,
-    /// Its rules now.
-    settings: SettingsAnswer,
-    /// The version of what the school bought and its own rules, as it is now: their ETag.
-    #[schema(value_type = schema::Seq)]
+#[schema(as = ChangedSettingsAnswer)]
+pub struct ChangedSettings {
+    before: Settings,
+    /// The settings now.
+    settings: Settings,
+    /// The version of subscription and settings: the ETag.
     pub(super) version: Seq,
 }
 
-impl ChangedSettingsAnswer {
-    pub(super) fn of(receipt: &Receipt) -> Result<Self, Problem> {
-        let first = receipt.events.first();
-        let (event_id, before, after) =
-            match (first.and_then(|e| school(&e.event)), &receipt.view.school) {
-                (Some(SchoolEvent::SettingsChanged(changed)), _) => {
-                    (Some(receipt.event_id), &changed.before, &changed.after)
-                }
-                (None, Some(found)) => (None, &found.school.settings, &found.school.settings),
-                _ => return Err(Problem::unlike("a change of settings", receipt)),
-            };
-        Ok(Self {
-            seq: receipt.seq,
-            event_id,
-            replayed: receipt.replayed,
-            before: before.into(),
-            settings: after.into(),
-            version: version(receipt),
-        })
-    }
+pub(super) fn changed_settings(receipt: &Receipt) -> Result<ChangedSettingsAnswer, Problem> {
+    let first = receipt.events.first().map(|recorded| &recorded.event);
+    let (before, after) = match (first, &receipt.view.school) {
+        (Some(Event::School(SchoolEvent::SettingsChanged(changed))), _) => {
+            (&changed.before, &changed.after)
+        }
+        (None, Some(view)) => (&view.school.settings, &view.school.settings),
+        _ => return Err(Problem::unlike("a change of settings", receipt)),
+    };
+    let outcome = ChangedSettings {
+        before: before.into(),
+        settings: after.into(),
+        version: version(receipt),
+    };
+    Ok(WriteAnswer::new(receipt, outcome))
 }
 
-/// The version that a change left, or that it found and left alone.
+/// The version of subscription and settings after a write, which may have changed neither.
 fn version(receipt: &Receipt) -> Seq {
-    let found = receipt.view.school.as_deref();
-    found.map_or(receipt.seq, |SchoolView { school, .. }| school.version)
+    let view = receipt.view.school.as_deref();
+    view.map_or(receipt.seq, |view| view.school.version).into()
 }
 
-fn school(event: &Event) -> Option<&SchoolEvent> {
-    match event {
-        Event::School(event) => Some(event),
-        Event::Department(_)
-        | Event::Allocation(_)
-        | Event::Request(_)
-        | Event::Usage(_)
-        | Event::Period(_) => None,
-    }
-}
-
-fn settings_after(event: &SchoolEvent) -> Option<&Settings> {
-    match event {
-        SchoolEvent::SettingsChanged(changed) => Some(&changed.after),
-        SchoolEvent::Registered(_)
-        | SchoolEvent::SubscriptionChanged(_)
-        | SchoolEvent::MemberEnrolled(_)
-        | SchoolEvent::MemberRoleChanged(_)
-        | SchoolEvent::MemberRemoved(_)
-        | SchoolEvent::MemberErased(_) => None,
-    }
+fn school_events(receipt: &Receipt) -> impl Iterator<Item = (EventId, &SchoolEvent)> {
+    receipt.events.iter().filter_map(|recorded| {
+        let Event::School(event) = &recorded.event else {
+            return None;
+        };
+        Some((recorded.event_id, event))
+    })
 }
 
 /// A school.
-#[derive(Debug, ToSchema)]
-#[schema(as = School)]
-#[allow(
-    dead_code,
-    reason = "it describes what roster::read::SchoolView is written as"
-)]
-pub struct SchoolDocument {
-    /// The event up to which this counts.
-    #[schema(value_type = schema::Seq)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct School {
+    /// The last event included.
     seq: Seq,
-    /// The school's id.
-    #[schema(value_type = Uuid)]
-    school_id: SchoolId,
-    /// Its name, when the directory has one.
+    school_id: Uuid,
+    /// The name in the directory.
     #[schema(required)]
     name: Option<String>,
-    /// What kind of tenant it is.
-    #[schema(value_type = words::OrgType)]
     org_type: OrgType,
-    /// What it pays for.
-    #[schema(value_type = words::Tier)]
     tier: Tier,
-    /// What its plan switches on.
-    #[schema(value_type = words::Management)]
     management: Management,
-    /// Where its days and billing cycles begin (IANA).
-    #[schema(value_type = String)]
-    time_zone: Tz,
-    /// The day of the month on which its billing cycles begin, once the present one has ended.
-    #[schema(value_type = u8, minimum = 1, maximum = 31)]
-    period_anchor_day: AnchorDay,
-    /// The present billing cycle.
+    /// The IANA time zone of days and billing cycles.
+    time_zone: String,
+    /// The day of the month on which billing cycles begin after the current one.
+    #[schema(minimum = 1, maximum = 31)]
+    period_anchor_day: u8,
+    /// The current billing cycle.
     period: PeriodAnswer,
-    /// Units bought per cycle.
-    #[schema(value_type = words::Quotas)]
+    /// The units bought per cycle.
     totals: Quotas,
-    /// Its own rules.
-    settings: SettingsAnswer,
-    /// When it was registered.
-    #[schema(value_type = schema::Instant)]
-    registered_at: Timestamp,
-    /// The version of what it bought and its own rules: their ETag.
-    #[schema(value_type = schema::Seq)]
+    settings: Settings,
+    registered_at: Instant,
+    /// The version of subscription and settings: the ETag.
     version: Seq,
+}
+
+impl From<SchoolView> for School {
+    fn from(school: SchoolView) -> Self {
+        Self {
+            seq: school.seq.into(),
+            school_id: school.school_id.0,
+            name: school.name,
+            org_type: school.org_type.into(),
+            tier: school.tier.into(),
+            management: school.management.into(),
+            time_zone: school.time_zone.name().to_owned(),
+            period_anchor_day: school.period_anchor_day.get(),
+            period: school.period.into(),
+            totals: school.totals.into(),
+            settings: school.settings.into(),
+            registered_at: school.registered_at.into(),
+            version: school.version.into(),
+        }
+    }
 }

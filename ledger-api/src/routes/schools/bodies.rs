@@ -1,21 +1,22 @@
-//! What is asked of a school.
+//! Bodies of requests about a school.
 
 use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{self, ChangeSettings, RegisterSchool, SchoolCommand, SetSubscription};
-use ledger_core::{Action, Actor, Catalogue, OrgType, SchoolId, Seq};
+use ledger_core::{Action, Actor, Catalogue, SchoolId, Seq};
 use ledger_store::writer::{Envelope, SideWrites};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::overage::OverageByService;
 use crate::command::RequestMeta;
 use crate::http::fingerprint;
 use crate::problem::Problem;
-use crate::values::{AnchorDayNumber, Name, NewId, QuotasByService, TierName, TimeZoneName, words};
+use crate::values::{
+    AnchorDayNumber, Name, NewId, OrgType, OverageByService, QuotasByService, TierName,
+    TimeZoneName,
+};
 
-/// The namespace of the ids of schools that are registered without one (a random UUID, fixed for
-/// ever: a request that is sent again must find the school that it made).
+/// The namespace of generated school ids. It never changes, so that a retry finds its school.
 const SCHOOLS: Uuid = Uuid::from_u128(0x2f7c_61e0_94d3_4a18_b6ad_0c5e_83f1_97b2);
 
 /// A school to register.
@@ -26,22 +27,19 @@ const SCHOOLS: Uuid = Uuid::from_u128(0x2f7c_61e0_94d3_4a18_b6ad_0c5e_83f1_97b2)
     "time_zone": "Africa/Johannesburg", "totals": {"claude_messages": 1000}
 }))]
 pub struct RegisterBody {
-    /// Its id; without one it is given one.
+    /// The school's id; generated if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     school_id: Option<NewId>,
-    /// Its name. It is kept in the directory, not in the log.
+    /// The school's name. It is stored in the directory, not in the log.
     pub(super) name: Name,
-    /// What kind of tenant it is.
-    #[schema(value_type = words::OrgType)]
     org_type: OrgType,
-    /// What it pays for.
     tier: TierName,
-    /// Where its days and billing cycles begin.
+    /// The time zone of days and billing cycles.
     time_zone: TimeZoneName,
-    /// The day of the month on which its billing cycles begin; the first when not given.
+    /// The day of the month on which billing cycles begin; the first if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     period_anchor_day: Option<AnchorDayNumber>,
-    /// Units bought per cycle; what is not named is the plan's.
+    /// The units bought per cycle; a service that is not listed has the total of the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<QuotasByService>,
 }
@@ -58,7 +56,7 @@ impl RegisterBody {
         let school_id = self.school_id.map_or_else(fallback, SchoolId::from);
         let anchor_day = self.period_anchor_day.map_or(AnchorDay::FIRST, |day| day.0);
         let command = RegisterSchool {
-            org_type: self.org_type,
+            org_type: self.org_type.0,
             tier: self.tier.resolve(catalogue)?,
             cycle: Cycle {
                 time_zone: self.time_zone.0,
@@ -74,16 +72,15 @@ impl RegisterBody {
     }
 }
 
-/// What becomes of units that are allocated, when a total goes below them or the plan has no
-/// allocations.
+/// The treatment of allocations that exceed a new total, or that a new plan does not include.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reclaim {
     /// The change is refused.
     #[default]
     Refuse,
-    /// What is not used or held is taken back: of low priority first, then of normal, then of
-    /// high, in proportion inside a class.
+    /// Unused units are reclaimed: low priority first, then normal, then high, in proportion
+    /// within a priority.
     ByPriority,
 }
 
@@ -96,27 +93,26 @@ impl From<Reclaim> for school::Reclaim {
     }
 }
 
-/// What a school buys from now on; what is not named stays, except that a total which was the old
-/// plan's becomes the new plan's.
+/// A new subscription. What is not given stays, but a total of the old plan becomes that of the new
+/// plan.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "tier": "premium", "totals": { "claude_messages": 2000 } }))]
 pub struct SubscriptionBody {
-    /// What it pays for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<TierName>,
-    /// Units bought per cycle.
+    /// The units bought per cycle.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<QuotasByService>,
-    /// The day of the month on which billing cycles begin, 31 for the last. The present cycle ends
-    /// when it was to end; the next one is shorter, up to the new day.
+    /// The day of the month on which billing cycles begin, 31 for the last. The current cycle ends
+    /// as planned; the next one is shorter and ends on the new day.
     #[serde(skip_serializing_if = "Option::is_none")]
     period_anchor_day: Option<AnchorDayNumber>,
-    /// What becomes of units that are allocated and do not fit into what is bought.
+    /// The treatment of allocations that exceed the new totals.
     #[serde(default)]
     #[schema(required = false)]
     reclaim: Reclaim,
-    /// Whether to tell what would come of it, and do nothing.
+    /// Whether to return a preview without changing anything.
     #[serde(default)]
     #[schema(required = false)]
     pub(super) dry_run: bool,
@@ -147,7 +143,7 @@ impl SubscriptionBody {
     }
 }
 
-/// Changes of a school's own rules; what is not named stays.
+/// New settings; what is not given stays.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -155,19 +151,19 @@ impl SubscriptionBody {
     "overage": { "claude_messages": { "policy": "soft", "percent": 10 } }
 }))]
 pub struct SettingsBody {
-    /// The most that one member may hold.
+    /// The maximum quota of one member.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_individual_quota: Option<QuotasByService>,
-    /// What a new teacher is granted, as far as the pool reaches.
+    /// The grant of a new teacher, as far as the pool has units.
     #[serde(skip_serializing_if = "Option::is_none")]
     default_member_quota: Option<QuotasByService>,
-    /// Whether teachers may ask for more themselves.
+    /// Whether teachers may request units.
     #[serde(skip_serializing_if = "Option::is_none")]
     self_service_requests: Option<bool>,
-    /// How far usage may go beyond what is allocated.
+    /// How far usage may exceed the allocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     overage: Option<OverageByService>,
-    /// Whether a member without an allocation of his own draws on his department's.
+    /// Whether a member without an own allocation draws on the department's.
     #[serde(skip_serializing_if = "Option::is_none")]
     draw_on_department: Option<bool>,
 }

@@ -1,4 +1,4 @@
-//! Overage policies as callers write them: `{"policy": "soft", "percent": 10}`, by service.
+//! Overage policies by service: `{"policy": "soft", "percent": 10}`.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOf, Schema
 use utoipa::openapi::{Ref, RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::values::schema::{one_of_words, whole};
-use crate::values::{
-    ByService, NamedSchemas, OfService, add_reference, by_service_id, described, whole_number,
-};
+use super::quotas::{ByService, OfService, by_service_id};
+use super::schema::{one_of_words, whole};
+use super::value::{NamedSchemas, add_reference, described};
+use super::whole_number::whole_number;
 
 /// Overage policies by service.
 pub type OverageByService = ByService<OverageValue>;
 
-/// How far usage of a service may go beyond what is allocated.
+/// How far usage of a service may exceed the allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "Form", into = "OveragePolicy")]
 pub struct OverageValue(OveragePolicy);
@@ -25,13 +25,13 @@ pub struct OverageValue(OveragePolicy);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
-    policy: Word,
+    policy: Policy,
     percent: Option<PercentNumber>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Word {
+enum Policy {
     Hard,
     Soft,
 }
@@ -53,10 +53,12 @@ impl TryFrom<Form> for OverageValue {
 
     fn try_from(form: Form) -> Result<Self, Self::Error> {
         match (form.policy, form.percent) {
-            (Word::Hard, None) => Ok(Self(OveragePolicy::Hard)),
-            (Word::Soft, Some(PercentNumber(percent))) => Ok(Self(OveragePolicy::Soft { percent })),
-            (Word::Hard, Some(_)) => Err("a hard policy has no percent"),
-            (Word::Soft, None) => Err("a soft policy needs its percent, 1 to 100"),
+            (Policy::Hard, None) => Ok(Self(OveragePolicy::Hard)),
+            (Policy::Soft, Some(PercentNumber(percent))) => {
+                Ok(Self(OveragePolicy::Soft { percent }))
+            }
+            (Policy::Hard, Some(_)) => Err("a hard policy has no percent"),
+            (Policy::Soft, None) => Err("a soft policy needs its percent, 1 to 100"),
         }
     }
 }
@@ -85,13 +87,12 @@ impl OfService for OverageValue {
     }
 }
 
-/// A policy's word, and nothing that is not named here.
-fn policy(word: &str) -> ObjectBuilder {
-    let word = one_of_words([word]);
+/// The schema of a policy, without further members.
+fn policy(name: &str) -> ObjectBuilder {
     let nothing_else = AdditionalProperties::<Schema>::FreeForm(false);
     ObjectBuilder::new()
         .schema_type(Type::Object)
-        .property("policy", word)
+        .property("policy", one_of_words([name]))
         .required("policy")
         .additional_properties(Some(nothing_else))
 }
@@ -104,8 +105,8 @@ impl PartialSchema for OverageValue {
         let mut either = OneOf::new();
         either.items = vec![policy("hard").into(), soft.into()];
         either.description = Some(
-            "How far usage may go beyond what is allocated: not at all (`hard`, the default), or \
-             by so many hundredths of it (`soft`, whole units, rounded down), marked as overage."
+            "How far usage may exceed the allocation: not at all (`hard`, the default), or by a \
+             percentage of it (`soft`, whole units, rounded down), recorded as overage."
                 .to_owned(),
         );
         RefOr::T(Schema::OneOf(either))
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_soft_policy_says_how_far_and_a_hard_one_does_not() {
+    fn only_a_soft_policy_has_a_percent() {
         let read = |json: &str| serde_json::from_str::<OverageValue>(json).is_ok();
         assert!(read(r#"{"policy": "hard"}"#));
         assert!(read(r#"{"policy": "soft", "percent": 10}"#));

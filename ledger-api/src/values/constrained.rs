@@ -1,0 +1,57 @@
+//! Schemas of bodies with rules beyond their members' types.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::value::NamedSchemas;
+
+/// A body with rules beyond its members' types.
+pub trait Constraint: ToSchema {
+    /// The schemas that the body matches as well.
+    fn constraints() -> Vec<Schema>;
+}
+
+/// The schema of a body with its rules.
+#[derive(Debug)]
+pub struct Constrained<T>(PhantomData<T>);
+
+impl<T: Constraint> PartialSchema for Constrained<T> {
+    fn schema() -> RefOr<Schema> {
+        let mut all = AllOf::new();
+        all.items = vec![T::schema()];
+        all.items.extend(T::constraints().into_iter().map(RefOr::T));
+        RefOr::T(Schema::AllOf(all))
+    }
+}
+
+impl<T: Constraint> ToSchema for Constrained<T> {
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schemas(schemas: &mut NamedSchemas) {
+        T::schemas(schemas);
+    }
+}
+
+/// An object that has the member, of one of the types.
+#[must_use]
+pub fn with_member(name: &str, types: &[Type]) -> RefOr<Schema> {
+    let member = ObjectBuilder::new().schema_type(SchemaType::from_iter(types.iter().cloned()));
+    ObjectBuilder::new()
+        .property(name, member)
+        .required(name)
+        .into()
+}
+
+/// Exactly one of several schemas.
+#[must_use]
+pub fn exactly_one(items: impl IntoIterator<Item = RefOr<Schema>>) -> Schema {
+    let mut one = OneOf::new();
+    one.items = items.into_iter().collect();
+    Schema::OneOf(one)
+}
