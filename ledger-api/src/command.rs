@@ -17,8 +17,7 @@ use crate::state::AppState;
 pub fn free_text(name: &str, text: &str) -> Result<FreeText, Problem> {
     let mut salt = [0; 16];
     rand::rng().fill(&mut salt);
-    FreeText::new(text, salt)
-        .map_err(|error| Problem::invalid(format!("{name}: {error}")).with("at", name))
+    FreeText::new(text, salt).map_err(|error| Problem::invalid(format!("{name}: {error}")).at(name))
 }
 
 /// The metadata of a request that becomes a command.

@@ -1,5 +1,9 @@
 //! The HTTP API of Allocation Ledger: parses and authorises requests, submits commands to the
 //! writer and reads the read models. It contains no quota rules.
+//!
+//! Each module uses only those to its left:
+//! `limits`, `values`, `problem`, `openapi`, `http`, `auth`, `state`, `reads`, `command`,
+//! `allocation_csv`, `routes`, `router`.
 
 pub mod allocation_csv;
 pub mod auth;

@@ -1,4 +1,4 @@
-//! All routes on one page, and what goes around them.
+//! All routes on one page, with their middleware.
 
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -9,7 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::observe;
-use crate::openapi::{ProblemDocument, complete};
+use crate::openapi::complete;
+use crate::problem::ProblemDocument;
 use crate::routes::{
     allocations, api_keys, balances, corrections, debit_batch, debits, departments, docs, events,
     fallback, health, history, holds, members, reports, requests, schools, standing, stream,
@@ -17,34 +18,34 @@ use crate::routes::{
 };
 use crate::state::AppState;
 
-/// What the API says of itself as a whole.
+/// The description of the API as a whole.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Allocation Ledger",
-        description = "Decides who may spend a school's AI quota, and keeps the books on it. \
-                       Every error is a problem (RFC 9457) whose type is explained at its URL.",
+        description = "Controls how schools spend their AI quota, and records every change. Every \
+                       error is a problem (RFC 9457); its type is the URL of an explanation.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(ProblemDocument)),
     security(("bearer" = [])),
     modifiers(&Bearer),
     tags(
-        (name = "usage", description = "Spending units: debits, holds, and what is learnt of usage afterwards."),
-        (name = "schools", description = "Schools, what they bought and their own rules."),
-        (name = "members", description = "The people of a school."),
+        (name = "usage", description = "Debits, holds, reported usage and corrections."),
+        (name = "schools", description = "Schools, their subscriptions and settings."),
+        (name = "members", description = "Members of a school."),
         (name = "departments", description = "Groups of members that share an allocation."),
-        (name = "allocations", description = "What members and departments hold."),
-        (name = "requests", description = "Members ask for units, others decide."),
+        (name = "allocations", description = "Allocations of members and departments."),
+        (name = "requests", description = "Requests for units and decisions on them."),
         (name = "reads", description = "Balances, history and usage."),
-        (name = "log", description = "The events themselves."),
+        (name = "log", description = "The events."),
         (name = "api-keys", description = "Credentials of programs."),
-        (name = "operations", description = "How this installation is."),
+        (name = "operations", description = "Probes and metrics."),
     ),
 )]
 struct Document;
 
-/// How a caller says who he is.
+/// The authentication scheme.
 struct Bearer;
 
 impl Modify for Bearer {
@@ -141,7 +142,7 @@ pub fn openapi() -> OpenApi {
     api
 }
 
-/// The whole HTTP face.
+/// The HTTP API as a service.
 pub fn router(state: AppState) -> Router {
     let (api, _) = api_routes().split_for_parts();
     api.route("/docs", get(docs::front))

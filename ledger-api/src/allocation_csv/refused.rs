@@ -58,12 +58,12 @@ impl From<TableFault> for Problem {
         let problem = Self::new(Code::UnreadableTable, fault.to_string());
         match fault {
             TableFault::NotUtf8 { line } | TableFault::TooManyRows { line, .. } => {
-                problem.with("line", line)
+                problem.line(i64::try_from(line).unwrap_or(i64::MAX))
             }
             TableFault::MissingColumn { column } | TableFault::RepeatedColumn { column } => {
-                problem.with("column", column)
+                problem.column(column)
             }
-            TableFault::UnknownColumn { column, .. } => problem.with("column", column),
+            TableFault::UnknownColumn { column, .. } => problem.column(column),
             TableFault::Empty | TableFault::MissingHolder | TableFault::NoRows => problem,
         }
     }
@@ -137,9 +137,9 @@ impl From<ImportRefused> for Problem {
             ImportRefused::Rows { rows, seq } => {
                 let errors: Vec<Value> = rows.iter().map(RowFault::to_json).collect();
                 let detail = format!("{} rows are refused; no row was applied", rows.len());
-                let problem = Self::new(Code::BatchRefused, detail).with("errors", errors);
+                let problem = Self::new(Code::BatchRefused, detail).errors(errors);
                 match seq {
-                    Some(seq) => problem.at_seq(seq),
+                    Some(seq) => problem.refused_at(seq),
                     None => problem,
                 }
             }

@@ -233,7 +233,7 @@ impl Caller {
             (None, Tenancy::AllSchools) => Err(Problem::invalid(
                 "the credential is for all schools; name one in the header Ledger-School",
             )
-            .with("at", "Ledger-School")),
+            .at("Ledger-School")),
             (Some(header), _) => header
                 .to_str()
                 .ok()

@@ -1,16 +1,16 @@
-//! `Accept` (RFC 9110 §12.5.1): which of the formats that can be sent the caller would rather have.
+//! `Accept` (RFC 9110 §12.5.1): content negotiation.
 
 use axum::http::{HeaderMap, header};
 
 use crate::problem::{Code, Problem};
 
-/// The one of the `offered` media types that the caller would rather have; of those that he likes
-/// as much the one that he names, then the first.
+/// The media type of `offered` that the caller prefers; of equally preferred ones the one that
+/// matches most closely, then the first.
 ///
 /// # Errors
-/// [`Code::NotAcceptable`] when he will have none of them.
+/// [`Code::NotAcceptable`] when the caller accepts none of them.
 pub fn preferred(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'static str, Problem> {
-    let said: Vec<&str> = headers
+    let ranges: Vec<&str> = headers
         .get_all(header::ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
@@ -18,11 +18,11 @@ pub fn preferred(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'stat
         .map(str::trim)
         .filter(|range| !range.is_empty())
         .collect();
-    let mut best: Option<(Liking, &'static str)> = None;
+    let mut best: Option<(Preference, &'static str)> = None;
     for media_type in offered {
-        let liking = liking(&said, media_type);
-        if liking.quality > 0 && best.is_none_or(|(most, _)| liking > most) {
-            best = Some((liking, media_type));
+        let preference = preference(&ranges, media_type);
+        if preference.quality > 0 && best.is_none_or(|(max, _)| preference > max) {
+            best = Some((preference, media_type));
         }
     }
     best.map(|(_, media_type)| media_type).ok_or_else(|| {
@@ -31,26 +31,27 @@ pub fn preferred(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'stat
     })
 }
 
-/// How much a caller likes a media type: in thousandths, then by how closely he names it.
+/// The caller's preference of a media type: by its weight in thousandths, then by how closely the
+/// range matches.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Liking {
+struct Preference {
     quality: u16,
     closeness: u8,
 }
 
-/// What the closest of the ranges says.
-fn liking(said: &[&str], media_type: &str) -> Liking {
-    if said.is_empty() {
-        return Liking {
+/// The preference of the range that matches most closely.
+fn preference(ranges: &[&str], media_type: &str) -> Preference {
+    if ranges.is_empty() {
+        return Preference {
             quality: 1_000,
             closeness: 0,
         };
     }
     let (kind, _) = media_type.split_once('/').unwrap_or_default();
-    let matches = said.iter().filter_map(|range| {
+    let matches = ranges.iter().filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let closeness = match parts.next()? {
-            named if named.eq_ignore_ascii_case(media_type) => 2,
+            exact if exact.eq_ignore_ascii_case(media_type) => 2,
             "*/*" => 0,
             range
                 if range
@@ -64,14 +65,14 @@ fn liking(said: &[&str], media_type: &str) -> Liking {
         let quality = parts
             .find_map(|part| part.strip_prefix("q="))
             .map_or(1_000, thousandths);
-        Some(Liking { quality, closeness })
+        Some(Preference { quality, closeness })
     });
     matches
-        .max_by_key(|liking| liking.closeness)
+        .max_by_key(|preference| preference.closeness)
         .unwrap_or_default()
 }
 
-/// A weight from 0 to 1 with three digits at most; one that is none counts as 0.
+/// A weight from 0 to 1 with at most three digits; an invalid one counts as 0.
 fn thousandths(weight: &str) -> u16 {
     let (whole, rest) = weight.split_once('.').unwrap_or((weight, ""));
     let digits = format!("{rest:0<3}");
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_gets_what_he_likes_best() {
+    fn the_preferred_format_is_chosen() {
         let (json, lines) = (Some("application/json"), Some("application/x-ndjson"));
         for (accept, expected) in [
             ("", json),

@@ -1,4 +1,4 @@
-//! Answers to writes: their status, the seq that they left, and whether they were replays.
+//! Answers to writes: status and headers.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,11 +7,9 @@ use ledger_store::writer::Receipt;
 use serde::Serialize;
 
 use super::version::etag;
+use crate::problem::LEDGER_SEQ;
 
-/// The head of the stream after a write; what `min_seq` of a read takes.
-pub const LEDGER_SEQ: HeaderName = HeaderName::from_static("ledger-seq");
-
-/// `true` on the answer to a command that was done before.
+/// `true` on the answer to a command that was accepted before.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The answer to a write.
@@ -47,7 +45,7 @@ impl<T> Written<T> {
         }
     }
 
-    /// 200 for many commands, the last of which left the stream at `seq`.
+    /// 200 for several commands that left the stream at `seq`.
     pub const fn ok_at(seq: Seq, body: T) -> Self {
         Self {
             status: StatusCode::OK,
@@ -59,14 +57,14 @@ impl<T> Written<T> {
         }
     }
 
-    /// Says where the thing is that was made.
+    /// Adds the URL of the created resource.
     #[must_use]
     pub fn located(mut self, path: String) -> Self {
         self.location = Some(path);
         self
     }
 
-    /// Says which version of what it is about the write left.
+    /// Adds the new version of the resource.
     #[must_use]
     pub const fn versioned(mut self, version: Seq) -> Self {
         self.version = Some(version);

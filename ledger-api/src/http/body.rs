@@ -1,4 +1,4 @@
-//! Bodies: JSON of the documented form, or refused with the place that is wrong.
+//! Bodies: JSON of the documented form; a refusal names the wrong place.
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::limits::{BODY_BYTES_MAX, REFUSED_BODY_BYTES_MAX, REFUSED_BODY_LIMIT};
 use crate::problem::{Code, Problem};
 
-/// A body that is JSON of the form `T`. Unknown members are refused by `T` itself.
+/// A JSON body of the form `T`, which itself refuses unknown members.
 #[derive(Debug, Default)]
 pub struct Json<T>(pub T);
 
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A body that may be left out, and then has no `Content-Type` either, or be `null`.
+/// An optional body: absent together with its `Content-Type`, or `null`.
 impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = Problem;
 
@@ -43,56 +43,58 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     }
 }
 
-/// Whether the request says that its body has this media type, whatever its parameters.
+/// Whether the `Content-Type` is this media type, with any parameters.
 #[must_use]
 pub fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
-    let said = headers
+    let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    said.and_then(|value| value.split(';').next())
+    content_type
+        .and_then(|value| value.split(';').next())
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
 }
 
-/// Reads JSON; on an error reads it once more to find the place.
+/// Parses JSON; after an error it parses again to find the place.
 ///
 /// # Errors
-/// [`Code::InvalidRequest`] with the path of what is wrong.
+/// [`Code::InvalidRequest`] with the path of the wrong member.
 pub fn parse_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
         let path = serde_path_to_error::deserialize::<_, T>(deserializer)
             .err()
             .map_or_else(|| ".".to_owned(), |error| error.path().to_string());
-        Problem::invalid(format!("{error}")).with("at", path)
+        Problem::invalid(format!("{error}")).at(path)
     })
 }
 
-/// Reads a body of at most so many bytes.
+/// Reads a body of at most `max` bytes.
 ///
 /// # Errors
-/// [`Code::BodyTooLarge`], or [`Code::InvalidRequest`] when it breaks off.
-pub async fn read_body(request: Request, most: usize) -> Result<Bytes, Problem> {
-    let asks_first = request.headers().contains_key(EXPECT);
+/// [`Code::BodyTooLarge`], or [`Code::InvalidRequest`] when the body is incomplete.
+pub async fn read_body(request: Request, max: usize) -> Result<Bytes, Problem> {
+    let waits_for_continue = request.headers().contains_key(EXPECT);
     let mut body = request.into_body();
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if declared <= most {
-        match Limited::new(&mut body, most).collect().await {
+    if declared <= max {
+        match Limited::new(&mut body, max).collect().await {
             Ok(read) => return Ok(read.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => {}
             Err(_) => return Err(Problem::invalid("the body could not be read to its end")),
         }
     }
-    if !asks_first {
-        throw_away(body).await;
+    if !waits_for_continue {
+        discard(body).await;
     }
     Err(Problem::new(
         Code::BodyTooLarge,
-        format!("the body may have at most {most} bytes"),
+        format!("the body may have at most {max} bytes"),
     ))
 }
 
-/// A sender who is still writing when his connection closes may never read the answer.
-async fn throw_away(mut body: Body) {
+/// Reads the rest of a body: a sender that is still writing when the connection closes may never
+/// read the answer.
+async fn discard(mut body: Body) {
     let reading = async {
         let mut left = REFUSED_BODY_BYTES_MAX;
         while let Some(Ok(frame)) = body.frame().await {

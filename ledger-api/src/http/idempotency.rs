@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same key and request again get the first outcome.
+//! `Idempotency-Key`: a repeated request with the same key gets the first outcome.
 
 use std::convert::Infallible;
 
@@ -19,7 +19,7 @@ use crate::values::schema::text;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The instant at which the request came in: the only clock that a command sees.
+/// The arrival of the request: the only clock of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Now(pub Timestamp);
 
@@ -31,8 +31,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Now {
     }
 }
 
-/// The request's `Idempotency-Key`, or a fresh key for a caller who sends none (who then cannot
-/// tell a lost answer from a lost request).
+/// The request's `Idempotency-Key`, or a fresh key if there is none. Without one a caller cannot
+/// tell a lost answer from a lost request.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey(pub CommandKey);
 
@@ -54,8 +54,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The id of something that the request makes and gives no id: the same for a repetition of
-    /// the request, so that it meets what the first one made. `owner` is where the id belongs.
+    /// The id of a resource that the request creates without giving an id: a repeated request gets
+    /// the same one. `owner` is the namespace.
     #[must_use]
     pub fn id_for(&self, noun: &str, owner: Uuid) -> Uuid {
         match &self.0 {
@@ -64,7 +64,7 @@ impl IdempotencyKey {
                 Uuid::new_v5(&owner, format!("{noun}\u{1f}{key}").as_bytes())
             }
             CommandKey::Fresh(_)
-            // Keys that other things are made under; no request of this form has one.
+            // Keys of other commands, which create nothing under a generated id.
             | CommandKey::Debit(_)
             | CommandKey::Hold(_)
             | CommandKey::HoldClosing(_)
@@ -80,27 +80,26 @@ impl IdempotencyKey {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        // Visible characters, with spaces between: HTTP takes those around a value away.
+        // Visible characters and inner spaces: HTTP trims the spaces around a value.
         let key = text(1, KEY_CHARS_MAX).pattern(Some("^[!-~]([ -~]*[!-~])?$"));
         let parameter = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(
-                "Makes sending the request again safe: the same key and request get the first \
-                 outcome.",
+                "Makes a retry safe: a repeated request with the same key gets the first outcome.",
             ))
             .schema(Some(key));
         vec![parameter.build()]
     }
 }
 
-/// What tells a repeated request from another one under the same key: the operation, what its
-/// path names, and the body as it was understood, so that white space and the order of members
-/// make no difference.
+/// The fingerprint that distinguishes a repeated request from another one with the same key: of the
+/// operation, the parameters of its path, and the parsed body, so that white space and the order of
+/// members do not matter.
 ///
 /// # Errors
-/// Never for bodies of this API; a body that cannot be written as JSON is refused.
+/// None for bodies of this API: all of them serialize.
 pub fn fingerprint(
     operation: &str,
     path: &[&dyn std::fmt::Display],
@@ -113,7 +112,7 @@ pub fn fingerprint(
     }
     bytes.push(b'\n');
     serde_json::to_writer(&mut bytes, body)
-        .map_err(|_| Problem::invalid("the body cannot be read again"))?;
+        .map_err(|_| Problem::invalid("the body cannot be serialized"))?;
     Ok(Fingerprint::of(&bytes))
 }
 
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_request_makes_the_same_id_and_another_one_does_not() {
+    fn a_repeated_request_generates_the_same_id() {
         let key = |text: &str| IdempotencyKey(CommandKey::Request(Key::new(text).unwrap()));
         let [one, other] = [1, 2].map(Uuid::from_u128);
         let id = key("a").id_for("member", one);

@@ -1,4 +1,4 @@
-//! `Last-Event-ID`: where a stream of server-sent events broke off (HTML §9.2.4).
+//! `Last-Event-ID`: the last event received before a stream was interrupted (HTML §9.2.4).
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
@@ -13,7 +13,7 @@ use crate::values::Position;
 
 const HEADER: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The last event that the caller has got, if it is not his first time.
+/// The last event that the caller received, unless the stream is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastEventId(pub Option<Position>);
 
@@ -37,7 +37,7 @@ impl IntoParams for LastEventId {
             .name("Last-Event-ID")
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
-            .description(Some("The `id` of the last event that was received."))
+            .description(Some("The `id` of the last event received."))
             .schema(Some(Position::schema()));
         vec![parameter.build()]
     }

@@ -13,8 +13,9 @@ pub mod query;
 mod traffic;
 mod version;
 
+pub use crate::problem::LEDGER_SEQ;
 pub use accept::preferred;
-pub use answer::{LEDGER_SEQ, REPLAYED, Written};
+pub use answer::{REPLAYED, Written};
 pub use body::{Json, has_media_type, parse_json, read_body};
 pub use idempotency::{IdempotencyKey, Now, fingerprint};
 pub use last_event_id::LastEventId;

@@ -1,9 +1,9 @@
-//! What every request goes through, in one layer: a name, a span, a bound on its time, an answer
-//! even when its handler panics, its metrics, and the headers that every answer has.
+//! The middleware around every request: request id, span, time limit, an answer after a panic,
+//! metrics, and common headers.
 //!
-//! **Cost.** One layer instead of a stack of seven: each layer of a stack wraps the request's
-//! future and some box its body, and tower-http's own answers (timeout, too large) would be plain
-//! text. About 1.2 µs a request, and 1.5 more for the span where `info` is logged.
+//! **Cost.** One layer instead of seven: each layer wraps the request's future, some box its body,
+//! and tower-http answers in plain text. About 1.2 µs per request, and 1.5 µs more for the span if
+//! `info` is logged.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -21,13 +21,14 @@ use super::traffic;
 use crate::limits::{REQUEST_ID_BYTES_MAX, REQUEST_LIMIT};
 use crate::problem::{Code, Problem};
 
-/// What a request is called, here and by whoever passed it on.
+/// The id of a request, generated here or by a proxy.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The path label of requests that no route has.
+/// The path label of requests without a route.
 const NO_ROUTE: &str = "unmatched";
 
-/// Runs a request. The body of a stream is not under the time limit: its answer begins at once.
+/// Runs a request. The time limit does not apply to the body of a stream, whose answer begins at
+/// once.
 pub async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
@@ -42,26 +43,22 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
         http.status = tracing::field::Empty,
     );
     request.headers_mut().insert(REQUEST_ID, request_id.clone());
-    let mut response = answered(next.run(request)).instrument(span.clone()).await;
+    let mut response = run(next.run(request)).instrument(span.clone()).await;
     span.record("http.status", response.status().as_u16());
     traffic::count(method, route, response.status(), started.elapsed());
     add_headers(response.headers_mut(), request_id);
     response
 }
 
-/// The answer, or a problem when it takes too long or panics.
-async fn answered(answer: impl Future<Output = Response>) -> Response {
+/// The answer, or a problem after a timeout or a panic.
+async fn run(answer: impl Future<Output = Response>) -> Response {
     let caught = AssertUnwindSafe(answer).catch_unwind();
     match tokio::time::timeout(REQUEST_LIMIT, caught).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
-            // What it said and where is in the panic hook's line.
+            // The panic hook logs message and place.
             tracing::error!("a handler panicked");
-            Problem::new(
-                Code::Internal,
-                "internal error; the operator finds the cause in the log",
-            )
-            .into_response()
+            Problem::internal().into_response()
         }
         Err(_) => Problem::new(
             Code::Timeout,
@@ -71,7 +68,7 @@ async fn answered(answer: impl Future<Output = Response>) -> Response {
     }
 }
 
-/// The caller's id of the request when it is one, else a new one.
+/// The caller's request id if it is valid, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
@@ -83,8 +80,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     }
 }
 
-/// A UUIDv7 (RFC 9562 §5.7), its randomness from the thread's generator: the operating system's
-/// would be a system call for each request.
+/// A UUIDv7 (RFC 9562 §5.7) with randomness of the thread's generator, which needs no system call.
 fn new_request_id() -> HeaderValue {
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -102,7 +98,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: HeaderValue) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    // A page or asset that may be cached says so itself.
+    // Cacheable pages and assets set the header themselves.
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
@@ -113,22 +109,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_keeps_its_id_unless_it_is_odd() {
-        let named = |id: &str| {
+    fn a_valid_request_id_is_kept() {
+        let id_of = |id: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(id).unwrap());
             request_id(&headers)
         };
-        assert_eq!(named("req-1.a:B_2"), "req-1.a:B_2");
-        for odd in ["", "a b", "a\"b", &"x".repeat(129)] {
-            assert_eq!(named(odd).len(), 36, "{odd:?} is replaced");
+        assert_eq!(id_of("req-1.a:B_2"), "req-1.a:B_2");
+        for invalid in ["", "a b", "a\"b", &"x".repeat(129)] {
+            assert_eq!(id_of(invalid).len(), 36, "{invalid:?} is replaced");
         }
         assert_eq!(request_id(&HeaderMap::new()).len(), 36);
     }
 
     #[tokio::test]
     async fn a_panic_is_answered() {
-        let response = answered(async { panic!("on purpose") }).await;
+        let response = run(async { panic!("on purpose") }).await;
         assert_eq!(response.status(), 500);
         assert_eq!(
             response.headers()[header::CONTENT_TYPE],

@@ -1,4 +1,4 @@
-//! Pages of lists: how long they are, and where the next one begins.
+//! Pages of lists: length and cursors.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -21,7 +21,7 @@ use crate::limits::PAGE_MAX;
 use crate::values::schema::{text, whole};
 use crate::values::whole_number::whole_number_in_text;
 
-/// How many rows a page has at most.
+/// The maximum number of rows of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(pub u32);
 
@@ -40,13 +40,12 @@ impl PartialSchema for PageLimit {
 
 impl ToSchema for PageLimit {}
 
-/// Bits beyond the last byte are not looked at, so that every text of the documented form reads.
+/// Ignores bits beyond the last byte, so that every text of the documented form parses.
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 
-/// Cursors: where a list goes on, as the key of the last row that was told. Opaque to callers; its
-/// bytes stand in base64url. Any bytes of their number are a key, if perhaps of nothing: who makes
-/// a cursor up gets a page of what he may see anyway.
+/// Declares cursors: the key of the last row of a page, opaque to callers, in base64url. All bytes
+/// of the right number are a key: an invented cursor leads to a page that the caller may see anyway.
 macro_rules! cursors {
     ($($(#[doc = $doc:literal])* $name:ident($key:ty) = $chars:literal, $read:expr, $write:expr;)*) => {$(
         $(#[doc = $doc])*
@@ -73,14 +72,14 @@ macro_rules! cursors {
                 bytes
                     .and_then(|bytes| bytes.try_into().ok())
                     .map($read)
-                    .ok_or_else(|| de::Error::custom("cursor is not one that this list gave out"))
+                    .ok_or_else(|| de::Error::custom("the cursor is not one of this list"))
             }
         }
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
                 text($chars, $chars)
-                    .description(Some("Where the list goes on, as the page before said."))
+                    .description(Some("The `next` of the previous page."))
                     .pattern(Some(concat!("^[A-Za-z0-9_-]{", $chars, "}$")))
                     .into()
             }
@@ -91,19 +90,19 @@ macro_rules! cursors {
 }
 
 cursors! {
-    /// Where a list of members goes on: after this one.
+    /// The cursor of a list of members.
     MemberCursor(MemberId) = 22,
         |bytes: [u8; 16]| Self(MemberId(Uuid::from_bytes(bytes))),
         |member| member.0.into_bytes();
-    /// Where a list of departments goes on: after this one.
+    /// The cursor of a list of departments.
     DepartmentCursor(DepartmentId) = 22,
         |bytes: [u8; 16]| Self(DepartmentId(Uuid::from_bytes(bytes))),
         |department| department.0.into_bytes();
-    /// Where a list of events goes on: before this one.
+    /// The cursor of a list of events.
     SeqCursor(Seq) = 11,
         |bytes: [u8; 8]| Self(Seq(i64::from_be_bytes(bytes) & i64::MAX)),
         |seq| seq.0.to_be_bytes();
-    /// Where a list of requests goes on: after this place in it.
+    /// The cursor of a list of requests.
     RequestCursor(RequestPosition) = 12,
         |[urgency, filed @ ..]: [u8; 9]| Self(RequestPosition {
             urgency: match urgency {
@@ -125,7 +124,7 @@ cursors! {
         };
 }
 
-/// A page of a list, whose `next` also stands in a `Link` header (RFC 8288).
+/// A page of a list, with `next` also in the header `Link` (RFC 8288).
 #[derive(Debug)]
 pub struct Page<T> {
     body: T,
@@ -133,18 +132,18 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The page that was asked for by `uri`; `next` is the cursor of the one after it.
+    /// The page at `uri`; `next` is the cursor of the next page.
     pub fn new(uri: &Uri, next: Option<impl Display>, body: T) -> Self {
         let link = next.and_then(|next| link(uri, &next.to_string()));
         Self { body, link }
     }
 }
 
-/// The same list, from `cursor` on.
+/// The link to the same list after `cursor`.
 fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let mut target = format!("<{}?", uri.path());
-    let asked = uri.query().unwrap_or_default().split('&');
-    for pair in asked.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")) {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    for pair in pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")) {
         target.push_str(pair);
         target.push('&');
     }
@@ -166,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_reads_back_and_every_text_of_its_form_is_one() {
+    fn a_cursor_parses_back_and_so_does_every_text_of_its_form() {
         let member = MemberCursor(MemberId(Uuid::from_u128(7)));
         let text = serde_json::to_string(&member).unwrap();
         assert_eq!(text.len(), 24);
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_page_is_asked_for_as_this_one() {
+    fn the_link_to_the_next_page_keeps_the_query() {
         let next = |uri: &str| link(&uri.parse().unwrap(), "XY").unwrap();
         assert_eq!(next("/a"), "</a?cursor=XY>; rel=\"next\"");
         assert_eq!(

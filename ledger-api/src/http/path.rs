@@ -1,4 +1,4 @@
-//! What a path names.
+//! Paths.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::problem::Problem;
 use crate::values::{Attribute, Key, ServiceName};
 
-/// A path whose parameters have the form `T`; another one is refused with the parameter at fault.
+/// A path with parameters of the form `T`; a refusal names the wrong parameter.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
 
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A path that names a school.
+/// The path of a school.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct SchoolPath {
@@ -33,7 +33,7 @@ pub struct SchoolPath {
     pub school: Uuid,
 }
 
-/// A path that names a member of a school.
+/// The path of a member.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct MemberPath {
@@ -43,7 +43,7 @@ pub struct MemberPath {
     pub member: Uuid,
 }
 
-/// A path that names what a member holds of a service.
+/// The path of a member's allocation of a service.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct AllocationPath {
@@ -56,7 +56,7 @@ pub struct AllocationPath {
     pub service: ServiceName,
 }
 
-/// A path that names a department of a school.
+/// The path of a department.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct DepartmentPath {
@@ -66,7 +66,7 @@ pub struct DepartmentPath {
     pub department: Uuid,
 }
 
-/// A path that names what a department holds of a service.
+/// The path of a department's allocation of a service.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct DepartmentAllocationPath {
@@ -79,7 +79,7 @@ pub struct DepartmentAllocationPath {
     pub service: ServiceName,
 }
 
-/// A path that names a request for units.
+/// The path of a request for units.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct RequestPath {
@@ -89,29 +89,29 @@ pub struct RequestPath {
     pub request: Uuid,
 }
 
-/// A path that names a hold.
+/// The path of a hold.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct HoldPath {
     /// The school.
     pub school: Uuid,
-    /// The id that the caller gave the hold, percent-encoded.
+    /// The id of the hold, percent-encoded.
     #[param(inline)]
     pub id: Key,
 }
 
-/// A path that names usage.
+/// The path of usage.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct UsagePath {
     /// The school.
     pub school: Uuid,
-    /// The id that the caller gave the debit, hold or event, percent-encoded.
+    /// The id of the debit, hold or event, percent-encoded.
     #[param(inline)]
     pub id: Attribute,
 }
 
-/// A path that names unattributed usage.
+/// The path of unattributed usage.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct UnattributedPath {

@@ -1,4 +1,4 @@
-//! Query strings: what is refused, and how fresh a read must be.
+//! Query strings.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// A query string of the form `T`; what `T` does not know is refused.
+/// A query string of the form `T`, which itself refuses unknown parameters.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -20,10 +20,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The query string of a read: the parameters given and `min_seq`, each of which may be left out;
-/// another one is refused. Written out by a macro because serde can refuse unknown members only of
-/// a struct that is not flattened from parts, and because a parameter that is left out is not one
-/// that may be null.
+/// Declares the query string of a read: the listed parameters and `min_seq`, all optional. It is a
+/// macro because serde refuses unknown members only in a struct that is not flattened from parts,
+/// and because an optional parameter is not nullable.
 macro_rules! query {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
@@ -36,7 +35,7 @@ macro_rules! query {
                 #[param(value_type = $type, inline, required = false)]
                 $field: Option<$type>,
             )*
-            /// Wait, at most 5 s, until this read knows the event at this position.
+            /// The position that the read has to include. It waits for it at most 5 seconds.
             #[param(value_type = crate::values::Position, inline, required = false)]
             min_seq: Option<crate::values::Position>,
         }
@@ -66,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_not_known_not_of_its_form_or_there_twice_is_refused() {
+    fn an_unknown_malformed_or_repeated_parameter_is_refused() {
         let sample = read("from=2028-02-29&min_seq=7").unwrap();
         assert_eq!(sample.from.unwrap().0.to_string(), "2028-02-29");
         assert_eq!(sample.min_seq, Some(Position::from(Seq(7))));

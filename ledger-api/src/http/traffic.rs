@@ -1,4 +1,4 @@
-//! How many requests of each kind there are, and how long they take.
+//! Metrics of requests: count and duration by method, route and status.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -14,13 +14,13 @@ struct Series {
     seconds: Histogram,
 }
 
-/// Looking a series up in the recorder costs ten times as much as here: it builds and hashes every
-/// label. There are as many as routes × methods × statuses, never one by school or member.
-type Known = HashMap<String, HashMap<(&'static str, StatusCode), Series>>;
+/// A cache of the recorder's series: the recorder's own look-up builds and hashes every label and
+/// costs ten times as much. Its size is routes × methods × statuses, without schools or members.
+type SeriesByRoute = HashMap<String, HashMap<(&'static str, StatusCode), Series>>;
 
-static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+static SERIES: LazyLock<RwLock<SeriesByRoute>> = LazyLock::new(RwLock::default);
 
-/// The method as a label; what HTTP does not define is one of many.
+/// The method as a label; `other` for non-standard ones.
 pub(super) const fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -34,16 +34,16 @@ pub(super) const fn label(method: &Method) -> &'static str {
     }
 }
 
-/// Counts a request that was answered.
+/// Counts an answered request.
 pub(super) fn count(method: &'static str, route: &str, status: StatusCode, took: Duration) {
-    let series = known(method, route, status).unwrap_or_else(|| register(method, route, status));
+    let series = cached(method, route, status).unwrap_or_else(|| register(method, route, status));
     series.requests.increment(1);
     series.seconds.record(took.as_secs_f64());
 }
 
-fn known(method: &'static str, route: &str, status: StatusCode) -> Option<Series> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    known.get(route)?.get(&(method, status)).cloned()
+fn cached(method: &'static str, route: &str, status: StatusCode) -> Option<Series> {
+    let series = SERIES.read().unwrap_or_else(PoisonError::into_inner);
+    series.get(route)?.get(&(method, status)).cloned()
 }
 
 fn register(method: &'static str, route: &str, status: StatusCode) -> Series {
@@ -56,8 +56,8 @@ fn register(method: &'static str, route: &str, status: StatusCode) -> Series {
         requests: metrics::counter!("http_requests_total", &labels),
         seconds: metrics::histogram!("http_request_seconds", &labels),
     };
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known
+    let mut by_route = SERIES.write().unwrap_or_else(PoisonError::into_inner);
+    by_route
         .entry(route.to_owned())
         .or_default()
         .insert((method, status), series.clone());

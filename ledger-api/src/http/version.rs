@@ -1,6 +1,5 @@
-//! `ETag` and `If-Match` (RFC 9110 §8.8.3, §13.1.1) on what is decided: requests, what a school
-//! bought and its own rules. Who decides says on which version, and is told when it is not the
-//! present one.
+//! `ETag` and `If-Match` (RFC 9110 §8.8.3, §13.1.1) of requests for units and of a school's
+//! subscription and settings: a write with another version than the current one is refused.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -13,7 +12,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use crate::problem::{Code, Problem};
 use crate::values::schema::text;
 
-/// The version that the caller decided on, if he says so: its `ETag`.
+/// The expected version, if the caller gives one: its `ETag`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<Seq>);
 
@@ -22,15 +21,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let value = parts.headers.get(header::IF_MATCH);
-        let said = value.map(|value| value.to_str().unwrap_or_default());
-        match said {
+        let tag = value.map(|value| value.to_str().unwrap_or_default());
+        match tag {
             None | Some("*") => Ok(Self(None)),
-            Some(tag) => read(tag).map(|version| Self(Some(version))).ok_or_else(|| {
-                Problem::new(
-                    Code::PreconditionFailed,
-                    "If-Match is not an ETag of this resource; read the resource again",
-                )
-            }),
+            Some(tag) => parse(tag)
+                .map(|version| Self(Some(version)))
+                .ok_or_else(|| {
+                    Problem::new(
+                        Code::PreconditionFailed,
+                        "If-Match is not an ETag of this resource; read the resource again",
+                    )
+                }),
         }
     }
 }
@@ -43,15 +44,15 @@ impl IntoParams for IfMatch {
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(
-                "The ETag of what is decided on (the request; the school, for what it bought and its \
-                 rules); 412 when it was changed in between.",
+                "The ETag of the request for units, or of the school for its subscription and \
+                 settings; 412 if it has changed.",
             ))
             .schema(Some(tag));
         vec![parameter.build()]
     }
 }
 
-fn read(tag: &str) -> Option<Seq> {
+fn parse(tag: &str) -> Option<Seq> {
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok().map(Seq)).flatten()
@@ -60,7 +61,7 @@ fn read(tag: &str) -> Option<Seq> {
 /// The `ETag` of a version.
 #[must_use]
 pub fn etag(version: Seq) -> HeaderValue {
-    // Digits in quotes are always a header's value.
+    // Digits in quotes are always valid in a header.
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
@@ -69,8 +70,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_read_as_it_was_given_out_and_no_other() {
-        assert_eq!(read(etag(Seq(42)).to_str().unwrap()), Some(Seq(42)));
+    fn only_a_tag_of_this_api_parses() {
+        assert_eq!(parse(etag(Seq(42)).to_str().unwrap()), Some(Seq(42)));
         for other in [
             "",
             "42",
@@ -81,7 +82,7 @@ mod tests {
             "\"1\", \"2\"",
             "\"a\"",
         ] {
-            assert_eq!(read(other), None, "{other}");
+            assert_eq!(parse(other), None, "{other}");
         }
     }
 }

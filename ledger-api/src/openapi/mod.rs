@@ -3,6 +3,6 @@
 mod operations;
 pub mod schema;
 
-pub use operations::{ProblemDocument, complete, problem_responses};
+pub use operations::{complete, problem_responses};
 
 pub(crate) use operations::problems;

@@ -1,10 +1,8 @@
-//! What `openapi.json` says of every operation, said once: the problems that any of them may
-//! answer, and the headers of writes. A handler names only the problems of its own.
+//! The parts of `openapi.json` that operations share: common problems, and the headers of writes.
+//! A handler lists only its own problems.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{
@@ -12,15 +10,15 @@ use utoipa::openapi::{
     ResponseBuilder,
 };
 
-use super::schema;
 use crate::problem::Code;
+use crate::values::schema::{one_of_words, whole};
 
-/// Names a type that lists the problems of an operation, beside those that [`complete`] adds:
+/// Declares a type that lists the problems of an operation in addition to those of [`complete`]:
 /// `problems!(DebitProblems: MemberSuspended, QuotaExceeded);`, and in the handler's documentation
 /// `responses(…, DebitProblems)`.
 macro_rules! problems {
     ($name:ident: $($code:ident),+ $(,)?) => {
-        #[doc = "The problems that are the operation's own."]
+        #[doc = "The problems of the operation."]
         #[derive(Debug)]
         pub struct $name;
 
@@ -36,105 +34,7 @@ macro_rules! problems {
 }
 pub(crate) use problems;
 
-/// What went wrong (RFC 9457). `type` says what kind of problem it is and where it is explained;
-/// members beyond the first four are there when the kind has them.
-#[derive(Debug, ToSchema)]
-#[schema(as = Problem)]
-#[allow(dead_code, reason = "it describes what Problem::to_json writes")]
-pub struct ProblemDocument {
-    /// The kind of problem: a URL whose last part is its code.
-    #[schema(format = "uri")]
-    r#type: String,
-    /// The same for every problem of the kind.
-    title: String,
-    /// The status of the answer.
-    #[schema(minimum = 400, maximum = 599)]
-    status: i32,
-    /// What happened here, and what to do.
-    detail: String,
-    /// Where in the body.
-    at: Option<String>,
-    /// Which rule was broken.
-    rule: Option<String>,
-    /// On whose account: `member`, `department` or `pool`.
-    level: Option<String>,
-    /// Of which service.
-    service: Option<String>,
-    /// The most, or the least, that the rule allows.
-    #[schema(value_type = Option<schema::Quota>)]
-    limit: Option<Value>,
-    /// Which department.
-    department_id: Option<String>,
-    /// How many members are in it.
-    #[schema(minimum = 1)]
-    members: Option<i64>,
-    /// Units used in the period.
-    #[schema(value_type = Option<schema::Units>)]
-    used: Option<Value>,
-    /// Units held for calls in flight.
-    #[schema(value_type = Option<schema::Units>)]
-    held: Option<Value>,
-    /// What was asked for.
-    #[schema(value_type = Option<schema::Quota>)]
-    asked: Option<Value>,
-    /// What could have been had.
-    #[schema(value_type = Option<schema::Quota>)]
-    available: Option<Value>,
-    /// What is allocated.
-    #[schema(value_type = Option<schema::Quota>)]
-    allocated: Option<Value>,
-    /// When what was used starts again from zero.
-    #[schema(value_type = Option<schema::Instant>)]
-    resets_at: Option<Value>,
-    /// Which event of a batch, from 0.
-    #[schema(minimum = 0)]
-    index: Option<i64>,
-    /// Which usage, by the id of the event that recorded it.
-    usage_id: Option<String>,
-    /// Units of the usage.
-    #[schema(value_type = Option<schema::Units>)]
-    units: Option<Value>,
-    /// Units of the usage that are refunded already.
-    #[schema(value_type = Option<schema::Units>)]
-    refunded: Option<Value>,
-    /// Which hold.
-    hold_id: Option<String>,
-    /// Which request.
-    request_id: Option<String>,
-    /// How the request ended.
-    request_status: Option<String>,
-    /// What would be granted.
-    #[schema(value_type = Option<schema::Units>)]
-    granted: Option<Value>,
-    /// The present version.
-    #[schema(value_type = Option<schema::Seq>)]
-    version: Option<Value>,
-    /// How far the read model is.
-    #[schema(value_type = Option<schema::Seq>)]
-    at_seq: Option<Value>,
-    /// How far it was asked to be.
-    #[schema(value_type = Option<schema::Seq>)]
-    asked_seq: Option<Value>,
-    /// Which external id.
-    external_id: Option<String>,
-    /// What the plan includes.
-    has: Option<String>,
-    /// What the command needs.
-    needs: Option<String>,
-    /// The least tier that includes it.
-    tier: Option<String>,
-    /// On which line of a table, from 1.
-    #[schema(minimum = 1)]
-    line: Option<i64>,
-    /// In which column of a table.
-    column: Option<String>,
-    /// The rows of a batch that are refused, each a problem with its `index`, and of a table its
-    /// `line` and `column`.
-    #[schema(value_type = Option<Vec<Object>>)]
-    errors: Option<Value>,
-}
-
-/// The documented answers of these codes, one for each status.
+/// The documented answers of these codes, one per status.
 #[must_use]
 pub fn problem_responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     let mut responses = BTreeMap::new();
@@ -144,7 +44,7 @@ pub fn problem_responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     responses
 }
 
-/// Says of every operation what is true of all of its kind.
+/// Adds the common problems and headers to every operation.
 pub fn complete(api: &mut OpenApi) {
     for (path, item) in &mut api.paths.paths {
         let of_school = path.contains("{school}");
@@ -187,7 +87,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
         .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// API keys are credentials: making and revoking them is no command of the ledger.
+/// API keys are credentials: writes of them are not commands of the ledger.
 fn is_beside_the_log(operation: &Operation) -> bool {
     let mut tags = operation.tags.iter().flatten();
     tags.any(|tag| tag == "api-keys")
@@ -201,7 +101,7 @@ fn common_problems(operation: &Operation, of_school: bool, writes: bool) -> Vec<
             .any(|p| matches!(p, RefOr::T(p) if p.name == name))
     };
     let has_body = operation.request_body.is_some();
-    // An operation that is open to all says so with an empty list of its own.
+    // An operation without authentication has an empty list.
     let is_open = operation.security.is_some();
     let mut codes = vec![Code::Timeout, Code::Internal];
     let mut when = |applies: bool, more: &[Code]| {
@@ -246,16 +146,16 @@ fn problem(status: u16) -> Response {
     let schema = Ref::from_schema_name("Problem");
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let answer = ResponseBuilder::new().content("application/problem+json", content);
-    let header = |kind: Type, says: &str| {
+    let header = |kind: Type, description: &str| {
         HeaderBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(kind).build()))
-            .description(Some(says))
+            .description(Some(description))
             .build()
     };
     let retry = || {
         header(
             Type::Integer,
-            "The seconds after which trying again makes sense.",
+            "The seconds after which a retry makes sense.",
         )
     };
     match status {
@@ -267,12 +167,12 @@ fn problem(status: u16) -> Response {
             .header("Retry-After", retry())
             .header(
                 "RateLimit",
-                header(Type::String, "What is left, and for how long."),
+                header(
+                    Type::String,
+                    "The remaining units or requests, and the seconds until the reset.",
+                ),
             )
-            .header(
-                "RateLimit-Policy",
-                header(Type::String, "What there is in all."),
-            ),
+            .header("RateLimit-Policy", header(Type::String, "The quota.")),
         503 => answer.header("Retry-After", retry()),
         _ => answer,
     }
@@ -281,19 +181,15 @@ fn problem(status: u16) -> Response {
 
 fn add_write_headers(operation: &mut Operation) {
     let seq = HeaderBuilder::new()
-        .schema(Some(schema::whole(0, i64::MAX).build()))
+        .schema(Some(whole(0, i64::MAX).build()))
         .description(Some(
-            "The position that the write left; a read takes it as `min_seq`.",
+            "The head of the log after the write, for `min_seq` of a read.",
         ))
         .build();
-    let word = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(["true"]))
-        .build();
     let replayed = HeaderBuilder::new()
-        .schema(Some(word))
+        .schema(Some(one_of_words(["true"]).build()))
         .description(Some(
-            "There when the command was done before: this is its first outcome.",
+            "Present if the command had been accepted before: the answer is its first outcome.",
         ))
         .build();
     for (status, answer) in &mut operation.responses.responses {

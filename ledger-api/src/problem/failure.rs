@@ -1,4 +1,4 @@
-//! What fails, or turns a caller away before there is a command.
+//! Errors other than refusals: authentication, storage, read models, bodies.
 
 use axum::http::{HeaderValue, header};
 use ledger_projections::{FreshnessError, ReadError};
@@ -38,10 +38,7 @@ impl From<&StoreError> for Problem {
             )
             .retry_after(1)
         } else {
-            Self::new(
-                Code::Internal,
-                "internal error; the operator finds the cause in the log",
-            )
+            Self::internal()
         }
     }
 }
@@ -99,7 +96,7 @@ impl From<AuthError> for Problem {
 
 impl From<UnknownTier> for Problem {
     fn from(error: UnknownTier) -> Self {
-        Self::invalid(error.to_string()).with("at", "tier")
+        Self::invalid(error.to_string()).at("tier")
     }
 }
 
@@ -112,7 +109,7 @@ impl From<NamedTwice> for Problem {
 impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Self {
         match error {
-            ApiKeyError::Label => Self::invalid(error.to_string()).with("at", "label"),
+            ApiKeyError::Label => Self::invalid(error.to_string()).at("label"),
             ApiKeyError::TooMany => Self::new(Code::ApiKeyLimit, error.to_string()),
             ApiKeyError::NotFound => Self::new(Code::ApiKeyNotFound, error.to_string()),
             ApiKeyError::Database(source) => {
@@ -128,8 +125,8 @@ impl From<FreshnessError> for Problem {
             FreshnessError::ProjectionBehind { at, asked } => {
                 let detail = format!("the read model is at {at}, min_seq is {asked}; try again");
                 Self::new(Code::ProjectionBehind, detail)
-                    .with("at_seq", at.0)
-                    .with("asked_seq", asked.0)
+                    .at_seq(at)
+                    .asked_seq(asked)
                     .retry_after(1)
             }
             FreshnessError::Database(error) => Self::from(StoreError::from(error)),
@@ -147,10 +144,7 @@ impl From<ReadError> for Problem {
                     error = &error as &dyn std::error::Error,
                     "a read model failed"
                 );
-                Self::new(
-                    Code::Internal,
-                    "internal error; the operator finds the cause in the log",
-                )
+                Self::internal()
             }
         }
     }

@@ -1,13 +1,15 @@
-//! The one place where errors become HTTP: problem details (RFC 9457), a page for each code in
-//! docs/problems. Inner text never leaves: what the caller cannot act on is logged here.
+//! The one place where errors become HTTP: problem details (RFC 9457), with a page for each code in
+//! docs/problems. A caller does not receive the text of an inner error: it is logged here.
 //!
-//! `code.rs` has every kind of problem on one page, `document.rs` what a caller is sent. Why a
-//! command is refused becomes a problem in `refusal.rs`, what fails in `failure.rs`.
+//! `code.rs` lists every kind of problem, `document.rs` defines the members that a caller receives,
+//! `retry.rs` the headers about retries. `refusal.rs` maps refusals of commands, `failure.rs` all
+//! other errors; both are exhaustive.
 
 mod code;
 mod document;
 mod failure;
 mod refusal;
+mod retry;
 
 pub use code::Code;
-pub use document::{Problem, TYPE_BASE};
+pub use document::{LEDGER_SEQ, Problem, ProblemDocument, TYPE_BASE};

@@ -1,10 +1,7 @@
-//! What a command is refused for: a code and typed members for every reason.
+//! Refusals of commands: a code and typed members for every reason.
 
-use axum::http::HeaderName;
-use chrono::Utc;
-use ledger_core::{Key, Refusal, Rule, Shortfall};
+use ledger_core::{Quota, Refusal, Rule, Shortfall, Tier};
 use ledger_store::writer::{Refused, RefusedBy};
-use serde_json::{Value, json};
 
 use super::code::Code;
 use super::document::Problem;
@@ -21,9 +18,9 @@ impl From<Refused> for Problem {
                 Code::PreconditionFailed,
                 format!("the current version is {version}; read the resource again"),
             )
-            .with("version", version.0),
+            .version(version),
         };
-        problem.at_seq(refused.seq)
+        problem.refused_at(refused.seq)
     }
 }
 
@@ -37,101 +34,93 @@ impl From<Refusal> for Problem {
             Refusal::MemberNotFound { .. } => plain(Code::MemberNotFound),
             Refusal::MemberExists { .. } => plain(Code::MemberExists),
             Refusal::DepartmentNotFound { department_id } => {
-                plain(Code::DepartmentNotFound).with("department_id", department_id.to_string())
+                plain(Code::DepartmentNotFound).department_id(department_id.to_string())
             }
             Refusal::DepartmentExists { department_id } => {
-                plain(Code::DepartmentExists).with("department_id", department_id.to_string())
+                plain(Code::DepartmentExists).department_id(department_id.to_string())
             }
             Refusal::DepartmentNotEmpty {
                 department_id,
                 members,
             } => plain(Code::DepartmentNotEmpty)
-                .with("department_id", department_id.to_string())
-                .with("members", members),
-            Refusal::NilDepartment => plain(Code::InvalidRequest).with("at", "department_id"),
+                .department_id(department_id.to_string())
+                .members(i64::try_from(members).unwrap_or(i64::MAX)),
+            Refusal::NilDepartment => plain(Code::InvalidRequest).at("department_id"),
             Refusal::TransferWithinDepartment => plain(Code::TransferWithinDepartment),
             Refusal::ExternalIdTaken { external_id } => {
-                plain(Code::ExternalIdTaken).with("external_id", external_id.as_str())
+                plain(Code::ExternalIdTaken).external_id(external_id.as_str())
             }
             Refusal::IndividualIsOneMember => plain(Code::IndividualIsOneMember),
             Refusal::MemberSuspended { .. } => plain(Code::MemberSuspended),
-            Refusal::UnknownService { name } => plain(Code::UnknownService).with("service", name),
+            Refusal::UnknownService { name } => plain(Code::UnknownService).service(name),
             Refusal::PlanRequired { has, needs, tier } => plain(Code::PlanRequired)
-                .with("has", has.as_str())
-                .with("needs", needs.as_str())
-                .with("tier", tier.map(ledger_core::Tier::as_str)),
+                .has(has.as_str())
+                .needs(needs.as_str())
+                .tier(tier.map(Tier::as_str).map(str::to_owned)),
             Refusal::AllocationsOutstanding { service, allocated } => {
                 plain(Code::AllocationsOutstanding)
-                    .with("service", service.as_str())
-                    .with("allocated", json!(allocated))
+                    .service(service.as_str())
+                    .allocated(allocated)
             }
             Refusal::Shortfall(shortfall) => Self::from(*shortfall),
-            Refusal::NilMember => plain(Code::InvalidRequest).with("at", "member_id"),
+            Refusal::NilMember => plain(Code::InvalidRequest).at("member_id"),
             Refusal::NothingAsked | Refusal::TransferToSelf | Refusal::RepeatedRow => {
                 plain(Code::InvalidRequest)
             }
             Refusal::RepeatedService { service } => {
-                plain(Code::InvalidRequest).with("service", service.as_str())
+                plain(Code::InvalidRequest).service(service.as_str())
             }
             Refusal::Rows(rows) => {
-                let errors: Vec<Value> = rows
-                    .into_iter()
-                    .map(|row| {
-                        let mut error = Self::from(row.refusal).to_json();
-                        error["index"] = row.index.into();
-                        error
-                    })
-                    .collect();
-                plain(Code::BatchRefused).with("errors", errors)
+                let errors = rows.into_iter().map(|row| {
+                    let index = i64::try_from(row.index).unwrap_or(i64::MAX);
+                    Self::from(row.refusal).index(index).to_json()
+                });
+                plain(Code::BatchRefused).errors(errors.collect::<Vec<_>>())
             }
             Refusal::AmountOutOfRange => plain(Code::AmountOutOfRange),
-            Refusal::OccurredInFuture { .. } => {
-                plain(Code::InvalidRequest).with("at", "occurred_at")
-            }
+            Refusal::OccurredInFuture { .. } => plain(Code::InvalidRequest).at("occurred_at"),
             Refusal::HoldNotFound { hold_id } => {
-                plain(Code::HoldNotFound).with("hold_id", Key::as_str(&hold_id))
+                plain(Code::HoldNotFound).hold_id(hold_id.as_str())
             }
             Refusal::UsageNotFound { usage_id } => {
-                plain(Code::UsageNotFound).with("usage_id", usage_id.to_string())
+                plain(Code::UsageNotFound).usage_id(usage_id.to_string())
             }
             Refusal::UsageUnattributed { usage_id } => {
-                plain(Code::UsageUnattributed).with("usage_id", usage_id.to_string())
+                plain(Code::UsageUnattributed).usage_id(usage_id.to_string())
             }
             Refusal::CorrectionExceedsUsage {
                 units,
                 refunded,
                 asked,
             } => plain(Code::CorrectionExceedsUsage)
-                .with("units", units.get())
-                .with("refunded", refunded.get())
-                .with("asked", asked.get()),
-            Refusal::HoldClosed { hold_id } => {
-                plain(Code::HoldClosed).with("hold_id", Key::as_str(&hold_id))
-            }
+                .units(units)
+                .refunded(refunded)
+                .asked(Quota::from(asked)),
+            Refusal::HoldClosed { hold_id } => plain(Code::HoldClosed).hold_id(hold_id.as_str()),
             Refusal::SelfServiceOff => plain(Code::SelfServiceOff),
             Refusal::RequestPending {
                 request_id,
                 service,
             } => plain(Code::RequestPending)
-                .with("request_id", request_id.to_string())
-                .with("service", service.as_str()),
+                .request_id(request_id.to_string())
+                .service(service.as_str()),
             Refusal::RequestNotFound { request_id } => {
-                plain(Code::RequestNotFound).with("request_id", request_id.to_string())
+                plain(Code::RequestNotFound).request_id(request_id.to_string())
             }
             Refusal::RequestClosed { request_id, status } => plain(Code::RequestClosed)
-                .with("request_id", request_id.to_string())
-                .with("request_status", status.as_str()),
+                .request_id(request_id.to_string())
+                .request_status(status.as_str()),
             Refusal::OwnRequest { request_id } => {
-                plain(Code::OwnRequest).with("request_id", request_id.to_string())
+                plain(Code::OwnRequest).request_id(request_id.to_string())
             }
             Refusal::GrantAboveAsked {
                 service,
                 asked,
                 granted,
             } => plain(Code::GrantAboveAsked)
-                .with("service", service.as_str())
-                .with("asked", asked.get())
-                .with("granted", granted.get()),
+                .service(service.as_str())
+                .asked(Quota::from(asked))
+                .granted(granted),
         }
     }
 }
@@ -147,46 +136,19 @@ impl From<Shortfall> for Problem {
             Rule::TotalBelowAllocated => Code::TotalBelowAllocated,
         };
         let problem = Self::new(code, shortfall.to_string())
-            .with("rule", shortfall.rule.as_str())
-            .with("level", shortfall.level.as_str())
-            .with("service", shortfall.service.as_str())
-            .with("limit", json!(shortfall.limit))
-            .with("used", json!(shortfall.used))
-            .with("held", json!(shortfall.held))
-            .with("asked", json!(shortfall.asked))
-            .with("available", json!(shortfall.available))
-            .with("resets_at", json!(shortfall.resets_at));
+            .rule(shortfall.rule.as_str())
+            .level(shortfall.level.as_str())
+            .service(shortfall.service.as_str())
+            .limit(shortfall.limit)
+            .used(shortfall.used)
+            .held(shortfall.held)
+            .asked(shortfall.asked)
+            .available(shortfall.available)
+            .resets_at(shortfall.resets_at);
         if code == Code::QuotaExceeded {
-            problem.with_rate_limit(&shortfall)
+            problem.rate_limited(&shortfall)
         } else {
             problem
         }
-    }
-}
-
-impl Problem {
-    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and
-    /// `Retry-After`: when what was used starts again from zero.
-    fn with_rate_limit(self, shortfall: &Shortfall) -> Self {
-        let seconds = (shortfall.resets_at.get() - Utc::now()).num_seconds();
-        let seconds = u64::try_from(seconds).unwrap_or(0).max(1);
-        let service = shortfall.service.as_str();
-        let left = shortfall
-            .available
-            .finite()
-            .map_or(i64::MAX, ledger_core::Units::get);
-        let quota = shortfall
-            .limit
-            .finite()
-            .map_or(i64::MAX, ledger_core::Units::get);
-        self.retry_after(seconds)
-            .with_header(
-                HeaderName::from_static("ratelimit-policy"),
-                format!("\"{service}\";q={quota}"),
-            )
-            .with_header(
-                HeaderName::from_static("ratelimit"),
-                format!("\"{service}\";r={left};t={seconds}"),
-            )
     }
 }

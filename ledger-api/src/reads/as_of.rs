@@ -1,4 +1,4 @@
-//! A school as it stood: after an event, or at an instant.
+//! A school after an event or at an instant in the past.
 
 use ledger_core::{Refusal, SchoolId, SchoolState, Seq, Timestamp, at_instant};
 use ledger_store::writer::load_as_of;
@@ -8,20 +8,20 @@ use sqlx::PgConnection;
 use crate::problem::Problem;
 use crate::values::{Instant, Position};
 
-/// When a caller wants to look.
+/// A point in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
     /// Right after this event.
     Seq(Seq),
-    /// At this instant, also where nobody has recorded yet what time had brought about by then.
+    /// At this instant, including events due by then that are not recorded yet.
     Instant(Timestamp),
 }
 
 impl AsOf {
-    /// What the parameters `as_of_seq` and `as_of` say; none when neither is given.
+    /// The point given by the parameters `as_of_seq` and `as_of`; none if neither is given.
     ///
     /// # Errors
-    /// [`crate::problem::Code::InvalidRequest`] when both are given, or the instant is to come.
+    /// [`crate::problem::Code::InvalidRequest`] when both are given or the instant is in the future.
     pub fn of(
         seq: Option<Position>,
         instant: Option<Instant>,
@@ -29,27 +29,26 @@ impl AsOf {
     ) -> Result<Option<Self>, Problem> {
         match (seq, instant) {
             (Some(_), Some(_)) => {
-                let said = "say as_of_seq or as_of, not both";
-                Err(Problem::invalid(said).with("at", "as_of"))
+                let detail = "give either as_of_seq or as_of, not both";
+                Err(Problem::invalid(detail).at("as_of"))
             }
             (Some(position), None) => Ok(Some(Self::Seq(position.0))),
             (None, Some(instant)) if instant.0 > now => {
-                let said = format!("as_of lies in the future: it is {now}");
-                Err(Problem::invalid(said).with("at", "as_of"))
+                let detail = format!("as_of is in the future: it is {now}");
+                Err(Problem::invalid(detail).at("as_of"))
             }
             (None, Some(instant)) => Ok(Some(Self::Instant(instant.0))),
             (None, None) => Ok(None),
         }
     }
 
-    /// The school as it stood then, and the last event that counts in it. Folded from the nearest
-    /// snapshot by the service itself: a caller may not see every event that it takes, and is shown
-    /// of it what he may.
+    /// The school at that point and its last event, folded from the nearest snapshot. The fold reads
+    /// all events, also those that the caller may not see: the handler filters the result.
     ///
     /// # Errors
-    /// [`crate::problem::Code::SchoolNotFound`] when it was not registered yet,
-    /// [`crate::problem::Code::InvalidRequest`] when its log ends before the event, or that the
-    /// database is away.
+    /// [`crate::problem::Code::SchoolNotFound`] when the school was not registered yet,
+    /// [`crate::problem::Code::InvalidRequest`] when the log ends before the event, or an error of
+    /// the database.
     pub async fn load(
         self,
         database: &Database,
@@ -73,8 +72,8 @@ impl AsOf {
         let head = feed::head(conn, school_id).await?.unwrap_or(Seq::ZERO);
         let seq = match self {
             Self::Seq(seq) if seq > head && head > Seq::ZERO => {
-                let said = format!("the log ends with event {head}");
-                return Err(Problem::invalid(said).with("at", "as_of_seq"));
+                let detail = format!("the log ends with event {head}");
+                return Err(Problem::invalid(detail).at("as_of_seq"));
             }
             Self::Seq(seq) => seq.min(head),
             Self::Instant(instant) => feed::seq_at(conn, school_id, instant).await?,

@@ -1,4 +1,4 @@
-//! From a caller to a balance, which is exact at his clock.
+//! The start of reads of balances, which are exact at the time of the read.
 
 use ledger_core::{SchoolId, Seq, Timestamp};
 use ledger_projections::{ProjectionName, TenantRead, Viewer, balance};
@@ -10,15 +10,14 @@ use crate::state::AppState;
 use crate::values::{Day, Position};
 use ledger_auth::Credential;
 
-/// Begins to read balances as [`begin_read`] does. When the period has ended by now and nobody has
-/// said so yet, this read is the first to: the writer records it, as before any command, and the
-/// read waits for that.
+/// Begins a read of balances as [`begin_read`] does. If the period has ended but its end is not
+/// recorded yet, the writer records it first, as before any command.
 ///
-/// Not folded in memory instead: a teacher, whose read it may be, does not see the events of others
-/// that it takes. And it is once in a school's month.
+/// The alternative, a fold in memory, needs events that a teacher may not see. The extra write
+/// happens once per school and period.
 ///
 /// # Errors
-/// Those of [`begin_read`], or that the log cannot be written.
+/// Those of [`begin_read`] and of the writer.
 pub async fn begin_balance_read(
     state: &AppState,
     caller: &Credential,
@@ -32,9 +31,9 @@ pub async fn begin_balance_read(
         return Ok(read);
     }
     read.finish().await?;
-    let rolled = catch_up(state, viewer.school_id, now).await?;
-    let asked = min_seq.map_or(Seq::ZERO, |position| position.0);
-    let min_seq = Some(rolled.max(asked).into());
+    let caught_up = catch_up(state, viewer.school_id, now).await?;
+    let requested = min_seq.map_or(Seq::ZERO, |position| position.0);
+    let min_seq = Some(caught_up.max(requested).into());
     begin_read(state, caller, viewer, name, min_seq).await
 }
 
@@ -43,7 +42,7 @@ async fn catch_up(state: &AppState, school: SchoolId, now: Timestamp) -> Result<
     Ok(answer?.seq)
 }
 
-/// A school has no period that this day lies in: it has not begun, or the school had not.
+/// No period of the school contains this day: it is in the future or before the registration.
 #[must_use]
 pub fn no_period_of(Day(day): Day) -> Problem {
     Problem::new(

@@ -1,4 +1,4 @@
-//! From a caller to a read: as fresh as he asked for, and with his own eyes.
+//! The start of reads: as fresh as requested, with the rights of the caller.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::state::AppState;
 use crate::values::Position;
 use ledger_auth::Credential;
 
-/// Begins to read as the caller sees it, once the read model knows the event that he named; when
-/// he named none, once it knows what he wrote here himself, or soon.
+/// Begins a read with the caller's rights. With `min_seq` it waits until the read model includes that
+/// event, without it for a short time until it includes the caller's own recent writes.
 ///
 /// # Errors
-/// [`crate::problem::Code::ProjectionBehind`], [`crate::problem::Code::SchoolNotFound`], or that
-/// the database is away.
+/// [`crate::problem::Code::ProjectionBehind`], [`crate::problem::Code::SchoolNotFound`], or an error
+/// of the database.
 pub async fn begin_read(
     state: &AppState,
     caller: &Credential,
@@ -33,7 +33,7 @@ pub async fn begin_read(
                 .last(viewer.school_id, caller.actor.id)
                 .await
             {
-                // The caller asked for nothing: what there is, is good enough.
+                // Without min_seq an older state is acceptable.
                 drop(wait(state, viewer, name, seq, OWN_WRITES_LIMIT).await);
             }
         }
@@ -41,15 +41,15 @@ pub async fn begin_read(
     begin_log_read(&state.database, viewer).await
 }
 
-/// Begins to read the log as the caller sees it.
+/// Begins a read of the log with the caller's rights.
 ///
 /// # Errors
-/// That the database is away.
+/// Errors of the database.
 pub async fn begin_log_read(database: &Database, viewer: Viewer) -> Result<TenantRead, Problem> {
     Ok(TenantRead::begin(database, &viewer).await?)
 }
 
-/// Waits for the read model. Of a school that was never registered it knows nothing, and will not.
+/// Waits for the read model, but not for a school that is not registered.
 async fn wait(
     state: &AppState,
     viewer: Viewer,
@@ -75,14 +75,14 @@ async fn wait(
             }
             Ok(look(limit).await?)
         }
-        looked => Ok(looked?),
+        waited => Ok(waited?),
     }
 }
 
-/// Makes sure that the school is registered.
+/// Checks that the school is registered.
 ///
 /// # Errors
-/// [`crate::problem::Code::SchoolNotFound`], or that the database is away.
+/// [`crate::problem::Code::SchoolNotFound`], or an error of the database.
 pub async fn require_school(state: &AppState, viewer: Viewer) -> Result<(), Problem> {
     let mut read = begin_log_read(&state.database, viewer).await?;
     let head = log::read::head(&mut read).await?;
@@ -93,12 +93,12 @@ pub async fn require_school(state: &AppState, viewer: Viewer) -> Result<(), Prob
     Ok(())
 }
 
-/// Makes sure that a list that knows of no event yet is one of a registered school.
+/// Checks that the school is registered, unless the read model at `seq` includes events of it.
 ///
 /// # Errors
-/// [`crate::problem::Code::SchoolNotFound`], or that the database is away.
-pub async fn require_known(read: &mut TenantRead, known: Seq) -> Result<(), Problem> {
-    if known == Seq::ZERO && log::read::head(read).await? == Seq::ZERO {
+/// [`crate::problem::Code::SchoolNotFound`], or an error of the database.
+pub async fn require_known(read: &mut TenantRead, seq: Seq) -> Result<(), Problem> {
+    if seq == Seq::ZERO && log::read::head(read).await? == Seq::ZERO {
         return Err(Refusal::SchoolNotFound.into());
     }
     Ok(())

@@ -86,11 +86,9 @@ pub(super) fn whose(
     match (member_id, subject) {
         (Some(member_id), None) => Ok(member_id.into()),
         (None, Some(Subject(subject))) => Ok(subject.into()),
-        (None, None) => {
-            Err(Problem::invalid("member_id or subject is required").with("at", "member_id"))
-        }
+        (None, None) => Err(Problem::invalid("member_id or subject is required").at("member_id")),
         (Some(_), Some(_)) => {
-            Err(Problem::invalid("member_id and subject exclude each other").with("at", "subject"))
+            Err(Problem::invalid("member_id and subject exclude each other").at("subject"))
         }
     }
 }

@@ -72,14 +72,10 @@ impl CorrectionBody {
                 id: id.clone(),
             },
             (UsageKind::Event, None) => {
-                return Err(
-                    Problem::invalid("source is required for an event").with("at", "source")
-                );
+                return Err(Problem::invalid("source is required for an event").at("source"));
             }
             (UsageKind::Debit | UsageKind::Hold, Some(_)) => {
-                return Err(
-                    Problem::invalid("source is allowed for an event only").with("at", "source")
-                );
+                return Err(Problem::invalid("source is allowed for an event only").at("source"));
             }
         };
         Ok(key.first_event_id())

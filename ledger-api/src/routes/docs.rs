@@ -63,10 +63,7 @@ fn page(name: &str) -> Result<Response, Problem> {
             error = &*error as &dyn std::error::Error,
             "a page of /docs failed"
         );
-        Problem::new(
-            Code::Internal,
-            "internal error; the operator finds the cause in the log",
-        )
+        Problem::internal()
     })?;
     let file = file.ok_or_else(|| Problem::new(Code::NotFound, "/docs has no such page"))?;
     let headers = [(header::CONTENT_TYPE, file.content_type)];

@@ -3,8 +3,7 @@
 use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
 use utoipa::openapi::{Object, RefOr};
 
-/// How a body is documented of which exactly one member of each pair is given. Of one that is not
-/// given, `null` says so too.
+/// The schema of a body that has exactly one member of each pair; the other is absent or null.
 #[must_use]
 pub fn one_of(body: RefOr<Schema>, pairs: &[[&str; 2]]) -> Schema {
     let mut all = AllOf::new();

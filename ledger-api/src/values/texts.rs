@@ -107,7 +107,7 @@ texts! {
         .examples(["Africa/Johannesburg"]),
         |text| text.parse().ok(),
         "a time zone is named as in Africa/Johannesburg (IANA)";
-    /// A reason in free text. [`crate::command::free_text`] checks it.
+    /// A reason in free text, whose content is checked when the command is built.
     #[derive(Default, Serialize)]
     #[serde(transparent)]
     Reason(String) = text(1, TEXT_CHARS_MAX)

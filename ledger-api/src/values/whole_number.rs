@@ -1,32 +1,31 @@
-//! Whole numbers as JSON Schema means them: `3`, `3.0` and `3e0` are the same one. Some languages
-//! write every number as a fraction.
+//! Whole numbers as JSON Schema defines them: `3`, `3.0` and `3e0` are equal. Some languages write
+//! every number as a fraction.
 
 use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{Error, Unexpected, Visitor};
 
-/// Up to here a fraction that was read is the one that was written; beyond, digits may be lost, and
-/// a ledger does not guess.
+/// Up to this number a float represents every whole number exactly.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2⁵³
 
 /// Reads a whole number from `min` to `max` from JSON.
 ///
 /// # Errors
-/// The deserializer's, when it is another number or none.
+/// The deserializer's error for anything else.
 pub fn whole_number<'de, D: Deserializer<'de>>(
     deserializer: D,
     min: i64,
     max: i64,
 ) -> Result<i64, D::Error> {
-    // Not deserialize_i64, by which serde refuses fractions inside of tagged enums.
+    // With deserialize_i64 serde refuses fractions in tagged enums.
     deserializer.deserialize_any(WholeNumber { min, max })
 }
 
 /// Reads a whole number from `min` to `max` from a query string.
 ///
 /// # Errors
-/// The deserializer's, when it is another number or none.
+/// The deserializer's error for anything else.
 pub fn whole_number_in_text<'de, D: Deserializer<'de>>(
     deserializer: D,
     min: i64,
@@ -35,7 +34,7 @@ pub fn whole_number_in_text<'de, D: Deserializer<'de>>(
     deserializer.deserialize_i64(WholeNumber { min, max })
 }
 
-/// Takes whole numbers from `min` to `max`.
+/// The visitor of whole numbers from `min` to `max`.
 #[derive(Clone, Copy, Debug)]
 pub struct WholeNumber {
     /// The smallest number that is accepted.

@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use ledger_api::reads::OwnWrites;
 use ledger_api::router::router;
 use ledger_api::routes::health;
+use ledger_api::state::OwnWrites;
 use ledger_api::state::{AppState, Parts};
 use ledger_auth::{ApiKeyStore, Authenticator, JwtVerifier, MemberDirectory, RateLimiter};
 use ledger_store::writer::Writer;

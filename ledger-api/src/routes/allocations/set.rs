@@ -56,7 +56,7 @@ impl AllocationBody {
         }?;
         if self.units.is_none() && self.priority.is_none() && self.auto_renew.is_none() {
             let needed = "one of units, priority and auto_renew is needed";
-            return Err(Problem::invalid(needed).with("at", "units"));
+            return Err(Problem::invalid(needed).at("units"));
         }
         let row = AllocationRow {
             holder: holder.into(),

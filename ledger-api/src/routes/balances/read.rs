@@ -5,10 +5,10 @@ use ledger_core::school::MemberStatus;
 use ledger_core::{DepartmentId, Refusal, SchoolState, Timestamp};
 use ledger_projections::balance::closed::{self, KnownPeriod};
 use ledger_projections::balance::{departments, of_state, read as current};
-use ledger_projections::{ProjectionName, TenantRead};
+use ledger_projections::{ProjectionName, TenantRead, Viewer};
 
 use super::answers::{DepartmentBalance, MemberBalance, SchoolBalance};
-use crate::auth::{Allowed, AllowedMember, AllowedViewer, Viewer};
+use crate::auth::{Allowed, AllowedMember, AllowedViewer};
 use crate::http::{DepartmentPath, MemberPath, Now, Path, Query, SchoolPath, query};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -35,7 +35,7 @@ impl BalanceQuery {
         let past = AsOf::of(self.as_of_seq, self.as_of, now)?;
         if past.is_some() && self.period.is_some() {
             let detail = "give either period or as_of, not both";
-            return Err(Problem::invalid(detail).with("at", "period"));
+            return Err(Problem::invalid(detail).at("period"));
         }
         Ok(past)
     }
@@ -122,7 +122,7 @@ pub async fn read_department_balance(
 /// Whether the viewer saw the department at that time: a viewer who sees one member sees that
 /// member's department.
 fn is_visible(department_id: DepartmentId, viewer: Viewer, then: &SchoolState) -> bool {
-    viewer.member.is_none_or(|member| {
+    viewer.member_id.is_none_or(|member| {
         let member = then.present_member(member).ok();
         member.is_some_and(|member| member.department_id == Some(department_id))
     })

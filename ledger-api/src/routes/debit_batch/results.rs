@@ -7,8 +7,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Shown;
-use crate::openapi::{ProblemDocument, schema};
+use crate::openapi::schema;
 use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 use crate::routes::debits::DebitAnswer;
 use crate::values::Account;
 

@@ -128,10 +128,8 @@ impl ChangeBody {
             (Some(_), Some(_)) => Err(Problem::invalid(
                 "role and department_id cannot be changed in one request",
             )
-            .with("at", "department_id")),
-            (None, None) => {
-                Err(Problem::invalid("role or department_id is required").with("at", "role"))
-            }
+            .at("department_id")),
+            (None, None) => Err(Problem::invalid("role or department_id is required").at("role")),
         }
     }
 

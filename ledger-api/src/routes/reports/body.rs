@@ -85,7 +85,7 @@ impl Events {
             .map_err(|error| fault(".", &format!("a batch is an array of events: {error}")))?;
         let events = elements.iter().enumerate().map(|(index, element)| {
             let event = UsageEvent::parse(element.get().as_bytes());
-            event.map_err(|problem| problem.with("index", index))
+            event.map_err(|problem| problem.index(i64::try_from(index).unwrap_or(i64::MAX)))
         });
         Ok(Self {
             events: events.collect::<Result<_, _>>()?,

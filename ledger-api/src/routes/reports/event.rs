@@ -155,7 +155,7 @@ pub(super) fn read_data(bytes: &[u8]) -> Result<Value, Problem> {
 
 /// What is at fault, and where in the event.
 pub(super) fn fault(at: &str, detail: &str) -> Problem {
-    Problem::new(Code::InvalidEvent, detail).with("at", at)
+    Problem::new(Code::InvalidEvent, detail).at(at)
 }
 
 /// A member that may be missing or null, which is the same.

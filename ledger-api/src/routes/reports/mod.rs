@@ -116,7 +116,7 @@ async fn record(
 /// The problem of one event, and which event of a batch it is.
 fn placed(problem: Problem, index: Option<usize>) -> Problem {
     match index {
-        Some(index) => problem.with("index", index),
+        Some(index) => problem.index(i64::try_from(index).unwrap_or(i64::MAX)),
         None => problem,
     }
 }

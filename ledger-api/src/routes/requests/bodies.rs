@@ -47,8 +47,7 @@ impl RequestBody {
         catalogue: &Catalogue,
     ) -> Result<Envelope, Problem> {
         let member_id = member_id.ok_or_else(|| {
-            Problem::invalid("member_id is required: the caller is not a member")
-                .with("at", "member_id")
+            Problem::invalid("member_id is required: the caller is not a member").at("member_id")
         })?;
         // Without a member_id two callers can send the same body for different members.
         let fingerprint = fingerprint("file-request", &[&member_id], &self)?;

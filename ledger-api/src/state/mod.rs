@@ -1,4 +1,6 @@
-//! What every handler has at hand.
+//! The state that handlers share.
+
+mod own_writes;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,44 +13,45 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::reads::OwnWrites;
 use ledger_auth::Authenticator;
 
-/// What every handler has at hand: one pointer, since it is cloned several times a request.
+pub use own_writes::OwnWrites;
+
+/// The state that handlers share: one pointer, since it is cloned several times per request.
 #[derive(Clone, Debug)]
 pub struct AppState(Arc<Parts>);
 
-/// The parts of what every handler has at hand.
+/// The parts of the shared state.
 #[derive(Debug)]
 pub struct Parts {
-    /// Writes the log.
+    /// The writer of the log.
     pub writer: Writer,
-    /// Reads, as whoever asks.
+    /// The connections of each database role.
     pub database: Database,
-    /// Tells of new events of this process.
+    /// Notifications of new events of this process.
     pub wakes: Wakes,
-    /// Tells how far the read models of this process are.
+    /// The progress of the read models of this process.
     pub progress: Progress,
-    /// What callers wrote here a moment ago.
+    /// The positions of callers' recent writes.
     pub own_writes: OwnWrites,
-    /// Services and plans, as they are now.
+    /// The current services and plans.
     pub catalogue: watch::Receiver<Arc<Catalogue>>,
-    /// Who is who.
+    /// The authenticator of credentials.
     pub authenticator: Authenticator,
-    /// Renders the process's metrics; the executable installs their recorder.
+    /// The renderer of the metrics, whose recorder the executable installs.
     pub metrics: PrometheusHandle,
-    /// Cancelled when the process begins to stop: it is not ready any more, and streams end.
+    /// Cancelled when the process begins to stop: it is no longer ready, and streams end.
     pub draining: CancellationToken,
 }
 
 impl AppState {
-    /// Puts the parts together.
+    /// Wraps the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// Services and plans, as they are now.
+    /// The current services and plans.
     #[must_use]
     pub fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue.borrow())
