@@ -23,7 +23,7 @@ pub(crate) struct ClaimPath {
 
 impl ClaimPath {
     fn parse(setting: &'static str, path: &str) -> Result<Self, AuthConfigError> {
-        let invalid = || AuthConfigError::ClaimPath { setting };
+        let invalid = || AuthConfigError::ClaimPath(setting);
         let mut names: Vec<String> = path.split('.').map(str::to_owned).collect();
         if names
             .iter()
@@ -32,7 +32,7 @@ impl ClaimPath {
             return Err(invalid());
         }
         if names[0].eq_ignore_ascii_case(USER_METADATA) {
-            return Err(AuthConfigError::UserMetadata { setting });
+            return Err(AuthConfigError::UserMetadata(setting));
         }
         let last = names.pop().ok_or_else(invalid)?;
         Ok(Self { outer: names, last })
@@ -185,14 +185,16 @@ mod tests {
     fn an_invalid_path_is_refused() {
         for text in ["", ".", "a.", ".a", "a..b", "a. b", " "] {
             let refused = ClaimPath::parse("role_claim", text);
-            let is_path_error = matches!(refused, Err(AuthConfigError::ClaimPath { .. }));
-            assert!(is_path_error, "{text:?}");
+            assert!(
+                matches!(refused, Err(AuthConfigError::ClaimPath(_))),
+                "{text:?}"
+            );
         }
         // Users write these claims themselves.
         for text in ["user_metadata.role", "user_metadata", "User_Metadata.role"] {
             let refused = ClaimPath::parse("role_claim", text);
             assert!(
-                matches!(refused, Err(AuthConfigError::UserMetadata { .. })),
+                matches!(refused, Err(AuthConfigError::UserMetadata(_))),
                 "{text}"
             );
         }

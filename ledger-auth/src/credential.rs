@@ -28,8 +28,6 @@ pub struct CredentialId(Uuid);
 pub struct Credential {
     /// The actor of commands and events.
     pub actor: Actor,
-    /// The actor's role.
-    pub role: Role,
     /// The schools that the credential is valid for.
     pub tenancy: Tenancy,
     /// The token's `sub`, or an equivalent of an API key. It can be an e-mail address, so it is in
@@ -80,7 +78,6 @@ impl Credential {
                 role,
                 id: ActorId::of_subject(subject),
             },
-            role,
             tenancy,
             subject: subject.to_owned(),
             id: credential_id("token", tenancy, subject),
@@ -97,7 +94,6 @@ impl Credential {
                 role: Role::Proxy,
                 id: ActorId::of_subject(&subject),
             },
-            role: Role::Proxy,
             tenancy,
             id: credential_id("api-key", tenancy, &subject),
             subject,

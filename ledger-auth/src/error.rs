@@ -105,17 +105,11 @@ pub enum AuthConfigError {
         bytes_min: usize,
     },
     /// The path of a claim has an empty name.
-    #[error("jwt.{setting} is not a claim path: separate names by dots, as in app_metadata.role")]
-    ClaimPath {
-        /// The setting.
-        setting: &'static str,
-    },
+    #[error("jwt.{0} is not a claim path: separate names by dots, as in app_metadata.role")]
+    ClaimPath(&'static str),
     /// The path leads to data that users write themselves.
-    #[error("jwt.{setting} is in user_metadata, which every user can change")]
-    UserMetadata {
-        /// The setting.
-        setting: &'static str,
-    },
+    #[error("jwt.{0} is in user_metadata, which every user can change")]
+    UserMetadata(&'static str),
     /// A number is out of range.
     #[error("jwt.{setting} must be from {min} to {max}")]
     OutOfRange {

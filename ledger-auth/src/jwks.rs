@@ -208,6 +208,13 @@ mod tests {
         jwks.unwrap().unwrap()
     }
 
+    /// A server with one key, and a set that it has not loaded yet.
+    async fn with_key(kid: &str) -> (KeyServer, Arc<Jwks>) {
+        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), kid)]))).await;
+        let jwks = jwks(&server.url);
+        (server, jwks)
+    }
+
     async fn id(jwks: &Arc<Jwks>, kid: &str, now: i64) -> Result<String, AuthError> {
         let key = jwks.key(Some(kid), Algorithm::ES256, at(now)).await?;
         Ok(key.id.clone().unwrap_or_default())
@@ -215,8 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_key_is_fetched() {
-        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "old")]))).await;
-        let jwks = jwks(&server.url);
+        let (server, jwks) = with_key("old").await;
         assert_eq!(id(&jwks, "old", 100).await.unwrap(), "old");
         server.answer(Answer::Keys(key_set(&[(&es256_next(), "new")])));
         assert_eq!(id(&jwks, "new", 110).await.unwrap(), "new");
@@ -227,8 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_keys_cause_a_limited_number_of_fetches() {
-        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
-        let jwks = jwks(&server.url);
+        let (server, jwks) = with_key("a").await;
         for now in [100, 100, 101, 109] {
             let unknown = id(&jwks, &format!("unknown at {now}"), now).await;
             assert!(matches!(unknown, Err(AuthError::UnknownKey)));
@@ -240,8 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_callers_share_a_fetch() {
-        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
-        let jwks = jwks(&server.url);
+        let (server, jwks) = with_key("a").await;
         let callers: Vec<_> = (0..50)
             .map(|_| {
                 let jwks = Arc::clone(&jwks);
@@ -256,8 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_disconnecting_caller_does_not_cancel_the_fetch() {
-        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
-        let jwks = jwks(&server.url);
+        let (server, jwks) = with_key("a").await;
         {
             let call = id(&jwks, "a", 100);
             let mut call = std::pin::pin!(call);
@@ -273,8 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_valid_set_is_used_in_an_outage() {
-        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
-        let jwks = jwks(&server.url);
+        let (server, jwks) = with_key("a").await;
         assert!(id(&jwks, "a", 100).await.is_ok());
         for (now, answer) in [
             (200, Answer::Status(500)),
@@ -303,8 +305,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_old_set_is_refreshed_in_the_background() {
-        let server = KeyServer::start(Answer::Keys(key_set(&[(&es256(), "a")]))).await;
-        let jwks = jwks(&server.url);
+        let (server, jwks) = with_key("a").await;
         assert!(id(&jwks, "a", 100).await.is_ok());
         assert!(id(&jwks, "a", 699).await.is_ok());
         assert_eq!(server.hits(), 1);

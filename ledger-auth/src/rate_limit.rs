@@ -63,7 +63,7 @@ impl<C: Clock + Clone> RateLimiter<C> {
     /// # Errors
     /// [`AuthError::RateLimited`] for a request above the limit, which is not counted.
     pub fn check(&self, credential: &Credential) -> Result<(), AuthError> {
-        let buckets = match credential.role {
+        let buckets = match credential.actor.role {
             Role::Proxy => &self.proxies,
             Role::Teacher
             | Role::Principal

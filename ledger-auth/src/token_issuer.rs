@@ -139,7 +139,7 @@ mod tests {
                 let token = issuer.issue(grant(role, Some(SCHOOL)), at(1000)).unwrap();
                 let token = token.expose_secret();
                 let caller = verifier.verify(token, at(1000)).await.unwrap();
-                assert_eq!(caller.role, role);
+                assert_eq!(caller.actor.role, role);
                 assert_eq!(caller.subject, "someone");
                 assert!(caller.tenancy.includes(SCHOOL));
                 let late = verifier.verify(token, at(1060 + 30)).await;

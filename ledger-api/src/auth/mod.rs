@@ -108,7 +108,7 @@ impl<P: InSchool> Allowed<P> {
     pub fn viewer(&self) -> Viewer {
         Viewer {
             school_id: self.school,
-            role: self.credential.role,
+            role: self.credential.actor.role,
             member_id: None,
         }
     }
@@ -245,7 +245,7 @@ impl Caller {
     }
 
     fn has<P: Permission>(&self) -> bool {
-        P::ROLES.contains(&self.credential.role)
+        P::ROLES.contains(&self.credential.actor.role)
     }
 
     fn require<P: Permission>(&self) -> Result<(), AuthError> {
@@ -261,7 +261,7 @@ impl Caller {
         authenticator: &Authenticator,
         school: SchoolId,
     ) -> Result<Viewer, AuthError> {
-        let role = self.credential.role;
+        let role = self.credential.actor.role;
         let member_id = if self.has::<P>() {
             None
         } else if P::OWN_ROLES.contains(&role) {
@@ -280,7 +280,7 @@ impl Caller {
     fn forbidden<P: Permission>(&self) -> AuthError {
         AuthError::Forbidden {
             permission: P::NAME,
-            role: self.credential.role,
+            role: self.credential.actor.role,
         }
     }
 }

@@ -54,7 +54,7 @@ fn encode(part: &str) -> String {
 async fn a_valid_token_gives_a_credential() {
     let token = sign(&hs256(SECRET), None, &claims());
     let caller = verifier().verify(&token, at(1500)).await.unwrap();
-    assert_eq!(caller.role, Role::Principal);
+    assert_eq!(caller.actor.role, Role::Principal);
     assert_eq!(caller.actor.id, ActorId(Uuid::from_u128(0x77)));
     assert_eq!(caller.tenancy, Tenancy::School(SCHOOL));
 }
@@ -299,7 +299,7 @@ async fn user_metadata_gives_no_role() {
     claims["user_metadata"] = json!({ "role": "platform_admin", "school_id": OTHER_SCHOOL });
     let token = sign(&hs256(SECRET), None, &claims);
     let caller = verifier().verify(&token, at(1500)).await.unwrap();
-    assert_eq!(caller.role, Role::Principal);
+    assert_eq!(caller.actor.role, Role::Principal);
     claims["app_metadata"] = json!({});
     let error = refused(&verifier(), &sign(&hs256(SECRET), None, &claims)).await;
     assert!(matches!(error, AuthError::MissingClaim("role")));

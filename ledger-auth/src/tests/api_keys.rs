@@ -39,7 +39,7 @@ async fn a_key_is_valid_from_creation_to_revocation() {
     assert_eq!(created.label, "the proxy");
     assert!(here.verify(&text, at(101)).await.is_err());
     let caller = here.verify(&text, at(102)).await.unwrap();
-    assert_eq!(caller.role, Role::Proxy);
+    assert_eq!(caller.actor.role, Role::Proxy);
     assert_eq!(caller.tenancy, school);
     assert!(elsewhere.verify(&text, at(102)).await.is_ok());
 

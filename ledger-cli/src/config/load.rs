@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{Config, File, FileFormat, Map, Source as _, Value, ValueKind};
 
 use super::error::SettingsError;
 use super::print::flatten;
@@ -39,26 +39,35 @@ impl Settings {
         let mut unknown = Vec::new();
         let mut builder = Config::builder();
         if let Some(path) = file {
-            let values = read_file(path)?;
-            let in_file = full_names("", &values).into_iter();
-            unknown.extend(
-                in_file
-                    .filter(|name| !names.contains(name))
-                    .map(|name| format!("{name} in {}", path.display())),
-            );
-            builder = builder.add_source(Values(values));
+            let source = File::from(path).format(FileFormat::Toml);
+            let values = source.collect().map_err(|source| SettingsError::File {
+                file: path.to_owned(),
+                source,
+            })?;
+            let in_file = full_names("", &values);
+            let not_settings = in_file.difference(&names);
+            unknown.extend(not_settings.map(|name| format!("{name} in {}", path.display())));
+            builder = builder.add_source(source);
         }
-        let (values, unknown_variables) = read_environment(&names, variables);
-        let in_environment = |name| format!("{name} in the environment");
-        unknown.extend(unknown_variables.into_iter().map(in_environment));
+        let mut variables = read_environment(variables);
+        let short_forms = SHORT_FORMS.map(|(variable, name)| (variable.to_owned(), name));
+        let own = names.iter().map(|name| (variable(name), name.as_str()));
+        for (variable, name) in short_forms.into_iter().chain(own) {
+            let value = variables.remove(&variable).map(|value| {
+                let origin = format!("the variable {variable}");
+                Value::new(Some(&origin), ValueKind::String(value))
+            });
+            builder = builder
+                .set_override_option(name, value)
+                .map_err(SettingsError::Value)?;
+        }
+        let not_settings = variables.keys().filter(|name| is_unknown(name));
+        unknown.extend(not_settings.map(|name| format!("{name} in the environment")));
         if !unknown.is_empty() {
             return Err(SettingsError::Unknown { unknown });
         }
-        let settings: Self = builder
-            .add_source(Values(values))
-            .build()
-            .and_then(Config::try_deserialize)
-            .map_err(SettingsError::Value)?;
+        let settings = builder.build().and_then(Config::try_deserialize::<Self>);
+        let settings = settings.map_err(SettingsError::Value)?;
         settings.validate()?;
         Ok(settings)
     }
@@ -70,71 +79,30 @@ fn names() -> BTreeSet<String> {
     settings.map(|(name, _)| name).collect()
 }
 
-/// Values by name.
-#[derive(Clone, Debug)]
-struct Values(Map<String, Value>);
-
-impl Source for Values {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(self.0.clone())
-    }
-}
-
-fn read_file(path: &Path) -> Result<Map<String, Value>, SettingsError> {
-    File::from(path)
-        .format(FileFormat::Toml)
-        .collect()
-        .map_err(|source| SettingsError::File {
-            file: path.to_owned(),
-            source,
-        })
-}
-
-/// The settings in the environment, and the variables with the prefix that are not settings.
+/// The variables that are not empty.
 fn read_environment(
-    names: &BTreeSet<String>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> (Map<String, Value>, BTreeSet<String>) {
-    let settings: BTreeMap<String, &str> = names
-        .iter()
-        .map(|name| (variable(name), name.as_str()))
-        .collect();
-    let short_forms = BTreeMap::from(SHORT_FORMS);
-    let mut values = Map::new();
-    let mut unknown = BTreeSet::new();
-    for (name, value) in variables {
-        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
-        if value.is_empty() {
-            continue;
-        }
-        let origin = format!("the variable {name}");
-        let value = Value::new(Some(&origin), ValueKind::String(value.into_owned()));
-        if let Some(setting) = short_forms.get(&*name) {
-            values.entry((*setting).to_owned()).or_insert(value);
-        } else if let Some(setting) = settings.get(&*name) {
-            values.insert((*setting).to_owned(), value);
-        } else if name.starts_with(PREFIX) && !is_ignored(&name) {
-            unknown.insert(name.into_owned());
-        }
-    }
-    (values, unknown)
+) -> BTreeMap<String, String> {
+    let text = |value: OsString| value.to_string_lossy().into_owned();
+    variables
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 fn variable(setting: &str) -> String {
     format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
 }
 
-/// Whether a variable with the prefix is ignored. Kubernetes sets `LEDGER_PORT…` and
+/// Whether a variable that is not a setting is an error. Kubernetes sets `LEDGER_PORT…` and
 /// `LEDGER_SERVICE_…` in every container when a service is named `ledger`.
-fn is_ignored(name: &str) -> bool {
-    ARGUMENTS.contains(&name)
-        || name == "LEDGER_PORT"
-        || name.starts_with("LEDGER_PORT_")
-        || name.starts_with("LEDGER_SERVICE_")
+fn is_unknown(name: &str) -> bool {
+    name.starts_with(PREFIX)
+        && name != "LEDGER_PORT"
+        && !name.starts_with("LEDGER_PORT_")
+        && !name.starts_with("LEDGER_SERVICE_")
+        && !ARGUMENTS.contains(&name)
 }
 
 /// The full names of all values; a name in a table is `table.name`.
@@ -259,6 +227,6 @@ mod tests {
         assert_eq!(variables.len(), names().len());
         assert!(variables.contains("LEDGER_JWT_HS256_SECRET"));
         assert!(variables.contains("LEDGER_DATABASE_URL"));
-        assert!(!variables.iter().any(|name| is_ignored(name)));
+        assert!(variables.iter().all(|name| is_unknown(name)));
     }
 }
