@@ -13,7 +13,7 @@ use crate::tenancy::Tenancy;
 const CREDENTIALS: Uuid = Uuid::from_u128(0xc7e2_51d8_0a96_4f1b_b3d4_92fe_6870_1c5d);
 
 /// Maximum length of a subject in characters, that of an external id.
-pub const SUBJECT_CHARS_MAX: usize = 256;
+pub(crate) const SUBJECT_CHARS_MAX: usize = 256;
 
 /// The key of a rate limit: one per subject and school, or API key. Not one per token, since a new
 /// token would be a new limit.

@@ -45,10 +45,10 @@ mod tenancy;
 mod tests;
 mod token_issuer;
 
-pub use api_key::{ApiKey, ApiKeyId};
+pub use api_key::ApiKey;
 pub use api_key_store::{ApiKeyError, ApiKeyRecord, ApiKeyStore, LABEL_CHARS_MAX};
 pub use authenticator::Authenticator;
-pub use credential::{Credential, CredentialId, SUBJECT_CHARS_MAX};
+pub use credential::Credential;
 pub use error::{AuthConfigError, AuthError, OUTAGE_RETRY_SECONDS};
 pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;
@@ -58,6 +58,6 @@ pub use permission::{
     ReadMember, ReadMemberBalance, ReadSchool, RegisterSchool, Spend, Subscribe,
 };
 pub use rate_limit::RateLimiter;
-pub use settings::{HS256_SECRET_BYTES_MIN, JwtSettings, REDACTED, RateLimits, serialize_redacted};
+pub use settings::{JwtSettings, REDACTED, RateLimits, serialize_redacted};
 pub use tenancy::Tenancy;
-pub use token_issuer::{IssueError, TokenGrant, TokenIssuer};
+pub use token_issuer::{TokenGrant, TokenIssuer};
