@@ -36,16 +36,10 @@ pub struct Allowed<P: InSchool> {
     permission: PhantomData<fn() -> P>,
 }
 
-/// The caller has the permission `P` in their own school, on a path without `{school}`. A caller
-/// with all schools sends the header `Ledger-School`.
+/// As [`Allowed`] in the caller's own school, on a path without `{school}`. A caller with all
+/// schools sends the header `Ledger-School`.
 #[derive(Debug)]
-pub struct AllowedAtHome<P: InSchool> {
-    /// The caller.
-    pub credential: Arc<Credential>,
-    /// The school. For a caller with all schools it need not exist.
-    pub school: SchoolId,
-    permission: PhantomData<fn() -> P>,
-}
+pub struct AllowedAtHome<P: InSchool>(pub Allowed<P>);
 
 /// The caller has the permission `P` in the path's `{school}`, for all of it or own data only.
 #[derive(Debug)]
@@ -136,11 +130,11 @@ impl<S: HasAuthenticator, P: InSchool> FromRequestParts<S> for AllowedAtHome<P> 
         let caller = Caller::authenticate(parts, &state.authenticator()).await?;
         caller.require::<P>()?;
         let school = caller.home(parts)?;
-        Ok(Self {
+        Ok(Self(Allowed {
             credential: caller.credential,
             school,
             permission: PhantomData,
-        })
+        }))
     }
 }
 

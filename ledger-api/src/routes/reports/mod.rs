@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::{Seq, Timestamp};
 use ledger_store::writer::Envelope;
 
-use crate::auth::AllowedAtHome;
+use crate::auth::{Allowed, AllowedAtHome};
 use crate::http::{LEDGER_SEQ, Now};
 use crate::openapi::problems;
 use crate::problem::Problem;
@@ -57,7 +57,7 @@ problems!(ReportProblems: InvalidEvent, SchoolNotFound, AmountOutOfRange);
     responses((status = 204, description = "It is recorded."), ReportProblems),
 )]
 pub async fn report_usage(
-    allowed: AllowedAtHome<Spend>,
+    AllowedAtHome(allowed): AllowedAtHome<Spend>,
     State(state): State<AppState>,
     Now(now): Now,
     events: Events,
@@ -79,7 +79,7 @@ pub async fn report_usage(
     responses((status = 204, description = "It is recorded."), ReportProblems),
 )]
 pub async fn report_usage_to_collector(
-    allowed: AllowedAtHome<Spend>,
+    AllowedAtHome(allowed): AllowedAtHome<Spend>,
     State(state): State<AppState>,
     Now(now): Now,
     events: Events,
@@ -88,7 +88,7 @@ pub async fn report_usage_to_collector(
 }
 
 async fn record(
-    allowed: &AllowedAtHome<Spend>,
+    allowed: &Allowed<Spend>,
     state: &AppState,
     now: Timestamp,
     events: Events,
