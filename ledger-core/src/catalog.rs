@@ -225,7 +225,7 @@ const fn department_of(holder: Holder, funded_by: Option<DepartmentId>) -> Optio
 impl Event {
     /// The member that the event is about, if there is exactly one; of a transfer the giver.
     #[must_use]
-    pub const fn member_id(&self) -> Option<MemberId> {
+    pub fn member_id(&self) -> Option<MemberId> {
         match self {
             Self::School(event) => match event {
                 SchoolEvent::Registered(_)
@@ -250,17 +250,14 @@ impl Event {
             Self::Request(event) => Some(event.member_id()),
             Self::Usage(UsageEvent::Refused(e)) => Some(e.member_id),
             Self::Usage(UsageEvent::Parked(e)) => e.member_id,
-            Self::Usage(event) => match event.account() {
-                Some(account) => Some(account.member_id),
-                None => None,
-            },
+            Self::Usage(event) => event.account().map(|account| account.member_id),
             Self::Period(_) => None,
         }
     }
 
     /// The department that the event is about or counts in; of a move the new one.
     #[must_use]
-    pub const fn department_id(&self) -> Option<DepartmentId> {
+    pub fn department_id(&self) -> Option<DepartmentId> {
         match self {
             Self::School(_) | Self::Request(_) | Self::Period(_) => None,
             Self::Department(event) => match event {
@@ -277,16 +274,13 @@ impl Event {
                 AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => None,
             },
             Self::Usage(UsageEvent::Refused(e)) => e.department_id,
-            Self::Usage(event) => match event.account() {
-                Some(account) => account.department_id,
-                None => None,
-            },
+            Self::Usage(event) => event.account().and_then(|account| account.department_id),
         }
     }
 
     /// The service that the event is about, if there is exactly one.
     #[must_use]
-    pub const fn service(&self) -> Option<&ServiceId> {
+    pub fn service(&self) -> Option<&ServiceId> {
         match self {
             Self::School(_) | Self::Department(_) | Self::Request(_) | Self::Period(_) => None,
             Self::Allocation(event) => match event {
@@ -297,10 +291,7 @@ impl Event {
             },
             Self::Usage(UsageEvent::Refused(e)) => Some(&e.service),
             // Unattributed usage has a service as sent, which may be unknown.
-            Self::Usage(event) => match event.account() {
-                Some(account) => Some(&account.service),
-                None => None,
-            },
+            Self::Usage(event) => event.account().map(|account| &account.service),
         }
     }
 

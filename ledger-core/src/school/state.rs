@@ -192,18 +192,8 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
                 school.version = seq;
             }
             set_totals(state, &e.totals);
-            let draws_on_pool = state.draws_on_pool();
-            if draws_on_pool != drew_on_pool {
-                for (member_id, member) in &state.members {
-                    state
-                        .pending_reclaims
-                        .note(*member_id, member, draws_on_pool);
-                }
-                for (id, department) in &state.departments {
-                    state
-                        .pending_reclaims
-                        .note_department(*id, department, draws_on_pool);
-                }
+            if state.draws_on_pool() != drew_on_pool {
+                note_all(state);
             }
         }
         SchoolEvent::SettingsChanged(e) => {
@@ -239,6 +229,18 @@ pub(crate) fn evolve(state: &mut SchoolState, seq: Seq, event: &SchoolEvent) {
             }
         }
         SchoolEvent::MemberErased(_) => {} // personal data is not in the state
+    }
+}
+
+/// Updates the pending reclaims of all holders.
+fn note_all(state: &mut SchoolState) {
+    let draws_on_pool = state.draws_on_pool();
+    let reclaims = &mut state.pending_reclaims;
+    for (member_id, member) in &state.members {
+        reclaims.note(*member_id, member, draws_on_pool);
+    }
+    for (id, department) in &state.departments {
+        reclaims.note_department(*id, department, draws_on_pool);
     }
 }
 

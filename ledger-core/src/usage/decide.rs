@@ -9,7 +9,6 @@ use super::event::{
     UsageEvent,
 };
 use super::refused;
-use super::reported;
 use super::state::Hold;
 use crate::allocation::Holder;
 use crate::context::Context;
@@ -31,147 +30,172 @@ pub(crate) fn decide(
     command: &UsageCommand,
     context: &Context,
 ) -> Result<Vec<Fact>, Refusal> {
+    let rules = Rules {
+        catalogue,
+        state,
+        now,
+        context,
+    };
     let fact = match command {
-        UsageCommand::Debit(command) => Some(debit(catalogue, state, now, command, context)?),
-        UsageCommand::PlaceHold(command) => Some(place(catalogue, state, now, command, context)?),
-        UsageCommand::Settle(command) => Some(settle(catalogue, state, now, command, context)?),
-        UsageCommand::Release(command) => release(state, now, command, context)?,
+        UsageCommand::Debit(command) => Some(rules.debit(command)?),
+        UsageCommand::PlaceHold(command) => Some(rules.place(command)?),
+        UsageCommand::Settle(command) => Some(rules.settle(command)?),
+        UsageCommand::Release(command) => rules.release(command)?,
         UsageCommand::NoteRefused(refused) => Some(refused::note(state, refused)?),
-        UsageCommand::Report(command) => {
-            Some(reported::report(catalogue, state, now, command, context)?)
-        }
-        UsageCommand::Attribute(command) => {
-            reported::attribute(catalogue, state, now, command, context)?
-        }
-        UsageCommand::Correct(command) => reported::correct(state, now, command, context)?,
+        UsageCommand::Report(command) => Some(rules.report(command)?),
+        UsageCommand::Attribute(command) => rules.attribute(command)?,
+        UsageCommand::Correct(command) => rules.correct(command)?,
     };
     Ok(fact.into_iter().collect())
 }
 
-fn debit(
-    catalogue: &Catalogue,
-    state: &SchoolState,
-    now: Timestamp,
-    command: &Debit,
-    context: &Context,
-) -> Result<Fact, Refusal> {
-    let (school, account) = account_to_spend(
-        catalogue,
-        state,
-        context,
-        (&command.owner, &command.service),
-    )?;
-    let occurred_at = occurred(now, command.occurred_at)?;
-    let units = metered(catalogue, &account.service, command.units, &command.call)?;
-    let before = AccountState::of(state, &account);
-    let overage = before.check(school, units)?;
-    let balance = before.after(Units::ZERO, units, Units::ZERO)?;
-    let event = UsageEvent::Debited(UsageDebited {
-        id: command.id.clone(),
-        account,
-        units,
-        overage,
-        balance,
-        call: command.call.clone(),
-    });
-    Ok(Fact::new(occurred_at, event))
+/// The rules of usage, with all that they depend on besides the command.
+pub(super) struct Rules<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) state: &'a SchoolState,
+    pub(super) now: Timestamp,
+    pub(super) context: &'a Context,
 }
 
-fn place(
-    catalogue: &Catalogue,
-    state: &SchoolState,
-    now: Timestamp,
-    command: &PlaceHold,
-    context: &Context,
-) -> Result<Fact, Refusal> {
-    let (school, account) = account_to_spend(
-        catalogue,
-        state,
-        context,
-        (&command.owner, &command.service),
-    )?;
-    if command.units.is_zero() {
-        return Err(Refusal::NothingAsked);
+impl Rules<'_> {
+    fn debit(&self, command: &Debit) -> Result<Fact, Refusal> {
+        let (school, account) = self.account_to_spend(&command.owner, &command.service)?;
+        let occurred_at = self.occurred(command.occurred_at)?;
+        let units = self.metered(&account.service, command.units, &command.call)?;
+        let before = AccountState::of(self.state, &account);
+        let overage = before.check(school, units)?;
+        let balance = before.after(Units::ZERO, units, Units::ZERO)?;
+        let event = UsageEvent::Debited(UsageDebited {
+            id: command.id.clone(),
+            account,
+            units,
+            overage,
+            balance,
+            call: command.call.clone(),
+        });
+        Ok(Fact::new(occurred_at, event))
     }
-    let before = AccountState::of(state, &account);
-    let overage = before.check(school, command.units)?;
-    let balance = before.after(Units::ZERO, Units::ZERO, command.units)?;
-    let event = UsageEvent::HoldPlaced(HoldPlaced {
-        hold_id: command.hold_id.clone(),
-        account,
-        units: command.units,
-        expires_at: now.plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
-        overage,
-        balance,
-    });
-    Ok(Fact::new(now, event))
-}
 
-/// Usage that happened is recorded whole: beyond the hold, beyond the quota, after the expiry.
-fn settle(
-    catalogue: &Catalogue,
-    state: &SchoolState,
-    now: Timestamp,
-    command: &SettleHold,
-    context: &Context,
-) -> Result<Fact, Refusal> {
-    state.school()?;
-    let (hold, late) = find(state, &command.hold_id, context)?;
-    let account = Account::of_hold(state, hold);
-    let occurred_at = occurred(now, command.occurred_at)?;
-    let units = metered(catalogue, &account.service, command.units, &command.call)?;
-    let freed_units = if late { Units::ZERO } else { hold.units };
-    let before = AccountState::of(state, &account);
-    let beyond_hold = units.saturating_sub(freed_units);
-    let period_start = state.closed_period_at(hold.placed_at);
-    let (overage, balance) = if period_start.is_some() {
-        // A closed period has nothing left but what is held.
-        (!beyond_hold.is_zero(), before.balance())
-    } else {
-        // Units held within the allocation stay within it, whatever was spent since.
-        let overage = if hold.overage && !late {
-            before.exceeded_in_place_of(hold.units, units)
+    fn place(&self, command: &PlaceHold) -> Result<Fact, Refusal> {
+        let (school, account) = self.account_to_spend(&command.owner, &command.service)?;
+        if command.units.is_zero() {
+            return Err(Refusal::NothingAsked);
+        }
+        let before = AccountState::of(self.state, &account);
+        let overage = before.check(school, command.units)?;
+        let balance = before.after(Units::ZERO, Units::ZERO, command.units)?;
+        let event = UsageEvent::HoldPlaced(HoldPlaced {
+            hold_id: command.hold_id.clone(),
+            account,
+            units: command.units,
+            expires_at: self
+                .now
+                .plus_seconds(command.ttl_seconds.clamp(1, TTL_SECONDS_MAX)),
+            overage,
+            balance,
+        });
+        Ok(Fact::new(self.now, event))
+    }
+
+    /// Usage that happened is recorded whole: beyond the hold, beyond the quota, after the expiry.
+    fn settle(&self, command: &SettleHold) -> Result<Fact, Refusal> {
+        self.state.school()?;
+        let (hold, late) = find(self.state, &command.hold_id, self.context)?;
+        let account = Account::of_hold(self.state, hold);
+        let occurred_at = self.occurred(command.occurred_at)?;
+        let units = self.metered(&account.service, command.units, &command.call)?;
+        let freed_units = if late { Units::ZERO } else { hold.units };
+        let before = AccountState::of(self.state, &account);
+        let beyond_hold = units.saturating_sub(freed_units);
+        let period_start = self.state.closed_period_at(hold.placed_at);
+        let (overage, balance) = if period_start.is_some() {
+            // A closed period has nothing left but what is held.
+            (!beyond_hold.is_zero(), before.balance())
         } else {
-            before.exceeded_by(beyond_hold)
+            // Units held within the allocation stay within it, whatever was spent since.
+            let overage = if hold.overage && !late {
+                before.exceeded_in_place_of(hold.units, units)
+            } else {
+                before.exceeded_by(beyond_hold)
+            };
+            (overage, before.after(freed_units, units, Units::ZERO)?)
         };
-        (overage, before.after(freed_units, units, Units::ZERO)?)
-    };
-    let event = UsageEvent::HoldSettled(HoldSettled {
-        hold_id: command.hold_id.clone(),
-        account,
-        units,
-        freed_units,
-        overage,
-        late,
-        balance,
-        period_start,
-        call: command.call.clone(),
-    });
-    Ok(Fact::new(occurred_at, event))
-}
-
-/// An expired hold is free already: no event, no refusal.
-fn release(
-    state: &SchoolState,
-    now: Timestamp,
-    command: &ReleaseHold,
-    context: &Context,
-) -> Result<Option<Fact>, Refusal> {
-    state.school()?;
-    let (hold, late) = find(state, &command.hold_id, context)?;
-    if late {
-        return Ok(None);
+        let event = UsageEvent::HoldSettled(HoldSettled {
+            hold_id: command.hold_id.clone(),
+            account,
+            units,
+            freed_units,
+            overage,
+            late,
+            balance,
+            period_start,
+            call: command.call.clone(),
+        });
+        Ok(Fact::new(occurred_at, event))
     }
-    let (account, balance, period_start) = freed(state, hold);
-    let event = UsageEvent::HoldReleased(HoldReleased {
-        hold_id: command.hold_id.clone(),
-        account,
-        units: hold.units,
-        balance,
-        period_start,
-        reason: command.reason.as_ref().map(FreeText::commitment),
-    });
-    Ok(Some(Fact::new(now, event)))
+
+    /// An expired hold is free already: no event, no refusal.
+    fn release(&self, command: &ReleaseHold) -> Result<Option<Fact>, Refusal> {
+        self.state.school()?;
+        let (hold, late) = find(self.state, &command.hold_id, self.context)?;
+        if late {
+            return Ok(None);
+        }
+        let (account, balance, period_start) = freed(self.state, hold);
+        let event = UsageEvent::HoldReleased(HoldReleased {
+            hold_id: command.hold_id.clone(),
+            account,
+            units: hold.units,
+            balance,
+            period_start,
+            reason: command.reason.as_ref().map(FreeText::commitment),
+        });
+        Ok(Some(Fact::new(self.now, event)))
+    }
+
+    /// The school, and the account of a member's new usage of a service.
+    ///
+    /// # Errors
+    /// The refusal of an unknown or suspended member or an unknown service.
+    fn account_to_spend(
+        &self,
+        owner: &Owner,
+        service: &str,
+    ) -> Result<(&School, Account), Refusal> {
+        let school = self.state.school()?;
+        let member_id = self.context.member_id(owner)?;
+        let service = known_service(self.catalogue, service)?;
+        let member = self.state.present_member(member_id)?;
+        if member.status == MemberStatus::Suspended {
+            return Err(Refusal::MemberSuspended { member_id });
+        }
+        let account = Account::current(school, member, member_id, service);
+        Ok((school, account))
+    }
+
+    fn occurred(&self, stated: Option<Timestamp>) -> Result<Timestamp, Refusal> {
+        let now = self.now;
+        match stated {
+            Some(at) if at > now.plus_seconds(FUTURE_LIMIT_SECONDS) => {
+                Err(Refusal::OccurredInFuture {
+                    now,
+                    limit_seconds: FUTURE_LIMIT_SECONDS,
+                })
+            }
+            Some(at) => Ok(at),
+            None => Ok(now),
+        }
+    }
+
+    /// The stated units, or else those of the service's meter.
+    pub(super) fn metered(
+        &self,
+        service: &ServiceId,
+        stated: Option<Units>,
+        call: &CallFacts,
+    ) -> Result<Units, Refusal> {
+        metered(self.catalogue, service, stated, call).ok_or(Refusal::AmountOutOfRange)
+    }
 }
 
 /// The earliest expiry of a hold that is due by `now`.
@@ -214,45 +238,13 @@ fn find<'a>(
     }
 }
 
-/// The school, and the account of a member's new usage of a service.
-///
-/// # Errors
-/// The refusal of an unknown or suspended member or an unknown service.
-fn account_to_spend<'a>(
-    catalogue: &Catalogue,
-    state: &'a SchoolState,
-    context: &Context,
-    (owner, service): (&Owner, &str),
-) -> Result<(&'a School, Account), Refusal> {
-    let school = state.school()?;
-    let member_id = context.member_id(owner)?;
-    let service = known_service(catalogue, service)?;
-    let member = state.present_member(member_id)?;
-    if member.status == MemberStatus::Suspended {
-        return Err(Refusal::MemberSuspended { member_id });
-    }
-    let account = Account::current(school, member, member_id, service);
-    Ok((school, account))
-}
-
-fn occurred(now: Timestamp, stated: Option<Timestamp>) -> Result<Timestamp, Refusal> {
-    match stated {
-        Some(at) if at > now.plus_seconds(FUTURE_LIMIT_SECONDS) => Err(Refusal::OccurredInFuture {
-            now,
-            limit_seconds: FUTURE_LIMIT_SECONDS,
-        }),
-        Some(at) => Ok(at),
-        None => Ok(now),
-    }
-}
-
-/// The stated units, or else those of the service's meter.
+/// The stated units, or else those of the service's meter; `None` if they exceed 64 bits.
 pub(super) fn metered(
     catalogue: &Catalogue,
     service: &ServiceId,
     stated: Option<Units>,
     call: &CallFacts,
-) -> Result<Units, Refusal> {
+) -> Option<Units> {
     let measure = || {
         let call = Call {
             model: call.model.as_deref(),
@@ -260,7 +252,7 @@ pub(super) fn metered(
         };
         catalogue.meter(service).units(call)
     };
-    stated.or_else(measure).ok_or(Refusal::AmountOutOfRange)
+    stated.or_else(measure)
 }
 
 /// The account of the hold that a command closes, also if the hold had expired.

@@ -40,32 +40,22 @@ pub enum UsageEvent {
 impl UsageEvent {
     /// The account that the usage counts on after the event, if it counts anywhere.
     #[must_use]
-    pub const fn account(&self) -> Option<&Account> {
-        match self {
-            Self::Debited(e) => Some(&e.account),
-            Self::HoldPlaced(e) => Some(&e.account),
-            Self::HoldSettled(e) => Some(&e.account),
-            Self::HoldReleased(e) => Some(&e.account),
-            Self::HoldExpired(e) => Some(&e.account),
-            Self::Reported(e) => Some(&e.account),
-            Self::Attributed(e) => Some(&e.to.account),
-            Self::Corrected(e) => Some(&e.attribution.account),
-            Self::Refused(_) | Self::Parked(_) => None,
-        }
+    pub fn account(&self) -> Option<&Account> {
+        self.counted().map(|(account, _)| account)
     }
 
-    /// The balance of [`UsageEvent::account`] after the event.
+    /// The account that the usage counts on after the event, and its balance then.
     #[must_use]
-    pub const fn balance(&self) -> Option<&Balance> {
+    pub const fn counted(&self) -> Option<(&Account, &Balance)> {
         match self {
-            Self::Debited(e) => Some(&e.balance),
-            Self::HoldPlaced(e) => Some(&e.balance),
-            Self::HoldSettled(e) => Some(&e.balance),
-            Self::HoldReleased(e) => Some(&e.balance),
-            Self::HoldExpired(e) => Some(&e.balance),
-            Self::Reported(e) => Some(&e.balance),
-            Self::Attributed(e) => Some(&e.to.balance),
-            Self::Corrected(e) => Some(&e.attribution.balance),
+            Self::Debited(e) => Some((&e.account, &e.balance)),
+            Self::HoldPlaced(e) => Some((&e.account, &e.balance)),
+            Self::HoldSettled(e) => Some((&e.account, &e.balance)),
+            Self::HoldReleased(e) => Some((&e.account, &e.balance)),
+            Self::HoldExpired(e) => Some((&e.account, &e.balance)),
+            Self::Reported(e) => Some((&e.account, &e.balance)),
+            Self::Attributed(e) => Some((&e.to.account, &e.to.balance)),
+            Self::Corrected(e) => Some((&e.attribution.account, &e.attribution.balance)),
             Self::Refused(_) | Self::Parked(_) => None,
         }
     }

@@ -23,7 +23,7 @@ pub fn refused(
         Action::Usage(UsageCommand::Debit(debit)) => {
             let service = catalogue.resolve(&debit.service)?;
             let units = metered(catalogue, service, debit.units, &debit.call);
-            (&debit.service, units.ok()?)
+            (&debit.service, units?)
         }
         Action::Usage(UsageCommand::PlaceHold(hold)) => (&hold.service, hold.units),
         Action::Usage(_)

@@ -1,6 +1,5 @@
 //! The rules, one module for each question. One program, so that it is linked once.
 
-mod afterwards;
 mod allocation;
 mod batch;
 mod conservation;
@@ -15,6 +14,7 @@ mod period;
 mod plan;
 mod purity;
 mod reclaim;
+mod reported;
 mod request;
 mod school;
 mod support;

@@ -14,5 +14,3 @@ pub use event::{
     Attribution, UnattributedReason, UsageAttributed, UsageCorrected, UsageParked, UsageReported,
 };
 pub use prior::{Counted, PriorUsage};
-
-pub(super) use decide::{attribute, correct, report};

@@ -1,34 +1,23 @@
-//! Random schools, and random sequences of what people, proxies and time do to them. Steps are
-//! plain data that shrinks; what they refer to (the third hold, a member) is looked up when played.
+//! Random schools, and random sequences of acts of people, proxies and time. Steps are plain data,
+//! which shrinks.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, Priority};
 use ledger_core::department::DepartmentCommand;
 use ledger_core::period::AnchorDay;
-use ledger_core::request::{FileRequest, RequestCommand, TTL_SECONDS, Urgency};
+use ledger_core::request::TTL_SECONDS;
 use ledger_core::school::{
     ChangeSettings, EnrolMember, OveragePolicy, Percent, Reclaim, SetSubscription,
 };
-use ledger_core::usage::{
-    AttributeUsage, CorrectUsage, Debit, PlaceHold, ReleaseHold, Report, SettleHold,
-};
-use ledger_core::{
-    Action, Actor, CommandKey, DepartmentId, EventId, MemberId, OrgType, Quota, RequestId, Role,
-    Tier, Units,
-};
+use ledger_core::{Actor, DepartmentId, MemberId, OrgType, Quota, Role, Tier, Units};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use uuid::Uuid;
 
-use crate::support::commands::{
-    Ask, apply, debit, enrol, erase, give, hold, reactivate, refund_all, release, remove, report,
-    reported, row, set_role, settle, suspend,
-};
-use crate::support::requests::{approve, approve_part, ask, file, reject, teacher, withdraw};
-use crate::support::{
-    ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, NOBODY, attribute, key, start, units,
-};
+use super::act::{Act, Decision};
+use crate::support::commands::{apply, enrol, erase, reactivate, remove, row, set_role, suspend};
+use crate::support::requests::teacher;
+use crate::support::{ADA, ARTS, ASSESSMENT, BEN, CLAUDE, CLEO, CONTENT, MATHS, NOBODY, units};
 
-/// A school as it is before the first step.
+/// A school before the first step.
 #[derive(Clone, Debug)]
 pub struct Shape {
     pub org_type: OrgType,
@@ -39,7 +28,7 @@ pub struct Shape {
     pub overage: Option<OveragePolicy>,
 }
 
-/// Something happens, some time after the step before (or, with a clock that is wrong, earlier).
+/// An act, some time after the previous step; earlier if the clock is wrong.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub pause: Pause,
@@ -47,309 +36,16 @@ pub struct Step {
     pub act: Act,
 }
 
-/// How long, in microseconds.
+/// A pause in microseconds.
 #[derive(Clone, Debug)]
 pub enum Pause {
-    /// After the step before.
+    /// After the previous step.
     For(i64),
-    /// After the end of the period; below zero, before it.
+    /// After the end of the period, or before it if negative.
     UntilTheEnd(i64),
 }
 
-#[derive(Clone, Debug)]
-pub enum Act {
-    Debit {
-        who: MemberId,
-        what: &'static str,
-        n: Option<Units>,
-        tokens: i64,
-    },
-    Hold {
-        who: MemberId,
-        what: &'static str,
-        n: Units,
-        seconds: i64,
-    },
-    Settle {
-        which: Index,
-        n: Option<Units>,
-    },
-    Release {
-        which: Index,
-    },
-    Report {
-        who: MemberId,
-        what: &'static str,
-        n: Option<Units>,
-        days_ago: i64,
-    },
-    Give {
-        which: Index,
-        who: MemberId,
-        what: Option<&'static str>,
-    },
-    Refund {
-        which: Index,
-        n: Option<Units>,
-    },
-    Apply {
-        rows: Vec<AllocationRow>,
-        as_batch: bool,
-    },
-    File {
-        who: MemberId,
-        asked: Vec<(&'static str, i64)>,
-    },
-    Decide {
-        which: Index,
-        decision: Decision,
-    },
-    MemberStatus {
-        who: MemberId,
-        suspended: bool,
-    },
-    Enrol {
-        who: MemberId,
-        role: Role,
-        department_id: Option<DepartmentId>,
-    },
-    Remove {
-        who: MemberId,
-    },
-    Erase {
-        who: MemberId,
-    },
-    SetRole {
-        who: MemberId,
-        role: Role,
-    },
-    Subscribe {
-        tier: Option<Tier>,
-        totals: Vec<(String, Quota)>,
-        anchor_day: Option<AnchorDay>,
-        reclaim: Reclaim,
-    },
-    Department {
-        command: DepartmentCommand,
-    },
-    Settings {
-        draw_on_department: Option<bool>,
-        what: &'static str,
-        cap: Option<Quota>,
-        grant: Option<Quota>,
-        overage: Option<OveragePolicy>,
-    },
-}
-
-/// What becomes of a request.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    Approve,
-    ApprovePart(Vec<(&'static str, i64)>),
-    Reject,
-    Withdraw,
-}
-
-/// What the proxy remembers: the holds that it placed, and which of them it closed. And the
-/// desk beside it: the requests that were filed.
-#[derive(Default)]
-pub struct Proxy {
-    calls: usize,
-    requests: Vec<RequestId>,
-    holds: Vec<String>,
-    closed: Vec<String>,
-    /// The ids that usage has, if it was recorded.
-    usages: Vec<EventId>,
-}
-
-impl Proxy {
-    /// The command of an act, or nothing for a hold that is closed: the store replays that.
-    pub fn command(&mut self, act: Act) -> Option<Action> {
-        Some(match act {
-            Act::Debit {
-                who,
-                what,
-                n,
-                tokens,
-            } => {
-                let id = key(&self.new_call("debit"));
-                self.usages
-                    .push(CommandKey::Debit(id.clone()).first_event_id());
-                let mut debit = Debit {
-                    id,
-                    units: n,
-                    service: what.to_owned(),
-                    ..debit(who, 0)
-                };
-                debit.call.input_tokens = Some(units(tokens));
-                debit.action()
-            }
-            Act::Hold {
-                who,
-                what,
-                n,
-                seconds: ttl_seconds,
-            } => {
-                let id = self.new_call("hold");
-                self.holds.push(id.clone());
-                self.usages
-                    .push(CommandKey::HoldClosing(key(&id)).first_event_id());
-                PlaceHold {
-                    units: n,
-                    ttl_seconds,
-                    service: what.to_owned(),
-                    ..hold(&id, who, 0)
-                }
-                .action()
-            }
-            Act::Settle { which, n } => SettleHold {
-                units: n,
-                ..settle(self.open(which)?, 0)
-            }
-            .action(),
-            Act::Release { which } => ReleaseHold {
-                ..release(self.open(which)?)
-            }
-            .action(),
-            Act::Report {
-                who,
-                what,
-                n,
-                days_ago,
-            } => {
-                let id = self.new_call("report");
-                self.usages.push(reported(&id));
-                Report {
-                    units: n,
-                    service: attribute(what),
-                    occurred_at: (days_ago > 0).then(|| start().plus_seconds(-days_ago * 86_400)),
-                    ..report(&id, who, 0)
-                }
-                .action()
-            }
-            Act::Give { which, who, what } => AttributeUsage {
-                service: what.map(str::to_owned),
-                ..give(self.usage(which)?, who)
-            }
-            .action(),
-            Act::Refund { which, n } => CorrectUsage {
-                units: n,
-                ..refund_all(self.usage(which)?)
-            }
-            .action(),
-            Act::Apply { rows, as_batch } => apply(rows, as_batch).action(),
-            Act::File { who, asked } => self.filed(who, &asked).action(),
-            Act::Decide { which, decision } => {
-                let request_id = self.request(which)?;
-                match decision {
-                    Decision::Approve => approve(request_id),
-                    Decision::ApprovePart(part) => approve_part(request_id, &part),
-                    Decision::Reject => reject(request_id),
-                    Decision::Withdraw => withdraw(request_id),
-                }
-                .action()
-            }
-            Act::MemberStatus {
-                who,
-                suspended: true,
-            } => suspend(who).action(),
-            Act::MemberStatus {
-                who,
-                suspended: false,
-            } => reactivate(who).action(),
-            Act::Enrol {
-                who,
-                role,
-                department_id,
-            } => EnrolMember {
-                role,
-                department_id,
-                ..enrol(who)
-            }
-            .action(),
-            Act::Department { command } => command.action(),
-            Act::Remove { who } => remove(who).action(),
-            Act::Erase { who } => erase(who).action(),
-            Act::SetRole { who, role } => set_role(who, role).action(),
-            Act::Subscribe {
-                tier,
-                totals,
-                anchor_day,
-                reclaim,
-            } => SetSubscription {
-                tier,
-                totals,
-                anchor_day,
-                reclaim,
-            }
-            .action(),
-            Act::Settings {
-                draw_on_department,
-                what,
-                cap,
-                grant,
-                overage,
-            } => {
-                let named = |quota: Option<Quota>| {
-                    quota
-                        .into_iter()
-                        .map(|quota| (what.to_owned(), quota))
-                        .collect()
-                };
-                ChangeSettings {
-                    max_individual_quota: named(cap),
-                    default_member_quota: named(grant),
-                    self_service_requests: None,
-                    draw_on_department,
-                    overage: overage
-                        .into_iter()
-                        .map(|policy| (what.to_owned(), policy))
-                        .collect(),
-                }
-                .action()
-            }
-        })
-    }
-
-    /// Takes down that a closing command left an event, so that its hold is closed for ever.
-    pub fn note_closed(&mut self, hold_id: &str) {
-        self.closed.push(hold_id.to_owned());
-    }
-
-    fn filed(&mut self, who: MemberId, asked: &[(&str, i64)]) -> RequestCommand {
-        let request_id = RequestId(Uuid::from_u128(self.requests.len() as u128));
-        self.requests.push(request_id);
-        file(FileRequest {
-            request_id,
-            urgency: Urgency::High,
-            ..ask(who, asked)
-        })
-    }
-
-    fn request(&self, which: Index) -> Option<RequestId> {
-        (!self.requests.is_empty()).then(|| *which.get(&self.requests))
-    }
-
-    fn new_call(&mut self, kind: &str) -> String {
-        self.calls += 1;
-        format!("{kind} {}", self.calls)
-    }
-
-    fn usage(&self, which: Index) -> Option<EventId> {
-        (!self.usages.is_empty()).then(|| *which.get(&self.usages))
-    }
-
-    fn open(&self, which: Index) -> Option<&str> {
-        let holds: Vec<_> = self
-            .holds
-            .iter()
-            .filter(|id| !self.closed.contains(id))
-            .collect();
-        (!holds.is_empty()).then(|| which.get(&holds).as_str())
-    }
-}
-
-/// Small amounts most of the time, and those at which sums end.
+/// Mostly small amounts, and amounts at the limits of sums.
 fn amount() -> impl Strategy<Value = Units> {
     prop_oneof![
         20 => 0_i64..=12,
@@ -364,7 +60,7 @@ fn quota() -> impl Strategy<Value = Quota> {
     prop_oneof![9 => amount().prop_map(Quota::Finite), 1 => Just(Quota::Unlimited)]
 }
 
-/// Quantities of one kind: a school's units are few, without limit, or as many as there are.
+/// The scale of a school: few units, no limits, or the largest numbers.
 fn scale() -> impl Strategy<Value = (Quota, Quota, Quota)> {
     let finite = |n| Quota::Finite(units(n));
     prop_oneof![
@@ -406,7 +102,7 @@ pub fn department() -> impl Strategy<Value = DepartmentId> {
     prop_oneof![6 => Just(MATHS), 4 => Just(ARTS)]
 }
 
-/// Members for the most part, also where there are no departments.
+/// Mostly members.
 fn holder() -> impl Strategy<Value = Holder> {
     prop_oneof![
         5 => member().prop_map(Holder::Member),
@@ -421,7 +117,7 @@ fn departments() -> impl Strategy<Value = Act> {
         1 => department().prop_map(|department_id| DepartmentCommand::Close { department_id }),
         6 => (member(), to).prop_map(|(member_id, to)| DepartmentCommand::Move { member_id, to }),
     ];
-    command.prop_map(|command| Act::Department { command })
+    command.prop_map(Act::ask)
 }
 
 fn service() -> impl Strategy<Value = &'static str> {
@@ -449,7 +145,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// A change of one line; of one service only where `what` says so.
+/// A change of one line.
 pub fn allocation_row(
     what: impl Strategy<Value = &'static str>,
 ) -> impl Strategy<Value = AllocationRow> {
@@ -469,15 +165,8 @@ pub fn allocation_row(
 }
 
 fn allocation() -> impl Strategy<Value = Act> {
-    let alone = allocation_row(service()).prop_map(|row| Act::Apply {
-        rows: vec![row],
-        as_batch: false,
-    });
-    let batch =
-        proptest::collection::vec(allocation_row(service()), 0..5).prop_map(|rows| Act::Apply {
-            rows,
-            as_batch: true,
-        });
+    let alone = allocation_row(service()).prop_map(Act::ask);
+    let batch = proptest::collection::vec(allocation_row(service()), 0..5).prop_map(Act::ask);
     prop_oneof![2 => alone, 1 => batch]
 }
 
@@ -494,7 +183,7 @@ fn usage() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Small amounts most of the time, of known services most of the time.
+/// Mostly small amounts of known services.
 fn asked() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
     let n = prop_oneof![9 => 1_i64..=12, 2 => 0_i64..=130, 1 => Just(i64::MAX)];
     proptest::collection::vec((service(), n), 0..3)
@@ -514,14 +203,14 @@ fn requests() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Somebody for the school, most of the time; else a teacher, who can do for himself only. Only
-/// requests look at who asks.
+/// Mostly an actor for the school, else a teacher, who acts for their own member only. Only requests
+/// depend on the actor.
 fn by() -> impl Strategy<Value = Actor> {
     prop_oneof![4 => Just(Actor::SYSTEM), 1 => member().prop_map(teacher)]
 }
 
-/// What is learnt of usage afterwards.
-fn afterwards() -> impl Strategy<Value = Act> {
+/// Reports, attributions and refunds.
+fn reported_usage() -> impl Strategy<Value = Act> {
     let metered = || prop_oneof![6 => amount().prop_map(Some), 1 => Just(None)];
     prop_oneof![
         4 => (member(), service(), metered(), 0_i64..60).prop_map(|(who, what, n, days)| {
@@ -529,7 +218,7 @@ fn afterwards() -> impl Strategy<Value = Act> {
             Act::Report { who, what, n, days_ago: (days - 30).max(0) }
         }),
         2 => (any::<Index>(), member(), proptest::option::weighted(0.3, service()))
-            .prop_map(|(which, who, what)| Act::Give { which, who, what }),
+            .prop_map(|(which, who, what)| Act::Attribute { which, who, what }),
         3 => (any::<Index>(), metered()).prop_map(|(which, n)| Act::Refund { which, n }),
     ]
 }
@@ -546,14 +235,21 @@ fn anchor_day() -> impl Strategy<Value = Option<AnchorDay>> {
 fn people() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (member(), role(), proptest::option::of(department())).prop_map(
-            |(who, role, department_id)| Act::Enrol { who, role, department_id }
+            |(who, role, department_id)| Act::ask(EnrolMember { role, department_id, ..enrol(who) })
         ),
-        2 => member().prop_map(|who| Act::Remove { who }),
-        1 => member().prop_map(|who| Act::Erase { who }),
-        1 => (member(), role()).prop_map(|(who, role)| Act::SetRole { who, role }),
+        2 => member().prop_map(|who| Act::ask(remove(who))),
+        1 => member().prop_map(|who| Act::ask(erase(who))),
+        1 => (member(), role()).prop_map(|(who, role)| Act::ask(set_role(who, role))),
         2 => (member(), any::<bool>())
-            .prop_map(|(who, suspended)| Act::MemberStatus { who, suspended }),
+            .prop_map(|(who, suspended)| Act::ask(if suspended { suspend(who) } else { reactivate(who) })),
     ]
+}
+
+fn of<T>(what: &str, value: Option<T>) -> Vec<(String, T)> {
+    value
+        .map(|value| (what.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 fn plan() -> impl Strategy<Value = Act> {
@@ -561,35 +257,32 @@ fn plan() -> impl Strategy<Value = Act> {
     let some = || proptest::option::of(quota());
     prop_oneof![
         2 => (tier(), totals, anchor_day(), select(vec![Reclaim::Refuse, Reclaim::ByPriority]))
-            .prop_map(|(tier, totals, anchor_day, reclaim)| Act::Subscribe {
+            .prop_map(|(tier, totals, anchor_day, reclaim)| Act::ask(SetSubscription {
                 tier,
                 totals,
                 anchor_day,
                 reclaim,
-            }),
+            })),
         1 => (service(), some(), some(), proptest::option::of(overage())).prop_map(
-            |(what, cap, grant, overage)| Act::Settings {
-                draw_on_department: None,
-                what,
-                cap,
-                grant,
-                overage,
+            |(what, cap, quota, overage)| {
+                Act::ask(ChangeSettings {
+                    max_individual_quota: of(what, cap),
+                    default_member_quota: of(what, quota),
+                    overage: of(what, overage),
+                    ..ChangeSettings::default()
+                })
             }
         ),
-        1 => (service(), any::<bool>()).prop_map(|(what, draws)| Act::Settings {
+        1 => (service(), any::<bool>()).prop_map(|(_, draws)| Act::ask(ChangeSettings {
             draw_on_department: Some(draws),
-            what,
-            cap: None,
-            grant: None,
-            overage: None,
-        }),
+            ..ChangeSettings::default()
+        })),
     ]
 }
 
-/// Steps at the same instant, a little later, just when holds and requests run out, and with a
-/// clock that is behind; each also a microsecond before or after. And to the end of the period,
-/// just before it, so that calls are in flight over it, and beyond it by days, by months and by
-/// more than a year.
+/// The same instant, a little later, the expiry of holds and requests, and a clock that is behind;
+/// each also a microsecond before or after. And the end of the period, shortly before it with calls
+/// in flight, and days, months or more than a year after it.
 fn pause() -> impl Strategy<Value = Pause> {
     let seconds = prop_oneof![
         6 => Just(0_i64),
@@ -619,7 +312,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Boxed: together they are too much for a thread's stack.
     let act = prop_oneof![
         14 => usage().boxed(),
-        8 => afterwards().boxed(),
+        8 => reported_usage().boxed(),
         6 => allocation().boxed(),
         5 => requests().boxed(),
         2 => people().boxed(),
@@ -630,8 +323,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..40)
 }
 
-/// A batch in which no line is named twice and nothing is transferred; of members and of one
-/// department.
+/// A batch with distinct lines and without transfers, of members and one department.
 pub fn rows_of_different_lines() -> impl Strategy<Value = Vec<AllocationRow>> {
     let rows = proptest::collection::vec(allocation_row(select(vec![CLAUDE, CONTENT])), 1..7);
     rows.prop_map(|mut rows| {

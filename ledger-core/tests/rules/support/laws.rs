@@ -304,7 +304,7 @@ fn excess(line: &Line) -> Units {
 }
 
 fn the_stated_balance_is_the_account(event: &UsageEvent, state: &SchoolState) {
-    if let (Some(account), Some(balance)) = (event.account(), event.balance()) {
+    if let Some((account, balance)) = event.counted() {
         the_account_is_stated(account, balance, state);
     }
     if let UsageEvent::Attributed(e) = event
