@@ -38,14 +38,14 @@ mod amounts {
     }
 
     #[test]
-    fn add_gives_so_much_more() {
+    fn add_raises_an_allocation() {
         ada_of_50()
             .when(add(ADA, 10))
             .then([allocated(ADA, 50, 60)]);
     }
 
     #[test]
-    fn revoke_takes_so_much_of_what_is_not_used_or_held() {
+    fn revoke_takes_unused_units() {
         let below = short(Rule::AllocationBelowUsage, Level::Member);
         ada_of_50()
             .when(revoke(ADA, 2))
@@ -77,7 +77,7 @@ mod amounts {
     }
 
     #[test]
-    fn a_service_goes_by_its_aliases_and_an_unknown_one_is_refused() {
+    fn a_service_has_aliases_and_an_unknown_one_is_refused() {
         ada_of_50()
             .when(of("lesson_generation", add(ADA, 10)))
             .then([allocated(ADA, 50, 60)])
@@ -185,7 +185,7 @@ mod unlimited {
     }
 
     #[test]
-    fn an_unlimited_allocation_stands_only_under_an_unlimited_total() {
+    fn an_unlimited_allocation_needs_an_unlimited_total() {
         School::k12()
             .capped_at(Quota::Unlimited)
             .with_member(ADA)
@@ -240,7 +240,7 @@ mod unlimited {
     }
 
     #[test]
-    fn a_total_stays_unlimited_while_somebody_holds_unlimited() {
+    fn a_total_stays_unlimited_beside_an_unlimited_allocation() {
         unlimited_school()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
@@ -402,7 +402,7 @@ mod terms {
     const NORMAL: (Priority, Priority) = (Priority::Normal, Priority::Normal);
 
     #[test]
-    fn priority_is_normal_and_auto_renew_off_until_said_otherwise() {
+    fn priority_is_normal_and_auto_renew_off_by_default() {
         let line = ada_of_50().line_of(ADA, CLAUDE);
         assert_eq!((line.priority, line.auto_renew), (Priority::Normal, false));
     }
@@ -420,7 +420,7 @@ mod terms {
     }
 
     #[test]
-    fn priority_and_auto_renew_are_set_alone_and_what_is_not_named_stays() {
+    fn priority_and_auto_renew_are_set_alone_and_absent_terms_stay() {
         let low = (Priority::Normal, Priority::Low);
         let still_low = (Priority::Low, Priority::Low);
         ada_of_50()
@@ -443,7 +443,7 @@ mod terms {
     }
 
     #[test]
-    fn terms_can_stand_before_any_allocation() {
+    fn terms_can_precede_an_allocation() {
         School::k12()
             .with_member(ADA)
             .when(with_auto_renew(true, keep(ADA)))

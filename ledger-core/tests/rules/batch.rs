@@ -28,7 +28,7 @@ fn rows(refusals: impl IntoIterator<Item = (usize, Refusal)>) -> Refusal {
 }
 
 #[test]
-fn decreases_come_first_wherever_they_stand() {
+fn decreases_come_first_in_any_order_of_rows() {
     let expected = [
         in_batch(revoked(ADA, 50, 20)),
         in_batch(revoked(BEN, 50, 40)),
@@ -43,7 +43,7 @@ fn decreases_come_first_wherever_they_stand() {
 }
 
 #[test]
-fn one_refused_row_refuses_all_and_each_says_why() {
+fn one_refused_row_refuses_the_batch_and_each_has_its_reason() {
     let pool = short(Rule::PoolExceeded, Level::Pool)
         .limit(100)
         .asked(41)

@@ -116,7 +116,7 @@ mod allocating {
     use super::*;
 
     #[test]
-    fn a_department_s_allocation_comes_out_of_the_pool() {
+    fn the_pool_funds_a_department() {
         School::k12()
             .given(open(MATHS))
             .when(set(MATHS, 60))
@@ -138,7 +138,7 @@ mod allocating {
     }
 
     #[test]
-    fn a_member_s_allocation_comes_out_of_his_department_s() {
+    fn a_department_funds_its_members() {
         let school = maths_of_60()
             .when(set(ADA, 20))
             .then([more(funded_by(MATHS, changed(ADA, 0, 20)))])
@@ -154,7 +154,7 @@ mod allocating {
     }
 
     #[test]
-    fn it_is_not_lowered_below_what_its_members_hold() {
+    fn a_department_is_not_lowered_below_its_members_allocations() {
         maths_of_60()
             .given(set(ADA, 20))
             .when(set(MATHS, 19))
@@ -190,7 +190,7 @@ mod allocating {
     }
 
     #[test]
-    fn a_new_teacher_is_granted_what_his_department_has_left() {
+    fn a_new_teacher_is_granted_the_rest_of_the_department() {
         let school = School::k12().given(grant(CLAUDE, 10));
         let school = school.given(open(MATHS)).given(set(MATHS, 4));
         let into_maths = EnrolMember {
@@ -205,7 +205,7 @@ mod allocating {
     }
 
     #[test]
-    fn an_approved_request_comes_out_of_the_department() {
+    fn a_department_funds_an_approved_request() {
         maths_of_60()
             .given(set(MATHS, 5))
             .given(file(ask(ADA, &[(CLAUDE, 6)])))
@@ -273,7 +273,7 @@ mod drawing_on_it {
     }
 
     #[test]
-    fn a_member_without_units_of_his_own_draws_on_his_department_s_where_the_school_allows_it() {
+    fn a_member_without_an_allocation_draws_on_the_department_if_permitted() {
         let school = maths_of_60()
             .when(debit(ADA, 1))
             .refused(
@@ -296,7 +296,7 @@ mod drawing_on_it {
     }
 
     #[test]
-    fn who_has_units_of_his_own_or_no_department_draws_on_his_own() {
+    fn a_member_with_an_allocation_or_without_a_department_draws_on_their_own() {
         let school = maths_of_60().given(drawing(true)).given(set(ADA, 20));
         assert_eq!(drawn(&school, ADA), Some((Level::Member, 20.quota())));
         assert_eq!(drawn(&school, BEN), Some((Level::Member, 0.quota())));
@@ -305,7 +305,7 @@ mod drawing_on_it {
     }
 
     #[test]
-    fn what_is_drawn_leaves_so_much_less_to_its_members() {
+    fn units_drawn_on_a_department_reduce_its_headroom() {
         let school = maths_of_60().given(drawing(true)).given(debit(ADA, 25));
         school.when(set(ADA, 36)).refused(
             short(Rule::PoolExceeded, Level::Department)
@@ -348,7 +348,7 @@ mod moving {
     }
 
     #[test]
-    fn a_member_takes_what_he_holds_along_where_there_is_room() {
+    fn a_member_moves_with_allocations_if_there_is_headroom() {
         let school = between_two()
             .when(move_to(ARTS, ADA))
             .refused(
@@ -371,7 +371,7 @@ mod moving {
     }
 
     #[test]
-    fn to_where_he_is_already_nothing_happens() {
+    fn a_move_to_the_same_department_changes_nothing() {
         between_two().when(move_to(MATHS, ADA)).then_nothing();
         between_two()
             .when(move_to(SPORTS, ADA))
@@ -381,7 +381,7 @@ mod moving {
     }
 
     #[test]
-    fn who_comes_back_brings_along_what_he_used() {
+    fn a_returning_member_brings_along_used_units() {
         let school = between_two().given(grant(CLAUDE, 10)).given(remove(ADA));
         let school = has(school, MATHS, (60, 7, 7, 0)).when(enrol(ADA)).then([
             enrolled(ADA),
@@ -396,7 +396,7 @@ mod closing {
     use super::*;
 
     #[test]
-    fn only_an_empty_department_ends_and_what_it_did_not_use_returns() {
+    fn only_an_empty_department_is_closed_and_its_unused_units_return() {
         let closed = DepartmentClosed {
             department_id: MATHS,
         };
@@ -435,7 +435,7 @@ mod closing {
     }
 
     #[test]
-    fn who_left_is_not_in_the_way() {
+    fn a_removed_member_does_not_refuse_a_downgrade() {
         maths_of_60()
             .when(remove(ADA))
             .then([removed(ADA)])
@@ -477,7 +477,7 @@ mod over_time {
     }
 
     #[test]
-    fn more_members_than_one_event_tells_of_never_hold_more_than_their_department() {
+    fn members_in_several_renewal_events_never_exceed_their_department() {
         for (renews, department, members) in [(true, 2_500, 2_400), (false, 0, 0)] {
             let mut school = many(renews);
             let mut events = 0;
@@ -506,7 +506,7 @@ mod over_time {
     }
 
     #[test]
-    fn a_lower_total_takes_from_a_department_down_to_what_was_used_in_it() {
+    fn a_lower_total_reclaims_from_a_department_down_to_its_usage() {
         let school = maths_of_60().given(set(ADA, 30)).given(debit(ADA, 12));
         let lower = SetSubscription {
             reclaim: Reclaim::ByPriority,
@@ -518,7 +518,7 @@ mod over_time {
 }
 
 #[test]
-fn in_json_a_holder_is_the_field_that_names_him() {
+fn a_holder_is_one_field_in_json() {
     let (ada, maths) = (Holder::Member(ADA), Holder::Department(MATHS));
     assert_eq!(
         serde_json::to_value([ada, maths]).expect("holders are JSON"),

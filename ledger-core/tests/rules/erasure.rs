@@ -17,7 +17,7 @@ const fn erased(member_id: MemberId) -> Event {
 }
 
 #[test]
-fn who_left_is_erased_and_again_when_somebody_asks() {
+fn a_removed_member_is_erased_repeatedly() {
     School::k12()
         .with_member(ADA)
         .given(remove(ADA))
@@ -28,7 +28,7 @@ fn who_left_is_erased_and_again_when_somebody_asks() {
 }
 
 #[test]
-fn who_stays_is_erased_and_goes_on_under_his_opaque_id() {
+fn a_present_member_is_erased_and_keeps_the_opaque_id() {
     School::k12()
         .with_member(ADA)
         .allocated(50)
@@ -51,7 +51,7 @@ fn an_individual_is_erased_too() {
 }
 
 #[test]
-fn nobody_is_erased_who_never_was_a_member() {
+fn only_a_present_or_past_member_is_erased() {
     School::k12()
         .when(erase(NOBODY))
         .refused(member_not_found(NOBODY));
@@ -73,7 +73,7 @@ fn the_event_commits_to_why() {
 }
 
 #[test]
-fn the_log_before_it_folds_to_what_it_was() {
+fn the_log_before_an_event_folds_to_the_state_before_it() {
     let school = School::k12().with_member(ADA).allocated(50).used(5);
     let before = fold(&school.log);
     let events = school.log.clone();

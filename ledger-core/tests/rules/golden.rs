@@ -63,7 +63,7 @@ fn every_form_ever_written_reads() {
 }
 
 #[test]
-fn what_is_written_today_is_what_was_read() {
+fn an_event_is_written_as_it_was_read() {
     let written_today = |golden: &Golden| {
         let kind = Kind::ALL.iter().find(|kind| kind.as_str() == golden.kind);
         kind.is_some_and(|kind| kind.version() == golden.version)

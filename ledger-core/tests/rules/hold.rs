@@ -20,7 +20,7 @@ mod placing {
     use super::*;
 
     #[test]
-    fn a_hold_reserves_units_for_five_minutes_unless_said_otherwise() {
+    fn a_hold_reserves_units_for_five_minutes_by_default() {
         let expires_at = start().plus_seconds(5 * 60);
         ada_of_50()
             .when(hold("h", ADA, 5))
@@ -228,7 +228,7 @@ mod settling {
     }
 
     #[test]
-    fn usage_goes_on_the_account_that_was_held_whatever_became_of_the_member() {
+    fn usage_counts_on_the_account_of_the_hold_whatever_the_member_s_status() {
         ada_of_50()
             .given(hold("h", ADA, 5))
             .given(suspend(ADA))
@@ -252,7 +252,7 @@ mod settling {
     }
 
     #[test]
-    fn a_settle_says_when_the_call_was_made() {
+    fn a_settle_has_the_time_of_the_call() {
         let earlier = start().plus_seconds(-10);
         let outcome = ada_of_50().given(hold("h", ADA, 5)).when(SettleHold {
             occurred_at: Some(earlier),

@@ -3,12 +3,12 @@
 mod allocation;
 mod batch;
 mod conservation;
-mod counted_anew;
 mod department;
 mod erasure;
 mod golden;
 mod hold;
 mod member;
+mod metered_again;
 mod overage;
 mod period;
 mod plan;

@@ -28,7 +28,7 @@ mod enrolment {
     }
 
     #[test]
-    fn a_new_teacher_comes_with_the_default_grant() {
+    fn a_new_teacher_is_granted_the_default_quota() {
         School::registered(OrgType::K12, Tier::Enterprise)
             .when(enrol(ADA))
             .then([
@@ -53,14 +53,14 @@ mod enrolment {
     }
 
     #[test]
-    fn without_allocations_nobody_is_granted_anything() {
+    fn without_allocations_no_member_is_granted_units() {
         School::k12_without_management()
             .when(enrol(ADA))
             .then([enrolled(ADA)]);
     }
 
     #[test]
-    fn the_grant_goes_as_far_as_the_pool_reaches() {
+    fn the_grant_is_limited_by_the_headroom_of_the_pool() {
         School::k12()
             .buying(16)
             .given(grant(CLAUDE, 10))
@@ -126,7 +126,7 @@ mod enrolment {
     }
 
     #[test]
-    fn who_comes_back_keeps_what_he_used_and_is_granted_up_to_the_default() {
+    fn a_returning_member_keeps_used_units_and_is_granted_up_to_the_default() {
         School::k12()
             .buying(12)
             .given(grant(CLAUDE, 10))
@@ -231,7 +231,7 @@ mod removal {
     }
 
     #[test]
-    fn who_left_is_nobody_any_more_and_leaves_once() {
+    fn a_removed_member_is_absent_and_removed_once() {
         School::k12()
             .with_member(ADA)
             .allocated(50)
@@ -341,7 +341,7 @@ mod suspension {
     }
 
     #[test]
-    fn who_is_suspended_or_active_already_stays_so() {
+    fn a_repeated_suspension_or_reactivation_changes_nothing() {
         ada_of_50()
             .when(reactivate(ADA))
             .then_nothing()

@@ -65,7 +65,7 @@ fn a_soft_policy_lets_usage_exceed_the_allocation_and_marks_it() {
 }
 
 #[test]
-fn a_settle_is_marked_where_what_was_used_exceeds_it() {
+fn a_settle_beyond_the_hold_is_marked() {
     let overage_of = |school: &School| {
         let last = &school.log.last().expect("it settles").event;
         let Event::Usage(UsageEvent::HoldSettled(e)) = last else {

@@ -82,7 +82,7 @@ const fn needs_of(row: &AllocationRow) -> Management {
     }
 }
 
-/// The forms of commands that a row above stands for.
+/// The forms of commands of a row above.
 fn variations() -> Vec<(&'static str, Management, Action)> {
     let row = |name, row: AllocationRow| (name, needs_of(&row), row.action());
     let basic = |name, ask: Action| (name, Management::Basic, ask);
@@ -274,7 +274,7 @@ mod a_plan_that_is_gone {
     }
 
     #[test]
-    fn leaves_nobody_suspended_for_ever() {
+    fn a_downgrade_leaves_no_member_suspended() {
         let school = School::k12().with_member(ADA).given(suspend(ADA));
         downgraded(school)
             .when(debit(ADA, 1))

@@ -1,4 +1,4 @@
-//! Is the core pure? Its manifest has nothing that reads, writes, waits, draws or tells the time,
+//! Is the core pure? Its manifest has no input, output, waiting, randomness or clock,
 //! and its sources name nothing of the kind.
 
 use std::fs;
@@ -111,7 +111,7 @@ fn workspace_features(workspace: &toml::Table, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn chrono_comes_without_its_clock() {
+fn chrono_has_no_clock() {
     let workspace = manifest(&root().join("../Cargo.toml"));
     let chrono = &workspace["workspace"]["dependencies"]["chrono"];
     assert_eq!(chrono["default-features"].as_bool(), Some(false));
@@ -125,7 +125,7 @@ fn chrono_comes_without_its_clock() {
 }
 
 #[test]
-fn uuid_comes_without_clock_and_chance() {
+fn uuid_has_no_clock_and_no_randomness() {
     let workspace = manifest(&root().join("../Cargo.toml"));
     assert_eq!(workspace_features(&workspace, "uuid"), ["serde", "v5"]);
 }

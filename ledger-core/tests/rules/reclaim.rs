@@ -86,7 +86,7 @@ mod order {
     }
 
     #[test]
-    fn whoever_ranks_high_gives_when_nobody_else_has_anything_left() {
+    fn high_priority_gives_when_the_others_have_nothing_left() {
         let school = three_of_30([Priority::High, Priority::Low, Priority::Normal]);
         took(
             school.when(lower_to(30)),
@@ -100,7 +100,7 @@ mod order {
     }
 
     #[test]
-    fn inside_a_class_everybody_gives_in_proportion_to_what_he_has_not_used() {
+    fn within_a_priority_holders_give_in_proportion_to_their_unused_units() {
         let school = School::k12()
             .with_member(ADA)
             .allocated(40)
@@ -135,7 +135,7 @@ mod order {
     }
 
     #[test]
-    fn services_are_taken_back_one_after_another_and_the_totals_come_last() {
+    fn services_are_reclaimed_one_by_one_before_the_totals_change() {
         let school = three_of_30(ALL_NORMAL).given(of(CONTENT, set(ADA, 50)));
         let totals = [(CLAUDE, 87), (CONTENT, 40)].map(|(name, n)| (name.to_owned(), n.quota()));
         let both = SetSubscription {
@@ -186,7 +186,7 @@ mod limits {
     }
 
     #[test]
-    fn who_spent_more_than_he_holds_keeps_what_he_holds() {
+    fn an_overspent_member_keeps_the_allocation() {
         let school = three_of_30(ALL_NORMAL)
             .given(hold("h", ADA, 20))
             .given(settle("h", 35))
@@ -215,7 +215,7 @@ mod limits {
     }
 
     #[test]
-    fn a_suspended_member_gives_like_everybody_and_one_who_left_has_nothing_to_give() {
+    fn a_suspended_member_gives_and_a_removed_one_has_nothing_to_give() {
         let school = three_of_30(ALL_NORMAL)
             .given(suspend(ADA))
             .given(hold("h", BEN, 5))
@@ -294,7 +294,7 @@ mod unlimited {
     }
 
     #[test]
-    fn an_allocation_without_limit_becomes_the_whole_total_where_nobody_else_holds_any() {
+    fn a_single_unlimited_allocation_becomes_the_whole_total() {
         let school = unlimited_school()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
@@ -362,7 +362,7 @@ mod unlimited {
     }
 
     #[test]
-    fn without_the_word_an_allocation_without_limit_stands_in_the_way() {
+    fn an_unlimited_allocation_refuses_a_downgrade_without_reclaim() {
         unlimited_school()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
@@ -422,7 +422,7 @@ mod plans_without_allocations {
     }
 
     #[test]
-    fn what_is_held_for_a_call_in_flight_is_in_nobody_s_way() {
+    fn units_held_for_a_call_in_flight_do_not_refuse_a_downgrade() {
         School::k12()
             .with_member(ADA)
             .allocated(50)
@@ -455,7 +455,7 @@ mod plans_without_allocations {
     }
 
     #[test]
-    fn a_school_that_comes_back_in_between_keeps_what_a_call_in_flight_leaves() {
+    fn a_school_that_upgrades_again_keeps_the_rest_of_a_call_in_flight() {
         let school = School::k12()
             .with_member(ADA)
             .allocated(20)
@@ -467,7 +467,7 @@ mod plans_without_allocations {
     }
 
     #[test]
-    fn usage_that_exceeds_a_total_which_stays_stands_in_nobodys_way() {
+    fn usage_beyond_an_unchanged_total_refuses_nothing() {
         School::registered(OrgType::K12, Tier::Free)
             .with_member(ADA)
             .given(hold("h", ADA, 20))
@@ -567,7 +567,7 @@ proptest! {
             let class: Vec<&Share> = shares.iter().filter(|s| s.priority == priority).collect();
             let spare: i128 = class.iter().map(|share| share.spare).sum();
             let given: i128 = class.iter().map(|share| share.given).sum();
-            // Who ranks higher gives nothing while somebody below has anything left.
+            // A higher priority gives nothing while a lower one has units left.
             if given < spare {
                 let above = shares.iter().filter(|share| share.priority > priority);
                 prop_assert_eq!(above.map(|share| share.given).sum::<i128>(), 0);

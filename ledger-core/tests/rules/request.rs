@@ -28,7 +28,7 @@ fn ada_of_10() -> School {
     school.by(teacher(ADA))
 }
 
-/// The same, and she asks for 20 more; the principal is at the desk.
+/// The same, with a request for 20 more; the principal acts.
 fn ada_asks_for_20() -> School {
     let school = ada_of_10().given(file(ask(ADA, &[(CLAUDE, 20)])));
     school.by(principal(CLEO))
@@ -70,7 +70,7 @@ mod asking {
     }
 
     #[test]
-    fn a_request_says_how_urgent_it_is() {
+    fn a_request_has_an_urgency() {
         let school = ada_of_10().given(file(FileRequest {
             urgency: Urgency::High,
             ..ask(ADA, &[(CLAUDE, 20)])
@@ -109,7 +109,7 @@ mod asking {
     }
 
     #[test]
-    fn a_teacher_asks_for_himself_only() {
+    fn a_teacher_files_for_their_own_member_only() {
         ada_of_10()
             .with_member(BEN)
             .when(file(ask(BEN, &[(CLAUDE, 20)])))
@@ -119,7 +119,7 @@ mod asking {
     }
 
     #[test]
-    fn a_teacher_whose_token_names_him_otherwise_asks_as_the_member_that_he_is() {
+    fn a_teacher_whose_token_has_another_id_files_as_their_member() {
         let elsewhere = MemberId(Uuid::from_u128(0x5b));
         ada_of_10()
             .by(teacher(elsewhere))
@@ -131,7 +131,7 @@ mod asking {
     }
 
     #[test]
-    fn a_teacher_asks_only_where_the_school_lets_him() {
+    fn a_teacher_files_only_with_self_service() {
         ada_of_10()
             .given(self_service(false))
             .when(file(ask(ADA, &[(CLAUDE, 20)])))
@@ -151,7 +151,7 @@ mod asking {
     }
 
     #[test]
-    fn nobody_asks_for_who_is_not_there() {
+    fn a_request_for_an_absent_member_is_refused() {
         ada_of_10()
             .given(remove(ADA))
             .by(principal(CLEO))
@@ -241,7 +241,7 @@ mod approving {
     }
 
     #[test]
-    fn a_principal_approves_a_part_and_what_he_leaves_out_gets_nothing() {
+    fn an_approval_in_part_grants_nothing_of_absent_services() {
         let because = AllocationChanged {
             cause: Some(Cause::Request(ASKED)),
             ..changed(ADA, 10, 15)
@@ -255,7 +255,7 @@ mod approving {
     }
 
     #[test]
-    fn nobody_is_granted_more_than_he_asked_for_or_nothing() {
+    fn a_grant_is_above_zero_and_at_most_the_request() {
         let above = |name: &str, asked, granted| Refusal::GrantAboveAsked {
             service: service(name),
             asked: support::units(asked),
@@ -339,7 +339,7 @@ mod deciding {
     }
 
     #[rstest]
-    fn nobody_decides_on_his_own_request(
+    fn a_member_cannot_decide_their_own_request(
         #[values(approve(ASKED), reject(ASKED), approve_part(ASKED, &[(CLAUDE, 1)]))]
         decision: RequestCommand,
         #[values(Role::Principal, Role::PrincipalAdmin, Role::PlatformAdmin)] role: Role,
@@ -355,7 +355,7 @@ mod deciding {
     }
 
     #[test]
-    fn nor_under_another_name() {
+    fn a_member_known_by_another_id_cannot_decide_their_own_request() {
         ada_asks_for_20()
             .known_as(ADA)
             .when(approve_part(ASKED, &[(CLAUDE, 1)]))
@@ -363,7 +363,7 @@ mod deciding {
     }
 
     #[test]
-    fn who_asked_on_behalf_of_a_member_may_decide() {
+    fn a_principal_who_filed_for_a_member_may_decide() {
         ada_of_10()
             .by(principal(CLEO))
             .given(file(ask(ADA, &[(CLAUDE, 20)])))
@@ -374,7 +374,7 @@ mod deciding {
     #[case::approved(approve(ASKED), RequestStatus::Approved)]
     #[case::rejected(reject(ASKED), RequestStatus::Rejected)]
     #[case::withdrawn(withdraw(ASKED), RequestStatus::Withdrawn)]
-    fn what_is_closed_stays_closed(
+    fn a_closed_request_stays_closed(
         #[case] closes: RequestCommand,
         #[case] status: RequestStatus,
         #[values(approve(ASKED), reject(ASKED), withdraw(ASKED))] again: RequestCommand,
@@ -411,7 +411,7 @@ mod withdrawing {
     use super::*;
 
     #[test]
-    fn a_teacher_withdraws_his_own_request() {
+    fn a_teacher_withdraws_their_own_request() {
         ada_asks_for_20()
             .by(teacher(ADA))
             .when(withdraw(ASKED))
@@ -491,7 +491,7 @@ mod running_out {
     }
 
     #[test]
-    fn what_runs_out_first_comes_first_whether_hold_or_request() {
+    fn expiries_of_holds_and_requests_are_in_the_order_of_time() {
         let lasting = |id, seconds| PlaceHold {
             ttl_seconds: seconds,
             ..hold(id, ADA, 1)

@@ -56,7 +56,7 @@ mod plans {
     #[case(OrgType::Individual, Tier::Pro, BOUGHT, Management::None, false)]
     #[case(OrgType::Individual, Tier::Premium, BOUGHT, Management::None, true)]
     #[case(OrgType::Individual, Tier::Enterprise, BOUGHT, Management::None, true)]
-    fn a_school_has_what_the_table_says(
+    fn a_school_has_the_plan_of_the_table(
         #[case] org_type: OrgType,
         #[case] tier: Tier,
         #[case] totals: [i64; 3],
@@ -86,7 +86,7 @@ mod plans {
     #[case(OrgType::Preschool, Tier::Basic, Some(Tier::Pro))]
     #[case(OrgType::K12, Tier::Premium, Some(Tier::Enterprise))]
     #[case(OrgType::Individual, Tier::Enterprise, None)]
-    fn a_command_that_the_plan_lacks_is_refused_and_says_which_plan_has_it(
+    fn a_command_beyond_the_plan_is_refused_with_the_plan_that_includes_it(
         #[case] org_type: OrgType,
         #[case] tier: Tier,
         #[case] has_it: Option<Tier>,
@@ -102,7 +102,7 @@ mod plans {
     }
 
     #[test]
-    fn what_the_plan_lacks_is_said_before_what_else_is_wrong() {
+    fn a_missing_plan_is_refused_before_other_faults() {
         let refusal = Refusal::PlanRequired {
             has: Management::None,
             needs: Management::Basic,
@@ -114,7 +114,7 @@ mod plans {
     }
 
     #[test]
-    fn a_tier_goes_by_two_names() {
+    fn a_tier_has_two_names() {
         let catalogue = School::unregistered().catalogue;
         assert_eq!(catalogue.tier("starter"), Some(Tier::Basic));
         assert_eq!(catalogue.tier("professional"), Some(Tier::Pro));
@@ -207,7 +207,7 @@ mod subscriptions {
     }
 
     #[test]
-    fn a_total_changes_and_the_event_says_what_it_was() {
+    fn the_event_of_a_changed_total_has_the_old_one() {
         let event = SubscriptionChanged {
             tier_before: Tier::Enterprise,
             tier: Tier::Enterprise,
@@ -335,7 +335,7 @@ mod subscriptions {
     }
 
     #[test]
-    fn a_service_that_is_new_in_the_catalogue_comes_with_the_next_change() {
+    fn a_new_service_of_the_catalogue_is_added_by_the_next_change() {
         let built_in = include_str!("../../src/plan.toml");
         let with_video = built_in
             .replace("[defaults]", "[services.video]\n\n[defaults]")

@@ -75,7 +75,7 @@ mod debits {
     }
 
     #[test]
-    fn an_alias_spends_what_its_service_has() {
+    fn an_alias_spends_the_units_of_its_service() {
         let lesson = Debit {
             service: "lesson_generation".to_owned(),
             ..debit(ADA, 3)
@@ -242,7 +242,7 @@ mod meters {
         5
     )]
     #[case::per_thousand_tokens_begun("{ per = \"thousand_tokens\", units = 4 }", 12)]
-    fn the_meter_says_what_a_call_is_when_the_caller_does_not(
+    fn the_meter_gives_the_units_that_the_caller_does_not_state(
         #[case] meter: &str,
         #[case] used: i64,
     ) {

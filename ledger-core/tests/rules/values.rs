@@ -28,7 +28,7 @@ mod instants {
     #[case::before_the_epoch("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z")]
     #[case::a_leap_second("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z")]
     #[case::another_offset("2026-11-24T10:00:00+02:00", "2026-11-24T08:00:00Z")]
-    fn an_instant_is_what_the_database_keeps_of_it(#[case] text: &str, #[case] kept: &str) {
+    fn an_instant_has_the_precision_of_the_database(#[case] text: &str, #[case] kept: &str) {
         assert_eq!(at(text), at(kept));
         let read: Timestamp = serde_json::from_value(text.into()).expect("it is an instant");
         assert_eq!(read.to_string(), kept);
@@ -79,7 +79,7 @@ mod texts {
     }
 
     #[test]
-    fn a_reason_says_something_and_is_not_endless() {
+    fn a_reason_is_not_blank_and_has_a_length_limit() {
         let longest = "é".repeat(TEXT_CHARS_MAX);
         let trimmed = FreeText::new(&format!("  {longest}\n"), [0; 16]);
         assert_eq!(
@@ -172,7 +172,7 @@ mod amounts {
         "the total of claude_messages cannot be 9: 10 are allocated; revoke first, or reclaim \
          by priority"
     )]
-    fn a_refusal_says_its_numbers(#[case] rule: Rule, #[case] expected: &str) {
+    fn a_shortfall_displays_its_numbers(#[case] rule: Rule, #[case] expected: &str) {
         let numbers = short(rule, Level::Member)
             .limit(10)
             .used(5)

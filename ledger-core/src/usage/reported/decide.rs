@@ -79,8 +79,8 @@ impl Rules<'_> {
         })))
     }
 
-    /// Attributes unattributed usage to a member, also if it was attributed to another member; no event
-    /// if it is the member's already.
+    /// Attributes unattributed usage to a member, also if it was attributed to another member; no
+    /// event if it is the member's already.
     pub(in crate::usage) fn attribute(
         &self,
         command: &AttributeUsage,

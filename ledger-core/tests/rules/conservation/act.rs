@@ -88,8 +88,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// The command of an act; `None` if it refers to nothing. A closed hold is not closed again: the
-    /// store replays that.
+    /// The command of an act; `None` if it refers to nothing. A closed hold is not closed again:
+    /// the store replays that.
     pub fn command(&mut self, act: Act) -> Option<Action> {
         Some(match act {
             Act::Ask(action) => *action,

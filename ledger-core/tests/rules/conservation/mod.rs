@@ -1,6 +1,6 @@
 //! Do the books balance in every case? Random sequences of commands, in schools of every plan, with
-//! few units, without limits and with the largest numbers. `support/laws.rs` checks the laws of every
-//! event; this module checks those of every command and of the end.
+//! few units, without limits and with the largest numbers. `support/laws.rs` checks the laws of
+//! every event; this module checks those of every command and of the end.
 
 mod act;
 mod steps;
@@ -150,8 +150,8 @@ fn closed_by(action: &Action) -> Option<String> {
 }
 
 /// The period has not ended, no hold is open and no request pending at or after the instant at
-/// which it runs out; who left, and everybody where the plan has no allocations, holds nothing that
-/// he did not use.
+/// which it expires; a removed member, and every member if the plan has no allocations, has no
+/// unused units.
 fn nothing_is_due_any_more(school: &School) {
     let now = school.state.not_before_last(school.now());
     let period = school.state.school().expect("it is registered").period;
@@ -251,9 +251,9 @@ fn the_numbers_say_why(refusal: &Refusal) {
     }
 }
 
-/// The log tells all: folded from its first event, at its end and at some event before it, it
-/// comes to the state that grew with it; and no two of its events have one identity.
-fn the_log_tells_all(school: &School) {
+/// The log is the whole truth: folded from its first event, at its end and at some event before it,
+/// it comes to the state that grew with it; and no two of its events have one identity.
+fn the_log_is_the_whole_truth(school: &School) {
     assert_eq!(fold(&school.log), school.state);
     let half = &school.log[..school.log.len() / 2];
     let mut state = fold(half);
@@ -278,7 +278,7 @@ proptest! {
         shape in steps::shape(OrgType::K12, Tier::Enterprise),
         steps in steps::steps(),
     ) {
-        the_log_tells_all(&play(&shape, steps));
+        the_log_is_the_whole_truth(&play(&shape, steps));
     }
 
     #[test]
@@ -286,7 +286,7 @@ proptest! {
         shape in steps::shape(OrgType::Preschool, Tier::Pro),
         steps in steps::steps(),
     ) {
-        the_log_tells_all(&play(&shape, steps));
+        the_log_is_the_whole_truth(&play(&shape, steps));
     }
 
     #[test]
@@ -294,19 +294,19 @@ proptest! {
         shape in steps::shape(OrgType::K12, Tier::Free),
         steps in steps::steps(),
     ) {
-        the_log_tells_all(&play(&shape, steps));
+        the_log_is_the_whole_truth(&play(&shape, steps));
     }
 
     #[test]
-    fn an_individual_keeps_his_books(
+    fn an_individual_keeps_their_books(
         shape in steps::shape(OrgType::Individual, Tier::Pro),
         steps in steps::steps(),
     ) {
-        the_log_tells_all(&play(&shape, steps));
+        the_log_is_the_whole_truth(&play(&shape, steps));
     }
 }
 
-/// What everybody holds, whatever way it came about.
+/// The allocations of all holders.
 fn amounts(state: &SchoolState) -> Vec<Quota> {
     [CLAUDE, CONTENT]
         .into_iter()
@@ -355,7 +355,7 @@ proptest! {
     /// Whether a batch is done, and what comes of it, does not depend on the order of its rows.
     /// (Which of several rows finds the pool empty does.)
     #[test]
-    fn a_batch_comes_out_the_same_in_any_order(
+    fn the_result_of_a_batch_is_independent_of_its_order(
         (rows, shuffled) in steps::rows_of_different_lines()
             .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
         total in 90_i64..130,

@@ -203,8 +203,8 @@ fn requests() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Mostly an actor for the school, else a teacher, who acts for their own member only. Only requests
-/// depend on the actor.
+/// Mostly an actor for the school, else a teacher, who acts for their own member only. Only
+/// requests depend on the actor.
 fn by() -> impl Strategy<Value = Actor> {
     prop_oneof![4 => Just(Actor::SYSTEM), 1 => member().prop_map(teacher)]
 }

@@ -46,7 +46,7 @@ fn a_hold_settles_into_the_period_in_which_it_was_placed() {
 }
 
 #[test]
-fn more_than_was_held_is_an_overage_there_whatever_is_left_here() {
+fn usage_beyond_a_hold_of_a_closed_period_is_an_overage() {
     ada_holds_10()
         .at(resets_at())
         .when(settle("h", 11))
@@ -55,7 +55,7 @@ fn more_than_was_held_is_an_overage_there_whatever_is_left_here() {
 }
 
 #[test]
-fn the_new_account_stands_in_the_event_as_it_is() {
+fn the_event_has_the_new_account() {
     ada_holds_10()
         .at(resets_at())
         .given(debit(ADA, 3))
@@ -99,7 +99,7 @@ fn a_hold_that_runs_out_after_the_end_frees_nothing_in_the_new_period() {
 }
 
 #[test]
-fn a_hold_that_runs_out_at_the_very_end_does_so_in_the_old_period() {
+fn a_hold_that_expires_at_the_end_of_a_period_expires_in_it() {
     ada_renews_50()
         .at(resets_at().plus_seconds(-300))
         .given(hold("h", ADA, 10))
@@ -201,7 +201,7 @@ fn a_hold_on_the_pool_settles_into_its_period_too() {
 }
 
 #[test]
-fn who_left_with_a_call_in_flight_has_nothing_after_the_end() {
+fn a_removed_member_with_a_call_in_flight_has_nothing_in_the_next_period() {
     ada_holds_10()
         .given(remove(ADA))
         .holds(ADA, 30, 20, 10)

@@ -1,4 +1,5 @@
-//! The rules of the roll: a period ends by the clock, the next one begins anew (SPEC §3, Periods).
+//! The rules of the rollover: a period ends by the clock, the next one starts at zero (SPEC §3,
+//! Periods).
 
 mod across;
 mod renewal;
@@ -19,7 +20,7 @@ pub fn resets_next() -> Timestamp {
     at("2027-01-01T00:00:00Z")
 }
 
-/// A school of 100 Claude messages, of which Ada has 50, which renew; she used 20.
+/// A school of 100 Claude messages, of which Ada has 50, with auto-renew and 20 used.
 pub fn ada_renews_50() -> School {
     School::k12()
         .with_member(ADA)
@@ -74,7 +75,7 @@ fn a_microsecond_before_the_end_the_period_is_the_old_one() {
 }
 
 #[test]
-fn a_refusal_tells_when_the_new_period_ends() {
+fn a_refusal_has_the_end_of_the_new_period() {
     let outcome = ada_renews_50().at(resets_at()).when(debit(ADA, 51));
     let Err(Refusal::Shortfall(shortfall)) = outcome.result else {
         panic!("51 of 50 are refused");
@@ -110,7 +111,7 @@ fn whoever_holds_nothing_makes_no_row() {
 }
 
 #[test]
-fn members_who_draw_on_the_pool_find_it_whole_again() {
+fn a_pool_drawn_on_directly_is_whole_in_the_next_period() {
     School::k12_without_management()
         .with_member(ADA)
         .used(20)

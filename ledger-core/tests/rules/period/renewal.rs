@@ -104,7 +104,7 @@ fn take_in(state: &mut SchoolState) -> Vec<Renewal> {
 }
 
 #[test]
-fn high_comes_before_normal_before_low_and_of_one_priority_the_oldest_first() {
+fn renewals_go_from_high_to_low_priority_and_from_old_to_new() {
     let mut school = three(100)
         .with_member(MemberId(Uuid::from_u128(1)))
         .given(gets(LOW, ADA, 10))
@@ -121,7 +121,7 @@ fn high_comes_before_normal_before_low_and_of_one_priority_the_oldest_first() {
 #[case::the_last_one_gets_what_is_left(45, [20, 20, 5])]
 #[case::and_nothing_when_nothing_is(40, [20, 20, 0])]
 #[case::the_first_one_alone(10, [10, 0, 0])]
-#[case::nobody(0, [0, 0, 0])]
+#[case::none(0, [0, 0, 0])]
 fn allocations_are_granted_as_far_as_the_new_total_reaches(
     #[case] total: i64,
     #[case] after: [i64; 3],
@@ -152,7 +152,8 @@ fn what_lapses_takes_nothing_from_the_total() {
 
 #[test]
 fn an_allocation_is_as_old_as_its_first_unit() {
-    // Ada's is the oldest, though it was raised last; Cleo gave hers back and has it anew.
+    // Ada's is the oldest, though it was raised last; Cleo returned an allocation and has a new
+    // one.
     let mut school = three(100)
         .given(gets(NORMAL, ADA, 5))
         .given(gets(NORMAL, CLEO, 5))
@@ -265,7 +266,7 @@ fn many() -> School {
 }
 
 #[test]
-fn many_allocations_are_told_of_in_events_of_a_thousand_and_an_interrupted_roll_goes_on() {
+fn renewals_come_in_events_of_a_thousand_and_an_interrupted_rollover_continues() {
     let mut school = many().at(resets_at());
     let mut sizes = Vec::new();
     let mut ids = BTreeSet::new();

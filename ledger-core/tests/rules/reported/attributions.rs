@@ -15,7 +15,7 @@ fn parked_usage_is_assigned_and_counts_from_then_on() {
 }
 
 #[test]
-fn it_goes_from_one_member_to_another() {
+fn attributed_usage_moves_to_another_member() {
     two_of_20()
         .given(report("r", NOBODY, 3))
         .given(give(reported("r"), ADA))
@@ -74,7 +74,7 @@ fn what_occurred_in_a_closed_period_counts_there() {
 }
 
 #[test]
-fn who_assigns_usage_of_an_unknown_service_says_of_which_it_is() {
+fn usage_of_an_unknown_service_is_attributed_with_a_service() {
     let video = Report {
         service: attribute("video"),
         ..report("r", ADA, 3)
@@ -90,7 +90,7 @@ fn who_assigns_usage_of_an_unknown_service_says_of_which_it_is() {
 }
 
 #[test]
-fn only_what_is_left_of_refunded_usage_goes_to_another() {
+fn only_units_not_refunded_are_attributed_to_another() {
     two_of_20()
         .given(report("r", NOBODY, 5))
         .given(give(reported("r"), ADA))
@@ -109,7 +109,7 @@ fn only_what_is_left_of_refunded_usage_goes_to_another() {
 }
 
 #[test]
-fn between_members_who_draw_on_one_pool_its_counters_stand() {
+fn attribution_between_members_on_one_pool_leaves_its_counters() {
     let on_pool = |member_id, used| Attribution {
         account: pool_account(member_id),
         ..account(member_id, used)
@@ -130,7 +130,7 @@ fn between_members_who_draw_on_one_pool_its_counters_stand() {
 }
 
 #[test]
-fn what_was_never_parked_is_not_given_away_and_nobody_gets_it_who_was_never_there() {
+fn only_unattributed_usage_is_attributed_and_only_to_a_member() {
     two_of_20()
         .given(debit(ADA, 3))
         .when(give(debited(support::commands::CALL), BEN))

@@ -23,7 +23,7 @@ fn a_correction_refunds_a_debit_by_a_new_event_that_names_it() {
 }
 
 #[test]
-fn several_may_come_and_together_they_are_never_more_than_the_debit() {
+fn corrections_together_never_exceed_the_debit() {
     two_of_20()
         .given(call("a", 5))
         .when(refund(debited("a"), 2))
@@ -152,7 +152,7 @@ fn what_counts_nowhere_is_not_refunded() {
 }
 
 #[test]
-fn what_is_refunded_to_one_who_left_goes_back_to_the_pool() {
+fn a_refund_to_a_removed_member_returns_to_the_pool() {
     let outcome = two_of_20()
         .given(call("a", 5))
         .given(remove(ADA))

@@ -23,7 +23,7 @@ fn it_is_recorded_over_quota_and_marked() {
 }
 
 #[test]
-fn it_is_recorded_on_a_member_who_is_suspended_and_on_one_who_left() {
+fn usage_of_a_suspended_or_removed_member_is_recorded() {
     let school = two_of_20()
         .given(suspend(ADA))
         .when(report("r", ADA, 3))
@@ -40,7 +40,7 @@ fn it_is_recorded_on_a_member_who_is_suspended_and_on_one_who_left() {
 }
 
 #[test]
-fn the_meter_says_how_many_units_where_the_report_does_not() {
+fn the_meter_gives_the_units_that_a_report_does_not_state() {
     let weights = r#"{ per = "request", weights = [{ model = "*opus*", units = 5 }] }"#;
     let tokens = r#"{ per = "thousand_tokens", units = 2 }"#;
     let heavy = include_str!("../../../src/plan.toml")
@@ -96,7 +96,7 @@ fn late_usage_of_a_closed_period_leaves_the_open_one_as_it_was() {
 }
 
 #[test]
-fn what_is_said_to_lie_in_the_future_happened_by_now() {
+fn usage_stated_for_the_future_occurred_now() {
     let ahead = |seconds| Report {
         occurred_at: Some(start().plus_seconds(seconds)),
         ..report("r", ADA, 1)

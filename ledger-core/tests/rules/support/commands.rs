@@ -1,4 +1,4 @@
-//! Commands in a word. Of Claude messages, unless [`of`] says otherwise.
+//! Short forms of commands. Of Claude messages, except with [`of`].
 
 use ledger_core::allocation::{
     AllocationCommand, AllocationRow, Change, Holder, HolderName, Priority,
@@ -16,7 +16,7 @@ use ledger_core::{
 
 use super::{Amount, CLAUDE, attribute, key, units};
 
-/// Something that can be asked of a school.
+/// A value that is an action.
 pub trait Ask {
     fn action(self) -> Action;
 }

@@ -1,4 +1,4 @@
-//! What tests expect: events, and refusals with their numbers. Of Claude messages.
+//! Expected events and refusals. Of Claude messages.
 
 use ledger_core::allocation::{
     AllocationChanged, AllocationEvent, Cause, Holder, MemberReactivated, MemberSuspended,
@@ -68,7 +68,7 @@ pub fn renewed<const N: usize>(rows: [Renewal; N]) -> Event {
     }))
 }
 
-/// Somebody of normal priority.
+/// A holder of normal priority.
 pub fn row_of(holder: impl Into<Holder>, before: impl Amount, after: impl Amount) -> Renewal {
     Renewal {
         holder: holder.into(),
@@ -112,7 +112,7 @@ pub fn removed(member_id: MemberId) -> Event {
     Event::School(SchoolEvent::MemberRemoved(MemberRemoved { member_id }))
 }
 
-/// A change by hand, alone, of somebody of normal priority.
+/// A single change of a holder of normal priority.
 pub fn changed(
     holder: impl Into<Holder>,
     before: impl Amount,
@@ -131,7 +131,7 @@ pub fn changed(
     }
 }
 
-/// A change that nobody gave a reason for.
+/// A change without a reason.
 pub fn changed_by(
     cause: Cause,
     holder: impl Into<Holder>,
@@ -177,7 +177,7 @@ pub fn in_batch(event: Event) -> Event {
         }
         AllocationEvent::TermsSet(e) => AllocationEvent::TermsSet(TermsSet { cause, ..e }),
         AllocationEvent::Suspended(_) | AllocationEvent::Reactivated(_) => {
-            panic!("nobody is suspended in a batch")
+            panic!("no member is suspended in a batch")
         }
     })
 }

@@ -1,4 +1,4 @@
-//! The laws of the books: what holds after every single event, whatever was asked.
+//! The laws of the books, which hold after every event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ impl Laws {
     /// Checks one event against the state before and after it.
     pub fn check(&mut self, before: &SchoolState, recorded: &Recorded, after: &SchoolState) {
         let event = &recorded.event;
-        places_are_numbered_and_time_goes_forward(before, recorded, after);
+        positions_are_numbered_and_time_goes_forward(before, recorded, after);
         for service in services(after) {
             allocations_fit_into_the_total(after, service);
             the_pool_is_the_sum_of_its_accounts(after, service);
@@ -33,8 +33,8 @@ impl Laws {
         match event {
             Event::Usage(event) => the_stated_balance_is_the_account(event, after),
             Event::Allocation(event) => the_stated_amounts_are_the_lines(before, event, after),
-            Event::Period(event) => a_roll_begins_anew(before, event, after),
-            Event::Department(event) => a_department_has_what_it_had(before, event, after),
+            Event::Period(event) => a_rollover_starts_at_zero(before, event, after),
+            Event::Department(event) => a_move_keeps_amounts(before, event, after),
             Event::School(_) | Event::Request(_) => {}
         }
         pending_requests_wait_for_a_decision(recorded, after);
@@ -60,7 +60,7 @@ fn services(state: &SchoolState) -> impl Iterator<Item = &ServiceId> {
     state.pools().map(|(service, _)| service)
 }
 
-/// One pending request per member and service, of somebody who is there, for seven days at most;
+/// One pending request per member and service, of a present member, for seven days at most;
 /// and what an approval grants names it as its cause.
 fn pending_requests_wait_for_a_decision(recorded: &Recorded, after: &SchoolState) {
     let mut asked = BTreeSet::new();
@@ -84,7 +84,7 @@ fn pending_requests_wait_for_a_decision(recorded: &Recorded, after: &SchoolState
     }
 }
 
-fn places_are_numbered_and_time_goes_forward(
+fn positions_are_numbered_and_time_goes_forward(
     before: &SchoolState,
     recorded: &Recorded,
     after: &SchoolState,
@@ -187,7 +187,7 @@ fn the_pool_is_the_sum_of_its_accounts(state: &SchoolState, service: &ServiceId)
         let held = i128::from(account.line(state, service).held.get());
         assert_eq!(open.remove(&account).unwrap_or_default(), held);
     }
-    assert!(open.is_empty(), "a hold stands on no account");
+    assert!(open.is_empty(), "a hold is on no account");
     for (of, pool) in pools(state, service) {
         let counts = |account: &Drawn| match account {
             Drawn::Member(id) => of.is_none() || state.funded_by(Holder::Member(*id)) == of,
@@ -223,12 +223,8 @@ fn only_an_overage_exceeds_an_account(
     }
 }
 
-/// A department begins with nothing, ends empty, and takes with a member what he holds.
-fn a_department_has_what_it_had(
-    before: &SchoolState,
-    event: &DepartmentEvent,
-    after: &SchoolState,
-) {
+/// A department starts with nothing, is closed empty, and receives a member with all allocations.
+fn a_move_keeps_amounts(before: &SchoolState, event: &DepartmentEvent, after: &SchoolState) {
     match event {
         DepartmentEvent::Opened(e) => {
             let opened = after.open_department(e.department_id).expect("it is open");
@@ -382,7 +378,7 @@ fn line(state: &SchoolState, member_id: MemberId, service: &ServiceId) -> Line {
 
 /// A period closes with the books as they were and the next one begins at zero; what is allocated
 /// changes by what the events say, and never by a rise.
-fn a_roll_begins_anew(before: &SchoolState, event: &PeriodEvent, after: &SchoolState) {
+fn a_rollover_starts_at_zero(before: &SchoolState, event: &PeriodEvent, after: &SchoolState) {
     let period = |state: &SchoolState| state.school().expect("it is registered").period;
     match event {
         PeriodEvent::Closed(e) => {

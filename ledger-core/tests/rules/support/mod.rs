@@ -104,7 +104,7 @@ pub struct School {
 }
 
 impl School {
-    /// Nothing yet.
+    /// An unregistered school.
     pub fn unregistered() -> Self {
         Self {
             catalogue: CATALOGUE.clone(),
@@ -203,7 +203,7 @@ impl School {
         self.given(commands::debit(member_id, n))
     }
 
-    /// Who asks for whatever is asked from here on.
+    /// Sets the actor.
     pub const fn by(mut self, actor: Actor) -> Self {
         self.actor = actor;
         self
@@ -221,13 +221,13 @@ impl School {
         self
     }
 
-    /// The clock stands at `instant`.
+    /// Sets the clock.
     pub fn at(mut self, instant: Timestamp) -> Self {
         self.now = instant;
         self
     }
 
-    /// The clock goes on.
+    /// Advances the clock.
     pub fn after_seconds(self, seconds: i64) -> Self {
         self.after(TimeDelta::seconds(seconds))
     }
@@ -246,7 +246,7 @@ impl School {
         self.now
     }
 
-    /// Something was asked and done.
+    /// A command that is accepted.
     pub fn given(self, ask: impl Ask) -> Self {
         let outcome = self.when(ask);
         if let Err(refusal) = &outcome.result {
@@ -255,7 +255,7 @@ impl School {
         outcome.school
     }
 
-    /// Somebody asks for something.
+    /// Decides a command and records its events.
     pub fn when(mut self, ask: impl Ask) -> Outcome {
         let action = ask.action();
         let due = self.catch_up_with_time();
@@ -281,7 +281,7 @@ impl School {
         }
     }
 
-    /// Takes in everything that is due, as the writer does before each command.
+    /// Records due events, as the writer does before each command.
     pub fn catch_up_with_time(&mut self) -> Vec<Fact> {
         let mut facts = Vec::new();
         while let Some(Due { key, fact }) = due(&self.state, self.now) {
@@ -291,7 +291,7 @@ impl School {
         facts
     }
 
-    /// Takes in one thing that is due.
+    /// Records one due event.
     pub fn take_in(&mut self, due: Due) {
         self.record(due.key.first_event_id(), Actor::SYSTEM, due.fact);
     }
@@ -422,7 +422,7 @@ pub fn command_key(action: &Action, state: &SchoolState) -> CommandKey {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command.
 pub struct Outcome {
     pub school: School,
     pub due: Vec<Fact>,
@@ -430,7 +430,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// These events and no others.
+    /// Exactly these events.
     #[track_caller]
     pub fn then<const N: usize>(self, expected: [Event; N]) -> School {
         let facts = self.result.expect("the command is not refused");
@@ -439,20 +439,20 @@ impl Outcome {
         self.school
     }
 
-    /// It is so already.
+    /// No event.
     #[track_caller]
     pub fn then_nothing(self) -> School {
         self.then([])
     }
 
-    /// Done; what exactly is said elsewhere.
+    /// Some events.
     #[track_caller]
     pub fn then_done(self) -> School {
         assert!(!self.result.expect("the command is not refused").is_empty());
         self.school
     }
 
-    /// Before the command, time brought these about.
+    /// These due events preceded the command.
     #[track_caller]
     pub fn after_due<const N: usize>(self, expected: [(Timestamp, Event); N]) -> Self {
         let due: Vec<_> = self
@@ -464,7 +464,7 @@ impl Outcome {
         self
     }
 
-    /// Refused, for exactly this reason with exactly these numbers.
+    /// Refused, with exactly this reason and numbers.
     #[track_caller]
     pub fn refused(self, expected: impl Into<Refusal>) -> School {
         assert_eq!(self.result, Err(expected.into()));

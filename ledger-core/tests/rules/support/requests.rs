@@ -20,7 +20,7 @@ pub const OTHER: RequestId = RequestId(Uuid::from_u128(0x07e4));
 /// And another.
 pub const THIRD: RequestId = RequestId(Uuid::from_u128(0x741d));
 
-/// A teacher whose token's subject is his member id.
+/// A teacher whose token's subject is the member id.
 pub const fn teacher(member_id: MemberId) -> Actor {
     Actor {
         role: Role::Teacher,
@@ -28,7 +28,7 @@ pub const fn teacher(member_id: MemberId) -> Actor {
     }
 }
 
-/// A principal whose token's subject is his member id, if he is a member.
+/// A principal whose token's subject is the member id, if the principal is a member.
 pub const fn principal(id: MemberId) -> Actor {
     Actor {
         role: Role::Principal,

@@ -21,7 +21,7 @@ fn by_tokens() -> Catalogue {
     Catalogue::parse(&format!("{claude}{requests}{rest}")).expect("it is a catalogue")
 }
 
-/// A report of 4,000 tokens for somebody whom nobody knows.
+/// A report of 4,000 tokens for an unknown member.
 fn of_4_000_tokens(name: &str, said: Option<Units>) -> Report {
     let mut report = Report {
         units: said,
@@ -45,7 +45,7 @@ fn used(school: &School, name: &str) -> Units {
 }
 
 #[test]
-fn who_is_given_usage_as_of_another_service_has_what_its_meter_tells() {
+fn units_are_metered_again_when_the_service_changes() {
     for (parked_as, given_as, expected) in [
         (CONTENT, CONTENT, 8),
         (CONTENT, CLAUDE, 1),
@@ -64,7 +64,7 @@ fn who_is_given_usage_as_of_another_service_has_what_its_meter_tells() {
 }
 
 #[test]
-fn what_counts_already_counts_as_much_wherever_it_goes() {
+fn attributed_usage_keeps_its_units() {
     let school = School::k12().under(by_tokens()).with_member(ADA);
     let school = school.given(of_4_000_tokens(CONTENT, None));
     let school = school.given(given_to_ada_as(CONTENT));
@@ -74,7 +74,7 @@ fn what_counts_already_counts_as_much_wherever_it_goes() {
 }
 
 #[test]
-fn what_the_caller_said_stays_what_it_was() {
+fn stated_units_stay() {
     let school = School::k12().under(by_tokens()).with_member(ADA);
     let school = school.given(of_4_000_tokens(CONTENT, Some(units(5))));
     let school = school.given(given_to_ada_as(CONTENT));
