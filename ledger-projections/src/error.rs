@@ -103,8 +103,8 @@ pub enum ReadError {
     /// The log could not be read.
     #[error("the log could not be read")]
     Log(#[from] StoreError),
-    /// A row holds what no version of this program wrote.
-    #[error("column {0} of a read model holds no value of its kind")]
+    /// A column has a value that no version of this program wrote.
+    #[error("column {0} of a read model has an invalid value")]
     Unreadable(&'static str),
 }
 

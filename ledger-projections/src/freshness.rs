@@ -1,4 +1,4 @@
-//! Waits until a read model has taken in what a reader has seen written.
+//! Lets a read wait until a read model has applied a given event.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use tokio::time::{Instant, timeout};
 use crate::progress::Progress;
 use crate::projection::ProjectionName;
 
-/// The longest that a read waits to be as fresh as it was asked to be.
+/// The maximum time that a read waits.
 pub const FRESHNESS_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often to look for what other processes' workers did, when none runs in this one.
+/// The interval of polls of the checkpoint in a process without a worker.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The same when a worker of this process will tell: then looking only covers for another process
-/// that was quicker.
-const ATTENDED_POLL: Duration = Duration::from_millis(100);
+/// The interval in a process with a worker, which signals its own progress: polls are for the
+/// progress of other processes.
+const POLL_WITH_WORKER: Duration = Duration::from_millis(100);
 
-/// A read is not as fresh as it was asked to be.
+/// The read model has not applied the requested event.
 #[derive(Debug, thiserror::Error)]
 pub enum FreshnessError {
-    /// The read model did not get there in time, or has stopped before.
+    /// The read model did not reach the event in time, or is halted before it.
     #[error("the read model is at {at}, the read asked for {asked}")]
     ProjectionBehind {
-        /// The last event that it has taken in.
+        /// The last event that it has applied.
         at: Seq,
-        /// The event that the read asked for.
+        /// The event that the read requested.
         asked: Seq,
     },
     /// A database operation failed.
@@ -35,9 +35,8 @@ pub enum FreshnessError {
     Database(#[from] DatabaseError),
 }
 
-/// Waits until the live build of `name` has taken in the school's event `min_seq`, at most `limit`
-/// and at most [`FRESHNESS_LIMIT`]. Returns at once when it has, and also when it never will: a
-/// read model that stopped before an event does not get past it by waiting.
+/// Waits until the live build of `name` has applied the school's event `min_seq`, at most `limit`
+/// and at most [`FRESHNESS_LIMIT`]. Does not wait for a halted projection.
 ///
 /// # Errors
 /// [`FreshnessError`].
@@ -50,31 +49,31 @@ pub async fn wait_for(
     limit: Duration,
 ) -> Result<(), FreshnessError> {
     let deadline = Instant::now() + limit.min(FRESHNESS_LIMIT);
-    let interval = if progress.is_attended() {
-        ATTENDED_POLL
+    let interval = if progress.has_worker() {
+        POLL_WITH_WORKER
     } else {
         POLL
     };
     loop {
-        let signal = progress.register(school_id, name, min_seq);
-        let (at, has_stopped) = standing(database, school_id, name).await?;
+        let signal = progress.subscribe(school_id, name, min_seq);
+        let (at, is_halted) = checkpoint(database, school_id, name).await?;
         if at >= min_seq {
             return Ok(());
         }
         let now = Instant::now();
-        if has_stopped || now >= deadline {
+        if is_halted || now >= deadline {
             let asked = min_seq;
             return Err(FreshnessError::ProjectionBehind { at, asked });
         }
-        progress.ask(school_id);
+        progress.expedite(school_id);
         if let Ok(Ok(())) = timeout(interval.min(deadline - now), signal).await {
             return Ok(());
         }
     }
 }
 
-/// Where the live build stands, and whether an event has stopped it there.
-async fn standing(
+/// The checkpoint of the live build, and whether it is halted.
+async fn checkpoint(
     database: &Database,
     school_id: SchoolId,
     name: ProjectionName,

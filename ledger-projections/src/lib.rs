@@ -1,18 +1,18 @@
 //! Read models of Allocation Ledger: workers that fold the log into tables, and the queries that
 //! read them.
 //!
-//! **Shape.** One folder per question ([`roster`], [`balance`], [`history`], [`requests`],
-//! [`usage`], [`unattributed`]), each with its write (`apply`) and its read (`read`) side by side. A
-//! [`projection::Projection`] takes pages of schools' events in; the [`worker`] reads those of
-//! schools that lag and commits what they amount to together with the checkpoints, so each event
-//! counts exactly once. A [`rebuild`] makes a read model anew beside the live one and swaps them. A
-//! [`timekeeper`] has recorded what time brings about where nobody writes.
+//! **Shape.** One folder per read model ([`roster`], [`balance`], [`history`], [`requests`],
+//! [`usage`], [`unattributed`]), each with its write (`apply`) and its read (`read`). A
+//! [`projection::Projection`] applies pages of schools' events; the [`worker`] reads the events of
+//! lagging schools and commits the rows together with the checkpoints, so each event counts exactly
+//! once. A [`rebuild`] builds a read model beside the live one and swaps them. A [`timekeeper`]
+//! records due events in idle schools.
 //!
-//! **Ordering.** A school's events are taken in by the order of its stream, without gaps; schools
+//! **Ordering.** A school's events are applied in the order of its stream, without gaps. Schools
 //! are independent of each other.
 //!
-//! **Failure.** A lost connection is tried again. An event that cannot be taken in stops that
-//! school's projection, visibly, and no other's. Every table here can be dropped and built again.
+//! **Failure.** A transient failure is retried. An event that cannot be applied halts its school's
+//! projection, visibly, and no other. Every table can be dropped and rebuilt from the log.
 
 pub mod balance;
 mod columns;

@@ -1,4 +1,4 @@
-//! Tells this process's readers how far its workers have come.
+//! Signals from this process's workers to its readers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,11 +11,11 @@ use crate::projection::ProjectionName;
 
 type Key = (SchoolId, ProjectionName);
 
-/// The events that are waited for, and whom to tell.
+/// The readers' awaited events and signals.
 type Waiting = HashMap<Key, Vec<(Seq, oneshot::Sender<()>)>>;
 
-/// Who waits for which event of which read model. Cheap to clone; one per process, shared by its
-/// worker and its readers. Its size is that of the reads that wait at the moment.
+/// The readers that wait for an event to be applied. Cheap to clone; one per process, shared by its
+/// worker and its readers. Its size is the number of waiting reads.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     shared: Arc<Shared>,
@@ -25,30 +25,29 @@ pub struct Progress {
 struct Shared {
     waiting: Mutex<Waiting>,
     workers: AtomicUsize,
-    asks: mpsc::Sender<SchoolId>,
-    asked: tokio::sync::Mutex<mpsc::Receiver<SchoolId>>,
+    expedite: mpsc::Sender<SchoolId>,
+    expedited: tokio::sync::Mutex<mpsc::Receiver<SchoolId>>,
 }
 
-/// Schools that are asked for and that no worker has looked at yet; one that is left out for it is
-/// run at its pace.
-const ASKS_MAX: usize = 256;
+/// The maximum number of expedited schools in the queue; others are run at their interval.
+const EXPEDITED_MAX: usize = 256;
 
 impl Default for Shared {
     fn default() -> Self {
-        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let (expedite, expedited) = mpsc::channel(EXPEDITED_MAX);
         Self {
             waiting: Mutex::default(),
             workers: AtomicUsize::new(0),
-            asks,
-            asked: tokio::sync::Mutex::new(asked),
+            expedite,
+            expedited: tokio::sync::Mutex::new(expedited),
         }
     }
 }
 
 impl Progress {
-    /// Signals when the live build has taken `seq` in, from now on. What was committed before is
-    /// not signalled: register first, then look.
-    pub(crate) fn register(
+    /// Signals when the live build applies `seq`. A commit before the call is not signalled:
+    /// subscribe first, then read the checkpoint.
+    pub(crate) fn subscribe(
         &self,
         school_id: SchoolId,
         name: ProjectionName,
@@ -57,41 +56,40 @@ impl Progress {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting();
         let queue = waiting.entry((school_id, name)).or_default();
-        // Readers that gave up in the meantime.
+        // Drops readers that timed out.
         queue.retain(|(_, sender)| !sender.is_closed());
         queue.push((seq, sender));
         receiver
     }
 
-    /// Asks this process's worker not to leave a school waiting.
-    pub(crate) fn ask(&self, school_id: SchoolId) {
-        // A full queue means that the worker has its hands full: the school's turn comes.
-        let _ = self.shared.asks.try_send(school_id);
+    /// Requests that this process's worker run a school soon.
+    pub(crate) fn expedite(&self, school_id: SchoolId) {
+        // With a full queue the school is run at its interval.
+        let _ = self.shared.expedite.try_send(school_id);
     }
 
-    /// The next school that is asked for.
-    pub(crate) async fn asked(&self) -> SchoolId {
-        let asked = self.shared.asked.lock().await.recv().await;
-        match asked {
+    /// Receives the next expedited school.
+    pub(crate) async fn expedited(&self) -> SchoolId {
+        match self.shared.expedited.lock().await.recv().await {
             Some(school_id) => school_id,
             // The sender lives as long as the receiver.
             None => std::future::pending().await,
         }
     }
 
-    /// The live build has taken in everything up to `seq`.
-    pub(crate) fn reached(&self, school_id: SchoolId, name: ProjectionName, seq: Seq) {
+    /// Signals that the live build has applied all events up to `seq`.
+    pub(crate) fn publish(&self, school_id: SchoolId, name: ProjectionName, seq: Seq) {
         let mut waiting = self.waiting();
         let Some(queue) = waiting.remove(&(school_id, name)) else {
             return;
         };
         let mut rest = Vec::new();
-        for (asked, sender) in queue {
-            if asked <= seq {
-                // A reader that gave up waits no more.
+        for (awaited, sender) in queue {
+            if awaited <= seq {
+                // The reader may have timed out.
                 let _ = sender.send(());
             } else if !sender.is_closed() {
-                rest.push((asked, sender));
+                rest.push((awaited, sender));
             }
         }
         if !rest.is_empty() {
@@ -99,19 +97,19 @@ impl Progress {
         }
     }
 
-    /// Whether a worker of this process keeps the read models up to date.
-    pub(crate) fn is_attended(&self) -> bool {
+    /// Whether this process runs a worker.
+    pub(crate) fn has_worker(&self) -> bool {
         self.shared.workers.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts a worker until the guard is dropped.
-    pub(crate) fn attend(&self) -> Attendance {
+    /// Registers a worker until the guard is dropped.
+    pub(crate) fn register_worker(&self) -> WorkerGuard {
         self.shared.workers.fetch_add(1, Ordering::Relaxed);
-        Attendance(self.clone())
+        WorkerGuard(self.clone())
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // The map is whole between any two statements, so a panic elsewhere does not spoil it.
+        // No panic can leave the map inconsistent.
         self.shared
             .waiting
             .lock()
@@ -119,11 +117,11 @@ impl Progress {
     }
 }
 
-/// A worker that runs in this process.
+/// A registered worker of this process.
 #[derive(Debug)]
-pub(crate) struct Attendance(Progress);
+pub(crate) struct WorkerGuard(Progress);
 
-impl Drop for Attendance {
+impl Drop for WorkerGuard {
     fn drop(&mut self) {
         self.0.shared.workers.fetch_sub(1, Ordering::Relaxed);
     }
@@ -135,13 +133,13 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn a_reader_is_told_when_his_event_is_reached_and_not_before() {
+    fn a_reader_is_signalled_once_the_awaited_event_is_applied() {
         let (progress, school) = (Progress::default(), SchoolId(Uuid::nil()));
-        let mut balance = progress.register(school, ProjectionName::Balance, Seq(7));
-        let mut usage = progress.register(school, ProjectionName::Usage, Seq(7));
-        progress.reached(school, ProjectionName::Balance, Seq(6));
+        let mut balance = progress.subscribe(school, ProjectionName::Balance, Seq(7));
+        let mut usage = progress.subscribe(school, ProjectionName::Usage, Seq(7));
+        progress.publish(school, ProjectionName::Balance, Seq(6));
         assert!(balance.try_recv().is_err());
-        progress.reached(school, ProjectionName::Balance, Seq(8));
+        progress.publish(school, ProjectionName::Balance, Seq(8));
         assert!(balance.try_recv().is_ok());
         assert!(usage.try_recv().is_err());
     }

@@ -1,5 +1,6 @@
-//! What a read model is, and the list of all there are.
+//! The definition of a read model, and the list of all of them.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,21 +12,21 @@ use sqlx::PgConnection;
 use crate::error::ApplyError;
 use crate::{balance, history, requests, roster, unattributed, usage};
 
-/// The name of a read model: the question that it answers.
+/// The name of a read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectionName {
-    /// Which school is it, and who belongs to it?
+    /// Schools, members and departments.
     Roster,
-    /// What is there, what is gone, what is left?
+    /// Units allocated, used, held and available.
     Balance,
-    /// Who changed what, why, from what to what?
+    /// Changes with actor and reason.
     History,
-    /// Who asks for what, and what became of it?
+    /// Allocation requests.
     Requests,
-    /// How much, when, by whom, of what, at what cost?
+    /// Daily usage rollups.
     Usage,
-    /// Which usage is still nobody's, or of no known service?
+    /// Reported usage whose member or service is unknown.
     Unattributed,
 }
 
@@ -40,7 +41,7 @@ impl ProjectionName {
         Self::Unattributed,
     ];
 
-    /// The word in columns, metrics and commands.
+    /// The name in columns, metrics and commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,12 +61,9 @@ impl std::fmt::Display for ProjectionName {
     }
 }
 
-/// The text names no read model.
+/// No read model has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "there is no such read model; there are roster, balance, history, requests, usage and \
-     unattributed"
-)]
+#[error("unknown read model: expected roster, balance, history, requests, usage or unattributed")]
 pub struct UnknownProjection;
 
 impl std::str::FromStr for ProjectionName {
@@ -79,37 +77,35 @@ impl std::str::FromStr for ProjectionName {
     }
 }
 
-/// The number under which the rows of one building of a read model stand.
+/// The number of a build of a read model; each row has that of its build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Build(pub i32);
 
-/// Some events of one school, in order.
+/// Consecutive events of one school.
 #[derive(Clone, Copy, Debug)]
 pub struct SchoolEvents<'a> {
-    /// Whose.
+    /// The school.
     pub school_id: SchoolId,
     /// The events.
     pub events: &'a [Recorded],
 }
 
-/// A read model: takes pages of schools' events in.
+/// A projection: applies pages of schools' events to the tables of a read model.
 #[async_trait]
 pub trait Projection: std::fmt::Debug + Send + Sync + 'static {
-    /// Which one.
+    /// The read model.
     fn name(&self) -> ProjectionName;
 
-    /// The kinds of events that it looks at; `None` is all. When it is folded by itself, no other
-    /// kind is read. It must leave other kinds alone: a page that is shared with another
-    /// projection has them too.
+    /// The kinds of events that it applies; `None` is all. It must ignore others: pages that it
+    /// shares with another projection have them.
     fn kinds(&self) -> Option<&'static [Kind]>;
 
-    /// The tables that its rows stand in, each with the columns `school_id` and `build`.
+    /// Its tables, each with the columns `school_id` and `build`.
     fn tables(&self) -> &'static [&'static str];
 
-    /// Takes in the next events of some schools, each of which is there once. What it looks at
-    /// follows what it took in before, without gaps. The caller holds the locks on the checkpoints
-    /// and moves them in the same transaction: nobody else writes these schools' rows of this
-    /// build.
+    /// Applies the next events of some schools, each school once, without gaps. The caller has
+    /// locked the checkpoints and advances them in the same transaction: no other process writes
+    /// these schools' rows of this build.
     ///
     /// # Errors
     /// [`ApplyError`]; then the caller rolls back.
@@ -121,7 +117,47 @@ pub trait Projection: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<(), ApplyError>;
 }
 
-/// The read models that a process keeps up to date. Cheap to clone.
+/// The future of [`ReadModel::apply`].
+pub type Applied<'a> = Pin<Box<dyn Future<Output = Result<(), ApplyError>> + Send + 'a>>;
+
+/// A projection of this crate.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadModel {
+    /// See [`Projection::name`].
+    pub name: ProjectionName,
+    /// See [`Projection::kinds`].
+    pub kinds: Option<&'static [Kind]>,
+    /// See [`Projection::tables`].
+    pub tables: &'static [&'static str],
+    /// See [`Projection::apply_in_tx`].
+    pub apply: for<'a> fn(&'a mut PgConnection, Build, &'a [SchoolEvents<'a>]) -> Applied<'a>,
+}
+
+#[async_trait]
+impl Projection for ReadModel {
+    fn name(&self) -> ProjectionName {
+        self.name
+    }
+
+    fn kinds(&self) -> Option<&'static [Kind]> {
+        self.kinds
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        self.tables
+    }
+
+    async fn apply_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        build: Build,
+        page: &[SchoolEvents<'_>],
+    ) -> Result<(), ApplyError> {
+        (self.apply)(tx, build, page).await
+    }
+}
+
+/// The projections that a process runs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Registry {
     projections: Arc<[Arc<dyn Projection>]>,
@@ -132,16 +168,16 @@ impl Registry {
     #[must_use]
     pub fn standard() -> Self {
         Self::new(vec![
-            Arc::new(roster::Roster),
-            Arc::new(balance::Balance),
-            Arc::new(history::History),
-            Arc::new(requests::Requests),
-            Arc::new(usage::Usage),
-            Arc::new(unattributed::Unattributed),
+            Arc::new(roster::ROSTER),
+            Arc::new(balance::BALANCE),
+            Arc::new(history::HISTORY),
+            Arc::new(requests::REQUESTS),
+            Arc::new(usage::USAGE),
+            Arc::new(unattributed::UNATTRIBUTED),
         ])
     }
 
-    /// The given read models, each name once.
+    /// The given projections, each name once.
     #[must_use]
     pub fn new(projections: Vec<Arc<dyn Projection>>) -> Self {
         Self {
@@ -149,7 +185,7 @@ impl Registry {
         }
     }
 
-    /// The read model of this name, if it is among them.
+    /// The projection of this name, if it is registered.
     #[must_use]
     pub fn get(&self, name: ProjectionName) -> Option<&Arc<dyn Projection>> {
         self.projections
@@ -157,7 +193,7 @@ impl Registry {
             .find(|projection| projection.name() == name)
     }
 
-    /// All of them, in the order in which they are folded.
+    /// All of them, in the order in which they apply a page.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Projection>> {
         self.projections.iter()
     }
@@ -171,7 +207,7 @@ impl Registry {
     }
 }
 
-/// The kinds that several projections together look at; `None` is all.
+/// The kinds that several projections together apply; `None` is all.
 pub(crate) fn kinds_of<'a>(
     projections: impl Iterator<Item = &'a Arc<dyn Projection>>,
 ) -> Option<Vec<Kind>> {

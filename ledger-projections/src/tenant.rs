@@ -1,4 +1,4 @@
-//! A read as one tenant: a transaction in which row-level security knows who looks.
+//! A read as one tenant: a transaction that is bound to a viewer by row-level security.
 
 use ledger_core::{MemberId, Role, SchoolId, Seq};
 use ledger_store::{Database, DatabaseRole};
@@ -7,21 +7,21 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use crate::error::ReadError;
 use crate::projection::ProjectionName;
 
-/// Who looks, at which school.
+/// The viewer of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Viewer {
-    /// The school; nothing of another is visible.
+    /// The school; no other is visible.
     pub school_id: SchoolId,
-    /// In which role; the policies of the tables say what it sees.
+    /// The role; the policies of the tables decide which rows it sees.
     pub role: Role,
-    /// Which member of the school he is, if he is one.
+    /// The viewer's member, if they are one.
     pub member_id: Option<MemberId>,
 }
 
 impl Viewer {
-    /// The statements that begin the transaction, in one message to Postgres. `SET LOCAL` and not
-    /// `set_config()`, which Citus would not hand on; it takes no parameters, so the values are
-    /// written out, and only a uuid and a word of ours ever are.
+    /// The statements that begin the transaction, in one message to Postgres. `SET LOCAL` rather
+    /// than `set_config()`, which Citus does not propagate. It takes no parameters; the
+    /// interpolated values are UUIDs and the name of a role.
     fn begin(&self) -> String {
         let mut sql = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
@@ -38,7 +38,7 @@ impl Viewer {
     }
 }
 
-/// A read-only transaction bound to a viewer. Everything that is read in it is of one instant.
+/// A read-only transaction bound to a viewer, on one snapshot of the database.
 #[derive(Debug)]
 pub struct TenantRead {
     tx: Transaction<'static, Postgres>,
@@ -46,7 +46,7 @@ pub struct TenantRead {
 }
 
 impl TenantRead {
-    /// Begins to read, in one round trip. Dropping it ends it too.
+    /// Begins the transaction, in one round trip. Dropping it ends it, too.
     ///
     /// # Errors
     /// [`ReadError::Database`] when Postgres cannot be reached.
@@ -73,7 +73,7 @@ impl TenantRead {
         &mut self.tx
     }
 
-    /// The event up to which the live build of a read model counts; 0 when it has none yet.
+    /// The last event that the live build of a read model has applied; 0 without any.
     ///
     /// # Errors
     /// [`ReadError::Database`] when Postgres fails.
@@ -91,10 +91,10 @@ impl TenantRead {
         .map_err(ReadError::at("reading a checkpoint"))
     }
 
-    /// Ends the read and gives the connection back at once.
+    /// Ends the transaction and returns the connection to the pool.
     ///
     /// # Errors
-    /// [`ReadError::Database`] when Postgres fails; what was read before is good.
+    /// [`ReadError::Database`] when Postgres fails; results read before are valid.
     pub async fn finish(self) -> Result<(), ReadError> {
         self.tx
             .commit()

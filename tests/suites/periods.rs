@@ -370,10 +370,10 @@ async fn idle_schools_roll_by_themselves_and_each_by_one_worker() {
     // A hold ran out; a minute later it is on record.
     let later = start().plus_seconds(ttl + 6);
     assert_eq!(
-        keeper().look(start().plus_seconds(ttl + 1)).await.unwrap(),
+        keeper().poll(start().plus_seconds(ttl + 1)).await.unwrap(),
         0
     );
-    assert_eq!(keeper().look(later).await.unwrap(), 1);
+    assert_eq!(keeper().poll(later).await.unwrap(), 1);
     take_in(&database).await;
     let pool = postgres.superuser().await;
     assert_eq!(number(&pool, "SELECT count(*) FROM balance_hold").await, 0);
@@ -381,13 +381,13 @@ async fn idle_schools_roll_by_themselves_and_each_by_one_worker() {
     // The month ends in all of them, before two workers at once.
     let end = at("2026-02-01T00:00:00Z");
     let (first, second) = (keeper(), keeper());
-    let (first, second) = tokio::join!(first.look(end), second.look(end));
+    let (first, second) = tokio::join!(first.poll(end), second.poll(end));
     assert_eq!(first.unwrap() + second.unwrap(), 5);
     // They are claimed until the read model has had time to hear of it, and then there is nothing.
-    assert_eq!(keeper().look(end).await.unwrap(), 0);
+    assert_eq!(keeper().poll(end).await.unwrap(), 0);
     take_in(&database).await;
     let claim = i64::try_from(CLAIM.as_secs()).unwrap();
-    assert_eq!(keeper().look(end.plus_seconds(claim + 1)).await.unwrap(), 0);
+    assert_eq!(keeper().poll(end.plus_seconds(claim + 1)).await.unwrap(), 0);
     for school in &schools {
         let events = log(&database, school).await;
         assert_eq!(rolls(&events).len(), 1);

@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::catalog::Kind;
 use ledger_core::{DepartmentId, MemberId};
-use ledger_projections::history::History;
+use ledger_projections::ProjectionName;
+use ledger_projections::history::HISTORY;
 use ledger_projections::history::read::{self, HistoryFilter};
-use ledger_projections::{Projection as _, ProjectionName};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -32,7 +32,7 @@ pub struct ChangeType(Kind);
 impl<'de> Deserialize<'de> for ChangeType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        let mut kinds = History.kinds().unwrap_or_default().iter();
+        let mut kinds = HISTORY.kinds.unwrap_or_default().iter();
         kinds
             .find(|kind| kind.as_str() == text)
             .map(|kind| Self(*kind))
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for ChangeType {
 
 impl PartialSchema for ChangeType {
     fn schema() -> RefOr<Schema> {
-        let kinds = History.kinds().unwrap_or_default().iter();
+        let kinds = HISTORY.kinds.unwrap_or_default().iter();
         one_of_words(kinds.map(|kind| kind.as_str()))
             .description(Some("The type of an event that is a change, not usage."))
             .into()

@@ -8,8 +8,7 @@ use ledger_core::{
     Level as CoreLevel, Management as CoreManagement, OrgType as CoreOrgType, Role as CoreRole,
     Tier as CoreTier,
 };
-use ledger_projections::Projection as _;
-use ledger_projections::history::History;
+use ledger_projections::history::HISTORY;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat};
 use utoipa::openapi::{Ref, RefOr, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -70,7 +69,7 @@ documented! {
     /// An event's type.
     EventType = words(Kind::ALL.iter().map(|kind| kind.as_str()));
     /// The type of an event that is a change, not usage.
-    ChangeType = words(History.kinds().unwrap_or_default().iter().map(|kind| kind.as_str()));
+    ChangeType = words(HISTORY.kinds.unwrap_or_default().iter().map(|kind| kind.as_str()));
     /// SHA-256 of a salt and a text that is kept beside the log.
     Commitment = ObjectBuilder::new()
         .schema_type(Type::String)

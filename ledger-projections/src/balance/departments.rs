@@ -67,8 +67,9 @@ impl DepartmentLineBalance {
     }
 }
 
-/// The balance of a department of the viewer's school, without the holds that have expired by `now`.
-/// `None` when no department has this id or the viewer may not see it; a closed one is found.
+/// The balance of a department of the viewer's school, without the holds that have expired by
+/// `now`. `None` when no department has this id or the viewer may not see it; a closed one is
+/// found.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -104,8 +105,8 @@ pub async fn one(
     }))
 }
 
-/// The same for a closed period. A teacher sees the department only if they were in it as the period
-/// ended.
+/// The same for a closed period. A teacher sees the department only if they were in it as the
+/// period ended.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.

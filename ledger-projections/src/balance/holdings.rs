@@ -80,9 +80,9 @@ pub async fn departments(
         .collect()
 }
 
-/// The lines of the next members after `after` as of `now`, at most [`HOLDINGS_MEMBERS_MAX`] members,
-/// in the order of ids and then of services' names; empty on the last page. Removed members are
-/// left out. Empty in a school whose members draw on the pools.
+/// The lines of the next members after `after` as of `now`, at most [`HOLDINGS_MEMBERS_MAX`]
+/// members, in the order of ids and then of services' names; empty on the last page. Removed
+/// members are left out. Empty in a school whose members draw on the pools.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.

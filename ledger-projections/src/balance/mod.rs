@@ -16,68 +16,53 @@ pub mod read;
 mod rollover;
 mod rows;
 
-use async_trait::async_trait;
-use ledger_core::catalog::Kind;
 use sqlx::PgConnection;
 
 use crate::error::ApplyError;
-use crate::projection::{Build, Projection, ProjectionName, SchoolEvents};
+use crate::projection::{Build, ProjectionName, ReadModel, SchoolEvents};
 
-/// The read model of balances.
-#[derive(Clone, Copy, Debug)]
-pub struct Balance;
+/// The read model of balances. It applies all kinds: nearly every event changes a balance.
+pub const BALANCE: ReadModel = ReadModel {
+    name: ProjectionName::Balance,
+    kinds: None,
+    tables: &[
+        "balance_school",
+        "balance_pool",
+        "balance_member",
+        "balance_line",
+        "balance_hold",
+        "balance_closed_period",
+        "balance_closed_pool",
+        "balance_closed_line",
+        "balance_department",
+        "balance_closed_member",
+    ],
+    apply: |tx, build, page| Box::pin(write_in_tx(tx, build, page)),
+};
 
-#[async_trait]
-impl Projection for Balance {
-    fn name(&self) -> ProjectionName {
-        ProjectionName::Balance
-    }
-
-    /// All: nearly every event changes a balance.
-    fn kinds(&self) -> Option<&'static [Kind]> {
-        None
-    }
-
-    fn tables(&self) -> &'static [&'static str] {
-        &[
-            "balance_school",
-            "balance_pool",
-            "balance_member",
-            "balance_line",
-            "balance_hold",
-            "balance_closed_period",
-            "balance_closed_pool",
-            "balance_closed_line",
-            "balance_department",
-            "balance_closed_member",
-        ]
-    }
-
-    async fn apply_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        build: Build,
-        page: &[SchoolEvents<'_>],
-    ) -> Result<(), ApplyError> {
-        // Changes are summed up to the end of a period, where the counters are reset.
-        let mut schools: Vec<_> = page
-            .iter()
-            .map(|school| {
-                let periods = school.events.split_inclusive(delta::ends_period);
-                (school.school_id, periods)
+async fn write_in_tx(
+    tx: &mut PgConnection,
+    build: Build,
+    page: &[SchoolEvents<'_>],
+) -> Result<(), ApplyError> {
+    // Changes are summed up to the end of a period, where the counters are reset.
+    let mut schools: Vec<_> = page
+        .iter()
+        .map(|school| {
+            let periods = school.events.split_inclusive(delta::ends_period);
+            (school.school_id, periods)
+        })
+        .collect();
+    loop {
+        let deltas: Vec<_> = schools
+            .iter_mut()
+            .filter_map(|(school_id, periods)| {
+                Some((*school_id, delta::Delta::of(periods.next()?)))
             })
             .collect();
-        loop {
-            let deltas: Vec<_> = schools
-                .iter_mut()
-                .filter_map(|(school_id, periods)| {
-                    Some((*school_id, delta::Delta::of(periods.next()?)))
-                })
-                .collect();
-            if deltas.is_empty() {
-                return Ok(());
-            }
-            apply::write_in_tx(tx, build, &deltas).await?;
+        if deltas.is_empty() {
+            return Ok(());
         }
+        apply::write_in_tx(tx, build, &deltas).await?;
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn write_in_tx(
     if columns.seq.is_empty() {
         return Ok(());
     }
-    sqlx::query_file!(
+    let statement = sqlx::query_file!(
         "src/history/queries/write.sql",
         build.0,
         &columns.school_id,
@@ -43,14 +43,11 @@ pub(super) async fn write_in_tx(
         &columns.request_id as &[Option<Uuid>],
         &columns.part,
         &columns.department_id as &[Option<Uuid>],
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing the history"))
+    );
+    ApplyError::run("writing the history", statement.execute(tx)).await
 }
 
-/// The entries of a page, column by column.
+/// The entries of a page as one array per column.
 #[derive(Default)]
 struct Columns<'a> {
     school_id: Vec<Uuid>,

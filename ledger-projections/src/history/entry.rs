@@ -1,4 +1,4 @@
-//! From an event to what its history shows: whom it concerns, and how it was before and after.
+//! The history entries of an event: the holder concerned, and the values before and after.
 
 use ledger_core::allocation::{AllocationEvent, Cause, Holder, UnitsTransferred};
 use ledger_core::catalog::Event;
@@ -6,30 +6,30 @@ use ledger_core::department::DepartmentEvent;
 use ledger_core::period::PeriodEvent;
 use ledger_core::request::{RequestEvent, RequestStatus};
 use ledger_core::school::{MemberStatus, SchoolEvent};
-use ledger_core::usage::{UsageAttributed, UsageEvent};
-use ledger_core::{DepartmentId, MemberId, Recorded, RequestId, ServiceId};
+use ledger_core::usage::{UsageAttributed, UsageCorrected, UsageEvent};
+use ledger_core::{DepartmentId, MemberId, Recorded, RequestId, ServiceId, Units};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// One entry of the history. What is the same for all entries of an event is on the event.
+/// An entry of the history, without the fields that all entries of its event share.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub recorded: &'a Recorded,
-    /// Whom it concerns; `None`: the department, or where none is named the school.
+    /// The member concerned; `None`: the department or, without one, the school.
     pub member_id: Option<MemberId>,
-    /// The department that it is about, or in whose books it counts.
+    /// The department concerned, or the one whose books it counts in.
     pub department_id: Option<DepartmentId>,
-    /// Of which service.
+    /// The service.
     pub service: Option<&'a ServiceId>,
-    /// Which of several changes that one event makes, from 0.
+    /// The number of the change among those of the event, from 0.
     pub part: i32,
-    /// `None` where there was nothing before, or the event does not say what.
+    /// `None` where there was no value, or the event does not have it.
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
-/// The entries that an event makes: none for usage that was had, two where something went from one
-/// member to another, one for each allocation of a roll, else one.
+/// The entries of an event: none for usage, two for a transfer or an attribution to another member,
+/// one for each allocation of a rollover, one otherwise.
 pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json::Error> {
     let one = |before, after| {
         Ok(vec![Entry {
@@ -82,9 +82,7 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
             .collect()),
         Event::Usage(UsageEvent::Attributed(e)) => Ok(attributed(recorded, e)),
         Event::Usage(UsageEvent::Corrected(e)) => one(
-            Some(
-                json!({ "units": e.usage_units.saturating_sub(e.refunded.saturating_sub(e.units)) }),
-            ),
+            Some(json!({ "units": e.usage_units.saturating_sub(refunded_before(e)) })),
             json!({
                 "units": e.usage_units.saturating_sub(e.refunded), "usage_id": e.usage_id,
                 "refunded": e.units,
@@ -94,7 +92,12 @@ pub(super) fn entries(recorded: &Recorded) -> Result<Vec<Entry<'_>>, serde_json:
     }
 }
 
-/// An entry for who gave, and one for who took.
+/// The units that were refunded before a correction.
+fn refunded_before(event: &UsageCorrected) -> Units {
+    event.refunded.saturating_sub(event.units)
+}
+
+/// An entry for each of the two holders.
 fn transferred<'a>(recorded: &'a Recorded, event: &'a UnitsTransferred) -> Vec<Entry<'a>> {
     let (giver, taker) = (event.holder, event.to);
     vec![
@@ -119,7 +122,7 @@ fn transferred<'a>(recorded: &'a Recorded, event: &'a UnitsTransferred) -> Vec<E
             member_id: taker.member_id(),
             department_id: taker.department_id().or(event.to_funded_by),
             service: Some(&event.service),
-            // Of two departments, which name no member, the part tells them apart.
+            // Without members only the part distinguishes the entries.
             part: i32::from(taker.department_id().is_some()),
             before: Some(json!({ "allocated": event.to_before })),
             after: Some(match giver {
@@ -193,7 +196,7 @@ fn department(event: &DepartmentEvent) -> (Option<Value>, Value) {
 }
 
 fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
-    let standing = |before: MemberStatus, after: MemberStatus| {
+    let status = |before: MemberStatus, after: MemberStatus| {
         (
             Some(json!({ "standing": before })),
             json!({ "standing": after }),
@@ -214,8 +217,8 @@ fn allocation(event: &AllocationEvent) -> (Option<Value>, Value) {
             Some(json!({ "priority": e.priority_before, "auto_renew": e.auto_renew_before })),
             json!({ "priority": e.priority, "auto_renew": e.auto_renew }),
         ),
-        AllocationEvent::Suspended(_) => standing(MemberStatus::Active, MemberStatus::Suspended),
-        AllocationEvent::Reactivated(_) => standing(MemberStatus::Suspended, MemberStatus::Active),
+        AllocationEvent::Suspended(_) => status(MemberStatus::Active, MemberStatus::Suspended),
+        AllocationEvent::Reactivated(_) => status(MemberStatus::Suspended, MemberStatus::Active),
     }
 }
 
@@ -237,7 +240,7 @@ fn request(event: &RequestEvent) -> (Option<Value>, Value) {
     }
 }
 
-/// The request that an event is about, or came out of.
+/// The request that an event is about or that caused it.
 pub(super) fn request_id(event: &Event) -> Option<RequestId> {
     match event {
         Event::Request(event) => Some(event.request_id()),

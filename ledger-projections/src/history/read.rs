@@ -14,68 +14,68 @@ use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
 
-/// The most entries of one page.
+/// The maximum number of entries per page; complete events may exceed it.
 pub const HISTORY_PAGE_MAX: u32 = 1_000;
 
-/// Which entries to read.
+/// The entries to read.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryFilter {
-    /// Those that concern this member.
+    /// Entries about this member.
     pub member_id: Option<MemberId>,
-    /// Those about this department, the allocations of its members, and who came and went.
+    /// Entries about this department, its members' allocations and members' moves.
     pub department_id: Option<DepartmentId>,
-    /// Those of this service.
+    /// Entries about this service.
     pub service: Option<ServiceId>,
-    /// Those of this kind of event.
+    /// Entries of this kind of event.
     pub kind: Option<Kind>,
-    /// Those of events before this one.
+    /// Entries of events before this one.
     pub before: Option<Seq>,
-    /// Those of events after this one.
+    /// Entries of events after this one.
     pub after: Option<Seq>,
 }
 
 /// Some entries, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HistoryPage {
-    /// The event up to which the history counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
-    /// The entries. All entries of one event are on one page, which may have more for it: one for a
-    /// transfer, as many as an event tells of for the roll of a period.
+    /// The entries. All entries of an event are on one page, which may exceed the limit for it: by
+    /// one for a transfer, by the number of allocations for a rollover.
     pub entries: Vec<HistoryEntry>,
-    /// Go on before this event; `None` when there are no more.
+    /// The event before which the next page begins; `None` on the last page.
     pub next_before: Option<Seq>,
 }
 
-/// A change, as it concerns one member or the school.
+/// A change, from the view of one member, department or school.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HistoryEntry {
     /// The event.
     pub seq: Seq,
-    /// When it was recorded.
+    /// The time at which it was recorded.
     pub recorded_at: Timestamp,
     /// The event's kind.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whom it concerns; `None`: the department, or where none is named the school.
+    /// The member concerned; `None`: the department or, without one, the school.
     pub member_id: Option<MemberId>,
-    /// The department that it is about; of a member's allocation the one out of which that comes,
-    /// of a move the one moved to, of usage the one that he was in.
+    /// The department concerned: of a member's allocation the one that it comes from, of a move the
+    /// new one, of usage the member's at that time.
     pub department_id: Option<DepartmentId>,
-    /// Of which service.
+    /// The service.
     pub service: Option<ServiceId>,
-    /// Who did it.
+    /// The actor.
     pub actor: Actor,
-    /// What it came out of, when it was not asked for by itself.
+    /// The cause, when the change was not requested directly.
     pub cause: Option<String>,
-    /// The request that it is about, or came out of.
+    /// The request that the change is about or that caused it.
     pub request_id: Option<RequestId>,
-    /// Why, as it was written; `None` when nobody said, it was erased, or it is not for the viewer.
+    /// The reason; `None` when none was given, it was erased or the viewer may not see it.
     pub reason: Option<String>,
-    /// The commitment to why, as the event holds it.
+    /// The event's commitment to the reason.
     pub reason_commitment: Option<Commitment>,
-    /// How it was; `None` when there was nothing, or the event does not say.
+    /// The value before; `None` when there was none or the event does not have it.
     pub before: Option<Value>,
-    /// How it is since.
+    /// The value after.
     pub after: Option<Value>,
 }
 
@@ -96,8 +96,8 @@ struct Row {
     after: Option<Value>,
 }
 
-/// The newest entries of the viewer's school that he may see and the filter lets through, at most
-/// `limit` and at most [`HISTORY_PAGE_MAX`], and more when an event would be cut in two.
+/// The newest entries of the viewer's school that match the filter and that the viewer may see, at
+/// most `limit` and at most [`HISTORY_PAGE_MAX`], and more to complete an event.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -124,11 +124,11 @@ pub async fn page(
     })
 }
 
-/// Cuts what was read beyond the page, but not between two entries of one event; where to go on.
+/// Truncates the page after a complete event. Returns the event before which the next page begins.
 fn cut(entries: &mut Vec<HistoryEntry>, limit: usize) -> Option<Seq> {
     let last = entries.get(limit.checked_sub(1)?)?.seq;
     let end = entries.iter().rposition(|entry| entry.seq == last)? + 1;
-    // Of a long event what was read is the end: whether there is more the next page tells.
+    // After an event that exceeds the limit, only the next page tells whether there are more.
     let has_more = entries.len() > end || end > limit + 1;
     entries.truncate(end);
     has_more.then_some(last)
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_cut_between_events_and_says_where_to_go_on() {
+    fn a_page_ends_between_events_and_names_the_next() {
         for (read, limit, length, next) in [
             (&[9, 8, 7][..], 2, 2, Some(8)),
             (&[9, 8], 2, 2, None),
@@ -242,8 +242,11 @@ mod tests {
             (&[], 2, 0, None),
         ] {
             let mut entries = entries(read);
-            let went_on = cut(&mut entries, limit);
-            assert_eq!((entries.len(), went_on.map(|seq| seq.0)), (length, next));
+            let next_before = cut(&mut entries, limit);
+            assert_eq!(
+                (entries.len(), next_before.map(|seq| seq.0)),
+                (length, next)
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An event as its readers see it.
+//! An event in the form of the API.
 
 use ledger_core::{Actor, EventId, Recorded, SchoolId, Seq, Timestamp};
 use serde::{Serialize, Serializer};
@@ -9,45 +9,44 @@ use crate::error::ReadError;
 /// An event of the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventView {
-    /// Whose stream.
+    /// The school of the stream.
     pub school_id: SchoolId,
-    /// Where in the stream.
+    /// The position in the stream.
     pub seq: Seq,
-    /// Its identity in the school.
+    /// The event's id, unique in the school.
     pub event_id: EventId,
-    /// Its type.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// The version of the form of its data.
+    /// The version of the data's form.
     pub version: i16,
-    /// Who brought it about.
+    /// The actor.
     pub actor: Actor,
-    /// When it happened in the world.
+    /// The time at which it happened.
     pub occurred_at: Timestamp,
-    /// When it was recorded.
+    /// The time at which it was recorded.
     pub recorded_at: Timestamp,
-    /// What it came out of, when it was not asked for by itself.
+    /// The cause, when the event was not requested directly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'static str>,
-    /// What happened, in the form of its type.
+    /// The data, in the form of the type.
     pub data: Value,
-    /// The texts that the data commits to, as far as they are still kept.
+    /// The texts of the data's commitments that are not erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<TextsView>,
 }
 
-/// The texts that an event commits to, by the members of its data.
+/// The texts of an event's commitments, by the fields of its data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TextsView {
-    /// Why.
+    /// The reason.
     pub reason: TextView,
 }
 
-/// A text, and what proves that it is the one that was committed to: the commitment is
-/// SHA-256(salt ‖ text).
+/// A text with its salt, which prove the commitment: SHA-256(salt ‖ text).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TextView {
-    /// What was written.
+    /// The text.
     pub text: String,
     /// The salt; hexadecimal digits in JSON.
     #[serde(serialize_with = "hexadecimal")]

@@ -1,4 +1,4 @@
-//! Reads the log, oldest first, with the texts that are kept beside it.
+//! Reads the log, oldest events first, with the texts stored beside it.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use super::event::{EventView, TextView};
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
 
-/// The most events of one page.
+/// The maximum number of events per page.
 pub const EVENTS_PAGE_MAX: i64 = 1_000;
 
-/// The events of the viewer's school after `after` that he may see, oldest first, at most `limit`
-/// and at most [`EVENTS_PAGE_MAX`].
+/// The events of the viewer's school after `after` that the viewer may see, oldest first, at most
+/// `limit` and at most [`EVENTS_PAGE_MAX`].
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or an event cannot be read.
@@ -24,7 +24,10 @@ pub async fn page(
 ) -> Result<Vec<EventView>, ReadError> {
     let limit = limit.clamp(1, EVENTS_PAGE_MAX);
     let school_id = read.school_id();
-    along_the_key(read).await?;
+    sqlx::raw_sql(ALONG_THE_KEY)
+        .execute(read.connection())
+        .await
+        .map_err(ReadError::at("preparing to read the log"))?;
     let events = feed::read_after(read.connection(), school_id, after, limit, None).await?;
     let texts = texts(read, &events).await?;
     events
@@ -39,19 +42,12 @@ pub async fn page(
         .collect()
 }
 
-/// Sees that the rest of the transaction reads along keys. Of a school that was just filled the
-/// planner knows too little to see that nothing is to be sorted, and would read all of its log.
-async fn along_the_key(read: &mut TenantRead) -> Result<(), ReadError> {
-    let settings = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-                    SET LOCAL enable_sort = off";
-    sqlx::raw_sql(settings)
-        .execute(read.connection())
-        .await
-        .map(|_| ())
-        .map_err(ReadError::at("beginning to read the log"))
-}
+/// Settings that make the rest of a transaction read the log in the order of its key. Of a new
+/// school the planner has no statistics: it would read and sort the whole log for each page.
+pub const ALONG_THE_KEY: &str = "SET LOCAL enable_seqscan = off; \
+     SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
 
-/// Where the viewer's school's stream ends; 0 when there is no such school.
+/// The head of the viewer's school's stream; 0 when there is no such school.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails.
@@ -61,7 +57,7 @@ pub async fn head(read: &mut TenantRead) -> Result<Seq, ReadError> {
     Ok(head.unwrap_or(Seq::ZERO))
 }
 
-/// The texts that the events commit to, as far as they are still kept and the viewer may see them.
+/// The texts of the events' commitments, without erased ones and those that the viewer may not see.
 async fn texts(
     read: &mut TenantRead,
     events: &[Recorded],

@@ -1,11 +1,11 @@
-//! Makes a read model anew beside the one that is read, and swaps them when it has caught up.
+//! Rebuilds a read model beside the live build and swaps them once the new build has caught up.
 //!
-//! **Shape.** `projection.next_build` names a build in the making; workers keep it going like a
-//! live one. [`rebuild`] starts it, folds what nobody else does, [`swap`]s when no school's new
-//! rows are behind its old ones, and [`sweep`]s the old rows away.
+//! **Shape.** `projection.next_build` is the build in progress; workers run it like a live one.
+//! [`rebuild`] starts it, folds the events that no worker folds, [`swap`]s when the new build is
+//! behind the live one in no school, and [`sweep`]s the old rows.
 //!
-//! **Failure.** Killed at any point it is taken up again by the next [`rebuild`] of the same read
-//! model: the build in the making is continued, and what was not swept is swept.
+//! **Failure.** After a crash at any point the next [`rebuild`] of the same read model continues
+//! the build in progress and sweeps the remaining rows.
 
 mod swap;
 pub(crate) mod sweep;
@@ -21,60 +21,60 @@ use crate::error::ApplyError;
 use crate::progress::Progress;
 use crate::projection::{Build, ProjectionName, Registry};
 use crate::worker::WorkerSettings;
-use crate::worker::run::{Folder, Run};
+use crate::worker::run::{Folder, RunOutcome};
 use swap::Swap;
 
-/// Schools that are looked up at a time.
+/// Schools per query.
 const SCHOOLS_PAGE: i64 = 1_000;
 
-/// Schools that are folded at a time.
+/// Schools per run.
 const SCHOOLS_PER_RUN: usize = 64;
 
-/// The pause when all that is left to fold is being folded by somebody else.
+/// The pause while other processes fold all remaining schools.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A read model could not be made anew. What is read has not changed.
+/// A read model could not be rebuilt. The live build has not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
-    /// Somebody else rebuilds the same read model.
-    #[error("{0} is being rebuilt already, by another process")]
+    /// Another process rebuilds the same read model.
+    #[error("another process is already rebuilding {0}")]
     InProgress(ProjectionName),
-    /// It is not among the read models that this program keeps.
-    #[error("this program does not keep {0}")]
-    NotKept(ProjectionName),
-    /// The new build stops before an event that the old one has taken in.
+    /// The registry has no such projection.
+    #[error("this program has no projection {0}")]
+    NotRegistered(ProjectionName),
+    /// The new build cannot apply an event that the live one has applied.
     #[error(
-        "the new build of {name} stops before event {failed_seq} of school {school_id}: {failure}"
+        "the new build of {name} is halted at event {failed_seq} of school {school_id}: {failure}"
     )]
-    Stopped {
-        /// Which read model.
+    Halted {
+        /// The read model.
         name: ProjectionName,
-        /// The first such school.
+        /// The first halted school.
         school_id: SchoolId,
-        /// Before which event.
+        /// The event that could not be applied.
         failed_seq: Seq,
-        /// Why.
+        /// The error.
         failure: String,
     },
-    /// The caller ended it. It can be continued.
+    /// The caller cancelled it; the next rebuild continues it.
     #[error("the rebuild was interrupted; the next one continues it")]
     Interrupted,
-    /// The surroundings failed. It can be continued.
+    /// An operation failed; the next rebuild continues it.
     #[error("the rebuild failed; the next one continues it")]
     Apply(#[from] ApplyError),
 }
 
-/// What a rebuild did.
+/// The result of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// The build that is read now.
+    /// The new live build.
     pub build: Build,
-    /// The rows of older builds that were deleted.
+    /// The number of deleted rows of older builds.
     pub deleted_rows: u64,
 }
 
-/// Makes the read model `name` anew from the log. Reads go on from the old build until the new
-/// one has caught up with it for every school, and never see less than before.
+/// Rebuilds the read model `name` from the log. Reads use the old build until the new one has
+/// caught up with it in every school, so they never go back.
 ///
 /// # Errors
 /// [`RebuildError`].
@@ -85,14 +85,15 @@ pub async fn rebuild(
     cancel: &CancellationToken,
 ) -> Result<Rebuilt, RebuildError> {
     if registry.get(name).is_none() {
-        return Err(RebuildError::NotKept(name));
+        return Err(RebuildError::NotRegistered(name));
     }
     let conn = database
         .pool(DatabaseRole::Projector)
         .acquire()
         .await
-        .map_err(ApplyError::at("getting a connection"))?;
-    // Not given back to the pool: when it ends so does the lock, however this function ends.
+        .map_err(ApplyError::at("acquiring a connection"))?;
+    // Detached from the pool: the session's lock ends with the connection, however this function
+    // ends.
     let mut guard = conn.detach();
     if !lock(&mut guard, name).await? {
         return Err(RebuildError::InProgress(name));
@@ -114,16 +115,16 @@ async fn rebuild_locked(
     let build = begin(conn, name).await?;
     let settings = WorkerSettings::default();
     let folder = Folder::new(database, registry.clone(), Progress::default(), &settings);
-    tracing::info!(projection.name = %name, projection.build = build.0, "a rebuild goes on");
+    tracing::info!(projection.name = %name, projection.build = build.0, "rebuild in progress");
     loop {
         fold_all(conn, &folder, name, build, cancel).await?;
         match swap::swap(pool, registry, name, build).await? {
             Swap::Done => break,
             Swap::Behind => {}
-            Swap::Stopped(stopped) => return Err(stopped),
+            Swap::Halted(error) => return Err(error),
         }
     }
-    tracing::info!(projection.name = %name, projection.build = build.0, "a rebuild is read now");
+    tracing::info!(projection.name = %name, projection.build = build.0, "rebuild is live");
     let swept = sweep::sweep(pool, registry).await?;
     Ok(Rebuilt {
         build,
@@ -131,7 +132,7 @@ async fn rebuild_locked(
     })
 }
 
-/// One rebuild of a read model at a time: a lock of the session.
+/// Takes the advisory lock by which one process at a time rebuilds a read model.
 async fn lock(conn: &mut PgConnection, name: ProjectionName) -> Result<bool, ApplyError> {
     sqlx::query_scalar!(
         r#"SELECT pg_try_advisory_lock(hashtextextended('ledger.rebuild.' || $1, 0)) AS "held!""#,
@@ -149,13 +150,16 @@ async fn unlock(mut conn: PgConnection, name: ProjectionName) {
     )
     .fetch_one(&mut conn)
     .await;
-    // The end of the connection unlocks as well; asking first only makes it happen now.
+    // The end of the connection unlocks as well, but later.
     if let Err(error) = unlocked.and(conn.close().await) {
-        tracing::debug!(error = %error, "the lock of a rebuild ends with its connection");
+        tracing::debug!(
+            error = %error,
+            "could not release the lock of a rebuild; it ends with the connection"
+        );
     }
 }
 
-/// Starts a build, or takes up the one that is in the making.
+/// Starts a build, or continues the one in progress.
 async fn begin(conn: &mut PgConnection, name: ProjectionName) -> Result<Build, ApplyError> {
     let build = sqlx::query_scalar!(
         r#"UPDATE projection SET next_build = coalesce(next_build, live_build + 1)
@@ -165,20 +169,18 @@ async fn begin(conn: &mut PgConnection, name: ProjectionName) -> Result<Build, A
     .fetch_one(&mut *conn)
     .await
     .map_err(ApplyError::at("starting a build"))?;
-    // What stopped another program may be no obstacle to this one.
-    sqlx::query!(
+    // This program may be able to apply an event that another could not.
+    let update = sqlx::query!(
         "UPDATE projection_checkpoint SET failed_seq = NULL, failure = NULL
           WHERE name = $1 AND build = $2 AND failed_seq IS NOT NULL",
         name.as_str(),
         build,
-    )
-    .execute(conn)
-    .await
-    .map_err(ApplyError::at("taking up a build"))?;
+    );
+    ApplyError::run("continuing a build", update.execute(conn)).await?;
     Ok(Build(build))
 }
 
-/// Folds until the new build is nowhere behind the old one, or stopped where it is.
+/// Folds until in each school the new build has caught up with the live one or is halted.
 async fn fold_all(
     conn: &mut PgConnection,
     folder: &Folder,
@@ -197,7 +199,7 @@ async fn fold_all(
                 return Err(RebuildError::Interrupted);
             }
             let runs = folder.run(schools, cancel).await?;
-            has_folded |= runs.values().any(|run| *run != Run::Contended);
+            has_folded |= runs.values().any(|run| *run != RunOutcome::Contended);
         }
         if !has_folded {
             tokio::time::sleep(PAUSE).await;
@@ -205,7 +207,7 @@ async fn fold_all(
     }
 }
 
-/// Schools whose new rows are behind their old ones and have not stopped.
+/// Schools in which the new build is behind the live one and not halted.
 async fn behind(
     conn: &mut PgConnection,
     name: ProjectionName,
@@ -226,5 +228,5 @@ async fn behind(
     .fetch_all(conn)
     .await
     .map(|ids| ids.into_iter().map(SchoolId).collect())
-    .map_err(ApplyError::at("looking for schools to rebuild"))
+    .map_err(ApplyError::at("finding schools to rebuild"))
 }

@@ -1,4 +1,4 @@
-//! The moment at which the new build becomes the one that is read.
+//! The swap: makes the new build the live one.
 
 use ledger_core::{SchoolId, Seq};
 use sqlx::{PgConnection, PgPool};
@@ -8,10 +8,11 @@ use crate::error::ApplyError;
 use crate::projection::{Build, ProjectionName, Registry};
 use crate::worker::page::{Folded, Group, fold_in_tx};
 
-/// Events that are folded under the lock, over all schools: about 100 ms in which workers wait.
+/// The maximum number of events folded under the lock, over all schools: workers wait for about 100
+/// ms.
 const LAST_EVENTS_MAX: i64 = 5_000;
 
-/// The most schools that may still be behind when the lock is taken.
+/// The maximum number of schools to catch up under the lock.
 const LAST_SCHOOLS_MAX: i64 = 200;
 
 /// `lock_not_available` (Postgres manual, appendix A).
@@ -20,12 +21,12 @@ const LOCK_TIMED_OUT: &str = "55P03";
 /// How an attempt to swap ended.
 #[derive(Debug)]
 pub(super) enum Swap {
-    /// The new build is read.
+    /// The new build is live.
     Done,
-    /// It is too far behind to catch up under the lock, or the lock was not to be had.
+    /// The new build is too far behind to catch up under the lock, or the lock timed out.
     Behind,
-    /// It stopped in some school.
-    Stopped(RebuildError),
+    /// The new build is halted in a school.
+    Halted(RebuildError),
 }
 
 struct Behind {
@@ -35,8 +36,8 @@ struct Behind {
     failed: Option<(Seq, String)>,
 }
 
-/// Locks the checkpoints, takes in what is still missing, and swaps: a read after it never shows
-/// less than one before. Readers are not held up, workers are for an instant.
+/// Locks the checkpoints, applies the missing events and swaps, so that reads never go back.
+/// Readers do not wait; workers wait briefly.
 pub(super) async fn swap(
     pool: &PgPool,
     registry: &Registry,
@@ -55,7 +56,7 @@ pub(super) async fn swap(
         .iter()
         .find_map(|school| Some((school, school.failed.clone()?)))
     {
-        return Ok(Swap::Stopped(RebuildError::Stopped {
+        return Ok(Swap::Halted(RebuildError::Halted {
             name,
             school_id: school.school_id,
             failed_seq,
@@ -86,14 +87,14 @@ pub(super) async fn swap(
         .await
         .map_err(ApplyError::at("committing a swap"))?;
     if swapped.rows_affected() == 0 {
-        tracing::warn!(projection.name = %name, "somebody else has swapped the build");
+        tracing::warn!(projection.name = %name, "another process has swapped the build");
     }
     Ok(Swap::Done)
 }
 
-/// Locks the checkpoints; whether that was possible in time.
+/// Locks the checkpoints; returns `false` on a timeout.
 async fn lock(tx: &mut PgConnection) -> Result<bool, ApplyError> {
-    // EXCLUSIVE: nobody has claimed a checkpoint, so nobody's page is lost or waited for.
+    // EXCLUSIVE conflicts with claimed checkpoints: no worker is within a page.
     let locked = sqlx::raw_sql(
         "SET LOCAL lock_timeout = '2s'; LOCK TABLE projection_checkpoint IN EXCLUSIVE MODE",
     )
@@ -135,11 +136,11 @@ async fn behind(
         .collect())
 }
 
-/// Takes in what the new rows are behind; whether they are not behind any more.
+/// Applies the events by which the new build is behind; returns whether it has caught up.
 async fn catch_up_in_tx(
     tx: &mut PgConnection,
     registry: &Registry,
-    member: (ProjectionName, Build),
+    build: (ProjectionName, Build),
     behind: &[Behind],
 ) -> Result<bool, ApplyError> {
     if behind.is_empty() {
@@ -151,16 +152,16 @@ async fn catch_up_in_tx(
             school_id: school.school_id,
             at: school.new,
             upto: Some(school.old),
-            members: vec![member],
+            builds: vec![build],
         })
         .collect();
     let (folded, _) = fold_in_tx(tx, registry, &groups, LAST_EVENTS_MAX)
         .await
         .map_err(|error| error.source)?;
-    let is_there = |(school, folded): (&Behind, &Folded)| match folded {
+    let has_caught_up = |(school, folded): (&Behind, &Folded)| match folded {
         Folded::To { seq, .. } => *seq >= school.old,
-        // A school that the new build has not begun with has no checkpoint to lock.
+        // In a school without events of the new build there is no checkpoint to lock.
         Folded::Contended => false,
     };
-    Ok(behind.iter().zip(&folded).all(is_there))
+    Ok(behind.iter().zip(&folded).all(has_caught_up))
 }

@@ -1,4 +1,4 @@
-//! Deletes the rows of builds that were replaced, a little at a time.
+//! Deletes the rows of replaced builds in small batches.
 
 use ledger_core::SchoolId;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -6,14 +6,14 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::error::ApplyError;
 use crate::projection::{Build, Projection, Registry};
 
-/// Rows deleted in one statement, so that none runs long.
+/// The maximum number of rows per statement, so that none runs long.
 const ROWS_MAX: i64 = 5_000;
 
-/// Checkpoints of old builds that are looked up at a time.
+/// The maximum number of checkpoints per query.
 const CHECKPOINTS_PAGE: i64 = 1_000;
 
-/// Deletes all rows of builds older than the live one; how many. A school's checkpoint goes last:
-/// as long as it is there, rows may be.
+/// Deletes all rows of builds older than the live one and returns their number. A school's
+/// checkpoint is deleted last: it marks rows that are left.
 pub(crate) async fn sweep(pool: &PgPool, registry: &Registry) -> Result<u64, ApplyError> {
     let mut deleted = 0;
     for projection in registry.iter() {
@@ -45,7 +45,7 @@ async fn old_checkpoints(pool: &PgPool, name: &str) -> Result<Vec<(SchoolId, Bui
             .map(|row| (SchoolId(row.school_id), Build(row.build)))
             .collect()
     })
-    .map_err(ApplyError::at("looking for old builds"))
+    .map_err(ApplyError::at("finding replaced builds"))
 }
 
 async fn sweep_school(
@@ -64,15 +64,13 @@ async fn sweep_school(
             }
         }
     }
-    sqlx::query!(
+    let delete = sqlx::query!(
         "DELETE FROM projection_checkpoint WHERE school_id = $1 AND name = $2 AND build = $3",
         school_id.0,
         projection.name().as_str(),
         build.0,
-    )
-    .execute(pool)
-    .await
-    .map_err(ApplyError::at("deleting a checkpoint"))?;
+    );
+    ApplyError::run("deleting a checkpoint", delete.execute(pool)).await?;
     Ok(deleted)
 }
 
@@ -82,7 +80,7 @@ async fn delete_some(
     school_id: SchoolId,
     build: Build,
 ) -> Result<u64, ApplyError> {
-    // The table's name is a constant of a projection's; no text from outside gets here.
+    // The table's name is a constant of the projection, never input.
     let sql = format!(
         "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
              SELECT ctid FROM {table} WHERE school_id = $1 AND build = $2 LIMIT $3
@@ -95,5 +93,5 @@ async fn delete_some(
         .execute(pool)
         .await
         .map(|done| done.rows_affected())
-        .map_err(ApplyError::at("deleting an old build"))
+        .map_err(ApplyError::at("deleting rows of a replaced build"))
 }

@@ -1,4 +1,4 @@
-//! Writes the requests that a page files in one statement, and those that it closes in another.
+//! Inserts the filed requests of a page in one statement and updates the closed ones in another.
 
 use chrono::{DateTime, Utc};
 use ledger_core::catalog::Event;
@@ -29,7 +29,7 @@ pub(super) async fn write_in_tx(
             | RequestEvent::Expired(_) => closed.push(recorded, event)?,
         }
     }
-    // A request that the page files and closes is there when it is closed.
+    // In this order: the page may file and close the same request.
     if !filed.seq.is_empty() {
         filed.write_in_tx(tx, build).await?;
     }
@@ -39,7 +39,7 @@ pub(super) async fn write_in_tx(
     Ok(())
 }
 
-/// The requests that a page files, column by column.
+/// Filed requests as one array per column.
 #[derive(Default)]
 struct Filed {
     school_id: Vec<Uuid>,
@@ -72,7 +72,7 @@ impl Filed {
     }
 
     async fn write_in_tx(&self, tx: &mut PgConnection, build: Build) -> Result<(), ApplyError> {
-        sqlx::query_file!(
+        let statement = sqlx::query_file!(
             "src/requests/queries/file.sql",
             build.0,
             &self.school_id,
@@ -86,15 +86,12 @@ impl Filed {
             &self.by,
             &self.created_at,
             &self.expires_at,
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(ApplyError::at("writing requests"))
+        );
+        ApplyError::run("writing requests", statement.execute(tx)).await
     }
 }
 
-/// The requests that a page closes, column by column.
+/// Closed requests as one array per column.
 #[derive(Default)]
 struct Closed {
     school_id: Vec<Uuid>,
@@ -133,7 +130,7 @@ impl Closed {
     }
 
     async fn write_in_tx(&self, tx: &mut PgConnection, build: Build) -> Result<(), ApplyError> {
-        sqlx::query_file!(
+        let statement = sqlx::query_file!(
             "src/requests/queries/close.sql",
             build.0,
             &self.school_id,
@@ -145,10 +142,7 @@ impl Closed {
             &self.by_role as &[Option<&str>],
             &self.by as &[Option<Uuid>],
             &self.seq,
-        )
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(ApplyError::at("closing requests"))
+        );
+        ApplyError::run("closing requests", statement.execute(tx)).await
     }
 }

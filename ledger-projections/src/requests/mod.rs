@@ -1,48 +1,25 @@
-//! Requests: who asks for what, and what became of it?
+//! Requests: allocation requests and their outcomes.
 //!
-//! A row per request, pending or closed. A read takes its own clock: what has run out by then is
-//! expired, whether or not anybody has recorded it.
+//! A row per request, pending or closed. In a read a request is expired from its `expires_at` on by
+//! the reader's clock, recorded or not.
 
 mod apply;
 pub mod read;
 
-use async_trait::async_trait;
 use ledger_core::catalog::Kind;
-use sqlx::PgConnection;
 
-use crate::error::ApplyError;
-use crate::projection::{Build, Projection, ProjectionName, SchoolEvents};
+use crate::projection::{ProjectionName, ReadModel};
 
 /// The read model of requests.
-#[derive(Clone, Copy, Debug)]
-pub struct Requests;
-
-#[async_trait]
-impl Projection for Requests {
-    fn name(&self) -> ProjectionName {
-        ProjectionName::Requests
-    }
-
-    fn kinds(&self) -> Option<&'static [Kind]> {
-        Some(&[
-            Kind::RequestFiled,
-            Kind::RequestApproved,
-            Kind::RequestRejected,
-            Kind::RequestWithdrawn,
-            Kind::RequestExpired,
-        ])
-    }
-
-    fn tables(&self) -> &'static [&'static str] {
-        &["request"]
-    }
-
-    async fn apply_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        build: Build,
-        page: &[SchoolEvents<'_>],
-    ) -> Result<(), ApplyError> {
-        apply::write_in_tx(tx, build, page).await
-    }
-}
+pub const REQUESTS: ReadModel = ReadModel {
+    name: ProjectionName::Requests,
+    kinds: Some(&[
+        Kind::RequestFiled,
+        Kind::RequestApproved,
+        Kind::RequestRejected,
+        Kind::RequestWithdrawn,
+        Kind::RequestExpired,
+    ]),
+    tables: &["request"],
+    apply: |tx, build, page| Box::pin(apply::write_in_tx(tx, build, page)),
+};

@@ -1,4 +1,4 @@
-//! Reads requests, as of the reader's clock.
+//! Reads requests as of the reader's clock.
 
 use chrono::{DateTime, Utc};
 use ledger_core::request::{RequestStatus, UnitsByService, Urgency};
@@ -12,25 +12,25 @@ use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
 
-/// The most requests of one page.
+/// The maximum number of requests per page.
 pub const REQUESTS_PAGE_MAX: u32 = 1_000;
 
-/// Which requests to list.
+/// The requests to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestsFilter {
-    /// Those with which it stands so. Pending ones come as a queue, the most urgent first and then
-    /// the oldest; all others newest first.
+    /// Requests with this status. Pending ones are sorted as a queue, by urgency and then by age;
+    /// all others newest first.
     pub status: Option<RequestStatus>,
-    /// Those of this member.
+    /// Requests of this member.
     pub member_id: Option<MemberId>,
-    /// Those that come after this one.
+    /// Requests after this position.
     pub after: Option<RequestPosition>,
 }
 
-/// Where in a list a request stands.
+/// The position of a request in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestPosition {
-    /// How urgent it is; the queue goes by it.
+    /// The urgency, the first key of the queue.
     pub urgency: Urgency,
     /// The event that filed it.
     pub filed: Seq,
@@ -39,11 +39,11 @@ pub struct RequestPosition {
 /// Some requests.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RequestsPage {
-    /// The event up to which this counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
     /// The requests.
     pub requests: Vec<RequestView>,
-    /// Go on after this one; `None` when there are no more.
+    /// The position after which the next page begins; `None` on the last page.
     #[serde(skip)]
     pub next_after: Option<RequestPosition>,
 }
@@ -51,43 +51,43 @@ pub struct RequestsPage {
 /// A request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RequestView {
-    /// Which.
+    /// The request.
     pub request_id: RequestId,
-    /// Who is to have the units.
+    /// The member who is to get the units.
     pub member_id: MemberId,
-    /// How it stands with it.
+    /// The status.
     pub status: RequestStatus,
-    /// How soon it is needed.
+    /// The urgency.
     pub urgency: Urgency,
-    /// What is asked for.
+    /// The requested units.
     pub units: UnitsByService,
-    /// What was granted; `None` unless it was approved.
+    /// The granted units of an approved request.
     pub granted: Option<UnitsByService>,
-    /// What for, as it was written; `None` when it was erased.
+    /// The justification; `None` when erased.
     pub justification: Option<String>,
-    /// The commitment to what for, as the event holds it.
+    /// The event's commitment to the justification.
     pub justification_commitment: Commitment,
-    /// Why it was decided so, as it was written; `None` when nobody said, or it was erased.
+    /// The reason of the decision; `None` when none was given or it was erased.
     pub reason: Option<String>,
-    /// The commitment to why, as the event holds it.
+    /// The event's commitment to the reason.
     pub reason_commitment: Option<Commitment>,
-    /// Who filed it: the member, or somebody on his behalf.
+    /// The actor who filed it: the member, or a principal on their behalf.
     pub filed_by: Actor,
-    /// When.
+    /// The time of filing.
     pub created_at: Timestamp,
-    /// From when on nobody can decide any more.
+    /// The time from which it cannot be decided.
     pub expires_at: Timestamp,
-    /// Whole seconds until then; `None` when it is not pending.
+    /// Whole seconds until the expiry of a pending request.
     pub expires_in_seconds: Option<i64>,
-    /// When it ended, however it did; `None` while it is pending.
+    /// The time of the decision, withdrawal or expiry; `None` while pending.
     pub decided_at: Option<Timestamp>,
-    /// Who ended it; `None` where time did.
+    /// The actor who closed it; `None` for an expiry.
     pub decided_by: Option<Actor>,
-    /// The event that last changed it: its `ETag`.
+    /// The last event that changed it: its `ETag`.
     pub version: Seq,
 }
 
-/// The request of this id, as of `now`; `None` when there is none, or the viewer may not see it.
+/// The request of this id as of `now`; `None` when it does not exist or the viewer may not see it.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -109,8 +109,8 @@ pub async fn request(
     .transpose()
 }
 
-/// The requests of the viewer's school that he may see and the filter lets through, as of `now`,
-/// at most `limit` and at most [`REQUESTS_PAGE_MAX`].
+/// The requests of the viewer's school that match the filter and that the viewer may see, as of
+/// `now`, at most `limit` and at most [`REQUESTS_PAGE_MAX`].
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -152,7 +152,7 @@ pub async fn page(
     })
 }
 
-/// What the column `urgency_rank` holds.
+/// The value of the column `urgency_rank`.
 const fn rank(urgency: Urgency) -> i16 {
     match urgency {
         Urgency::High => 0,
@@ -231,8 +231,8 @@ impl Row {
     fn view(self, now: Timestamp) -> Result<RequestView, ReadError> {
         let expires_at = Timestamp::new(self.expires_at);
         let recorded: RequestStatus = parse(&self.status, "status")?;
-        let ran_out = recorded == RequestStatus::Pending && expires_at <= now;
-        let status = if ran_out {
+        let is_expired = recorded == RequestStatus::Pending && expires_at <= now;
+        let status = if is_expired {
             RequestStatus::Expired
         } else {
             recorded
@@ -263,7 +263,7 @@ impl Row {
             decided_at: self
                 .decided_at
                 .map(Timestamp::new)
-                .or(ran_out.then_some(expires_at)),
+                .or(is_expired.then_some(expires_at)),
             decided_by: decided_by.map(|(role, id)| actor(&role, id)).transpose()?,
             version: Seq(self.version),
         })

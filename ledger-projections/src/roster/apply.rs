@@ -1,4 +1,5 @@
-//! Writes schools, departments and members. Of a page's changes to one member only the last ones are written.
+//! Writes schools, departments and members. Of a page's changes to a member only the last is
+//! written.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +17,14 @@ use uuid::Uuid;
 use crate::error::ApplyError;
 use crate::projection::{Build, SchoolEvents};
 
-/// What a page changes of a member.
+/// A page's changes to a member.
 #[derive(Debug, Default)]
 struct MemberDelta {
     role: Option<Role>,
-    standing: Option<MemberStatus>,
+    status: Option<MemberStatus>,
     enrolled_at: Option<Timestamp>,
     removed_at: Option<Timestamp>,
-    /// The department, or none, that he moved into.
+    /// Of a move: the new department, or `Some(None)` for none.
     department: Option<Option<DepartmentId>>,
 }
 
@@ -50,15 +51,17 @@ pub(super) async fn write_in_tx(
                 let member = members.entry((school_id, e.member_id)).or_default();
                 member.department = Some(e.after);
             }
-            // So are departments, which open and close once each.
+            // Departments open and close once each: these, too, are written one by one.
             Event::Department(DepartmentEvent::Opened(e)) => {
                 open(tx, build, recorded, e.department_id).await?;
             }
             Event::Department(DepartmentEvent::Closed(e)) => {
                 close(tx, build, recorded, e.department_id).await?;
             }
-            Event::School(event) => note(&mut members, school_id, recorded.occurred_at, event),
-            Event::Allocation(event) => note_standing(&mut members, school_id, event),
+            Event::School(event) => {
+                change_member(&mut members, school_id, recorded.occurred_at, event);
+            }
+            Event::Allocation(event) => change_status(&mut members, school_id, event),
             Event::Request(_) | Event::Usage(_) | Event::Period(_) => {}
         }
     }
@@ -67,13 +70,13 @@ pub(super) async fn write_in_tx(
 
 type Members = BTreeMap<(SchoolId, MemberId), MemberDelta>;
 
-fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &SchoolEvent) {
+fn change_member(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &SchoolEvent) {
     match event {
         SchoolEvent::MemberEnrolled(e) => {
             let member = members.entry((school_id, e.member_id)).or_default();
             *member = MemberDelta {
                 role: Some(e.role),
-                standing: Some(MemberStatus::Active),
+                status: Some(MemberStatus::Active),
                 enrolled_at: Some(at),
                 removed_at: None,
                 department: member.department,
@@ -84,18 +87,18 @@ fn note(members: &mut Members, school_id: SchoolId, at: Timestamp, event: &Schoo
         }
         SchoolEvent::MemberRemoved(e) => {
             let member = members.entry((school_id, e.member_id)).or_default();
-            member.standing = Some(MemberStatus::Removed);
+            member.status = Some(MemberStatus::Removed);
             member.removed_at = Some(at);
         }
         SchoolEvent::Registered(_)
         | SchoolEvent::SubscriptionChanged(_)
         | SchoolEvent::SettingsChanged(_)
-        | SchoolEvent::MemberErased(_) => {} // the directory says so
+        | SchoolEvent::MemberErased(_) => {} // recorded in the directory
     }
 }
 
-fn note_standing(members: &mut Members, school_id: SchoolId, event: &AllocationEvent) {
-    let (member_id, standing) = match event {
+fn change_status(members: &mut Members, school_id: SchoolId, event: &AllocationEvent) {
+    let (member_id, status) = match event {
         AllocationEvent::Suspended(e) => (e.member_id, MemberStatus::Suspended),
         AllocationEvent::Reactivated(e) => (e.member_id, MemberStatus::Active),
         AllocationEvent::Allocated(_)
@@ -103,7 +106,7 @@ fn note_standing(members: &mut Members, school_id: SchoolId, event: &AllocationE
         | AllocationEvent::Transferred(_)
         | AllocationEvent::TermsSet(_) => return,
     };
-    members.entry((school_id, member_id)).or_default().standing = Some(standing);
+    members.entry((school_id, member_id)).or_default().status = Some(status);
 }
 
 async fn register(
@@ -112,7 +115,7 @@ async fn register(
     recorded: &Recorded,
     event: &SchoolRegistered,
 ) -> Result<(), ApplyError> {
-    sqlx::query_file!(
+    let statement = sqlx::query_file!(
         "src/roster/queries/register.sql",
         recorded.school_id.0,
         build.0,
@@ -127,11 +130,8 @@ async fn register(
         event.self_service_requests,
         recorded.occurred_at.get(),
         recorded.seq.0,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing a registered school"))
+    );
+    ApplyError::run("writing a registered school", statement.execute(tx)).await
 }
 
 async fn subscribe(
@@ -141,7 +141,7 @@ async fn subscribe(
     seq: Seq,
     event: &SubscriptionChanged,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let statement = sqlx::query!(
         "UPDATE roster_school
             SET tier = $3, management = $4, totals = totals || $5, version = $6,
                 period_anchor_day = coalesce($7, period_anchor_day)
@@ -153,11 +153,8 @@ async fn subscribe(
         serde_json::to_value(&event.totals)?,
         seq.0,
         event.turn.map(|turn| i16::from(turn.anchor_day.get())),
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing a school's subscription"))
+    );
+    ApplyError::run("writing a school's subscription", statement.execute(tx)).await
 }
 
 async fn change_settings(
@@ -167,7 +164,7 @@ async fn change_settings(
     seq: Seq,
     event: &SettingsChanged,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let statement = sqlx::query!(
         "UPDATE roster_school
             SET max_individual_quota = $3, default_member_quota = $4,
                 self_service_requests = $5, overage = $6,
@@ -181,11 +178,8 @@ async fn change_settings(
         serde_json::to_value(&event.after.overage)?,
         seq.0,
         event.after.draw_on_department,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing a school's settings"))
+    );
+    ApplyError::run("writing a school's settings", statement.execute(tx)).await
 }
 
 async fn open(
@@ -194,18 +188,15 @@ async fn open(
     recorded: &Recorded,
     department_id: DepartmentId,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let statement = sqlx::query!(
         "INSERT INTO roster_department (school_id, build, department_id, opened_at)
          VALUES ($1, $2, $3, $4)",
         recorded.school_id.0,
         build.0,
         department_id.0,
         recorded.occurred_at.get(),
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing a department"))
+    );
+    ApplyError::run("writing a department", statement.execute(tx)).await
 }
 
 async fn close(
@@ -214,18 +205,15 @@ async fn close(
     recorded: &Recorded,
     department_id: DepartmentId,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let statement = sqlx::query!(
         "UPDATE roster_department SET closed_at = $4
           WHERE school_id = $1 AND build = $2 AND department_id = $3",
         recorded.school_id.0,
         build.0,
         department_id.0,
         recorded.occurred_at.get(),
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("closing a department"))
+    );
+    ApplyError::run("closing a department", statement.execute(tx)).await
 }
 
 async fn write_members(
@@ -240,9 +228,9 @@ async fn write_members(
     let ids: Vec<Uuid> = members.keys().map(|(_, member_id)| member_id.0).collect();
     let deltas = members.values();
     let roles: Vec<Option<&str>> = deltas.clone().map(|d| d.role.map(Role::as_str)).collect();
-    let standings: Vec<Option<&str>> = deltas
+    let statuses: Vec<Option<&str>> = deltas
         .clone()
-        .map(|d| d.standing.map(MemberStatus::as_str))
+        .map(|d| d.status.map(MemberStatus::as_str))
         .collect();
     let enrolled: Vec<Option<DateTime<Utc>>> = deltas
         .clone()
@@ -254,20 +242,17 @@ async fn write_members(
         .collect();
     let moved: Vec<bool> = deltas.clone().map(|d| d.department.is_some()).collect();
     let departments: Vec<Option<Uuid>> = deltas.map(|d| Some(d.department??.0)).collect();
-    sqlx::query_file!(
+    let statement = sqlx::query_file!(
         "src/roster/queries/write_members.sql",
         build.0,
         &schools,
         &ids,
         &roles as &[Option<&str>],
-        &standings as &[Option<&str>],
+        &statuses as &[Option<&str>],
         &enrolled as &[Option<DateTime<Utc>>],
         &removed as &[Option<DateTime<Utc>>],
         &moved,
         &departments as &[Option<Uuid>],
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing members"))
+    );
+    ApplyError::run("writing members", statement.execute(tx)).await
 }

@@ -8,47 +8,47 @@ use uuid::Uuid;
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
 
-/// The most departments of one page.
+/// The maximum number of departments per page.
 pub const DEPARTMENTS_PAGE_MAX: u32 = 1_000;
 
 /// A department.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Department {
-    /// Which.
+    /// The department.
     pub department_id: DepartmentId,
-    /// Its name, from the directory.
+    /// The name in the directory.
     pub name: Option<String>,
-    /// Whether it ended.
+    /// Whether it is closed.
     pub closed: bool,
-    /// How many members are in it who have not left.
+    /// The number of members, without removed ones.
     pub members: u64,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub opened_at: Timestamp,
-    /// When it ended.
+    /// The time at which it was closed.
     pub closed_at: Option<Timestamp>,
 }
 
 /// Some departments, in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DepartmentsPage {
-    /// The event up to which this counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
     /// The departments.
     pub departments: Vec<Department>,
-    /// Go on after this one; `None` when there are no more.
+    /// The position after which the next page begins; `None` on the last page.
     pub next_after: Option<DepartmentId>,
 }
 
 /// Which departments to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DepartmentsFilter {
-    /// Those after this one.
+    /// Departments after this one.
     pub after: Option<DepartmentId>,
-    /// Also those that ended.
+    /// Includes closed departments.
     pub with_closed: bool,
 }
 
-/// The departments of the viewer's school that he may see, at most `limit` and at most
+/// The departments of the viewer's school that the viewer may see, at most `limit` and at most
 /// [`DEPARTMENTS_PAGE_MAX`].
 ///
 /// # Errors
@@ -85,8 +85,8 @@ pub async fn page(
     })
 }
 
-/// One department of the viewer's school, also one that ended; `None` when there never was one of
-/// this id, or the viewer may not see it.
+/// A department of the viewer's school, closed ones included; `None` when no department has this id
+/// or the viewer may not see it.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.

@@ -16,103 +16,105 @@ use crate::columns::parse;
 use crate::error::ReadError;
 use crate::tenant::TenantRead;
 
-/// The most members of one page.
+/// The maximum number of members per page.
 pub const MEMBERS_PAGE_MAX: u32 = 1_000;
 
 /// A school.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SchoolView {
-    /// The event up to which this counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
-    /// Which.
+    /// The school.
     pub school_id: SchoolId,
-    /// Its name, from the directory; erased names are not there.
+    /// The name in the directory; `None` when erased.
     pub name: Option<String>,
-    /// What kind of tenant.
+    /// The kind of organisation.
     pub org_type: OrgType,
-    /// What it pays for.
+    /// The subscription tier.
     pub tier: Tier,
-    /// What its plan switches on.
+    /// The allocation management of the plan.
     pub management: Management,
-    /// The IANA time zone in which its days begin.
+    /// The IANA time zone of the school's days.
     pub time_zone: Tz,
-    /// The day of the month on which its cycles begin.
+    /// The day of the month on which billing cycles begin.
     pub period_anchor_day: AnchorDay,
     /// The billing cycle.
     pub period: Period,
-    /// Units of each service bought per period.
+    /// Units bought per period, by service.
     pub totals: Quotas,
-    /// Its own rules.
+    /// The settings.
     pub settings: SettingsView,
-    /// When it was registered.
+    /// The time of the registration.
     pub registered_at: Timestamp,
-    /// The event that last changed its subscription or settings: the ETag of both.
+    /// The last event that changed the subscription or the settings: the `ETag` of both.
     pub version: Seq,
 }
 
-/// A school's own rules, by the names that the API gives them.
+/// A school's settings, under the API's names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SettingsView {
-    /// The most that one member may hold.
+    /// The maximum allocation of a member.
     pub max_individual_quota: Quotas,
-    /// What a new teacher is granted.
+    /// The allocation of a new teacher.
     pub default_member_quota: Quotas,
-    /// Whether teachers may ask for more themselves.
+    /// Whether teachers may file requests.
     pub self_service_requests: bool,
-    /// How far usage may go beyond what is allocated; a service that is not named is hard.
+    /// The overage policy by service; hard where none is set.
     pub overage: BTreeMap<ServiceId, OveragePolicy>,
-    /// Whether a member without an allocation of his own draws on his department's.
+    /// Whether members without an allocation draw on their department's.
     pub draw_on_department: bool,
 }
 
 /// A member.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MemberView {
-    /// Who.
+    /// The member.
     pub member_id: MemberId,
-    /// The department that he is in; of one who left, that he was in last.
+    /// The department; of a removed member, the last one.
     pub department_id: Option<DepartmentId>,
-    /// What he may do.
+    /// The role.
     pub role: Role,
-    /// Whether he may use what he holds, or left.
+    /// Active, suspended or removed.
     pub status: MemberStatus,
-    /// The ids that other systems know him by.
+    /// The member's ids in other systems.
     pub external_ids: Vec<String>,
-    /// His name, from the directory.
+    /// The name in the directory.
     pub display_name: Option<String>,
-    /// His e-mail address, from the directory.
+    /// The e-mail address in the directory.
     pub email: Option<String>,
-    /// When he came in, the last time that he did.
+    /// The time of the last enrolment.
     pub enrolled_at: Timestamp,
-    /// When he left.
+    /// The time of the removal.
     pub removed_at: Option<Timestamp>,
-    /// When what was kept of him was erased: name, e-mail address, external ids and texts.
+    /// The time at which the member's personal data was erased: name, e-mail address, external ids
+    /// and texts.
     pub erased_at: Option<Timestamp>,
 }
 
 /// Some members, in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MembersPage {
-    /// The event up to which this counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
     /// The members.
     pub members: Vec<MemberView>,
-    /// Go on after this one; `None` when there are no more.
+    /// The position after which the next page begins; `None` on the last page.
     pub next_after: Option<MemberId>,
 }
 
 /// Which members to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MembersFilter {
-    /// Those after this one.
+    /// Members after this one.
     pub after: Option<MemberId>,
-    /// Also those who left.
+    /// Includes removed members.
     pub with_removed: bool,
-    /// Those of this department alone.
+    /// Only members of this department.
     pub department_id: Option<DepartmentId>,
 }
 
-/// The viewer's school, with the billing cycle of `now`; `None` when there is none, or the viewer may not see it.
+/// The viewer's school, with the billing cycle of `now`; `None` when it does not exist or the
+/// viewer may not see it.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.
@@ -138,22 +140,22 @@ pub async fn school(
         time_zone,
         anchor_day: period_anchor_day,
     };
-    let known = match (row.period_start, row.period_end) {
+    let recorded = match (row.period_start, row.period_end) {
         (Some(start), Some(end)) => Period {
             start: Timestamp::new(start),
             end: Timestamp::new(end),
         },
-        // The balances are behind the roster: this was the school's first cycle.
+        // The balance read model lags behind the roster: the first cycle.
         _ => cycle.period_at(registered_at),
     };
-    // It ends by the clock, whether or not anybody has recorded that.
-    let period = if now < known.end {
-        known
+    // The period ends by the clock, before its end is recorded.
+    let period = if now < recorded.end {
+        recorded
     } else {
-        // The first one after the anchor day has changed is no whole month.
+        // The first one after a change of the anchor day is shorter than a month.
         let period = cycle.period_at(now);
         Period {
-            start: period.start.max(known.end),
+            start: period.start.max(recorded.end),
             ..period
         }
     };
@@ -181,7 +183,7 @@ pub async fn school(
     }))
 }
 
-/// The members of the viewer's school whom he may see, at most `limit` and at most
+/// The members of the viewer's school that the viewer may see, at most `limit` and at most
 /// [`MEMBERS_PAGE_MAX`].
 ///
 /// # Errors
@@ -219,8 +221,8 @@ pub async fn members(
     })
 }
 
-/// One member of the viewer's school, also one who left; `None` when nobody ever had this id, or
-/// the viewer may not see him.
+/// A member of the viewer's school, removed ones included; `None` when no member has this id or the
+/// viewer may not see them.
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.

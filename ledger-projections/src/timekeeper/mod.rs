@@ -1,14 +1,13 @@
-//! Makes time happen in schools that nobody writes to: periods end there too, and holds run out.
+//! Records due events in idle schools: ends of periods and expiries of holds.
 //!
-//! **Shape.** Every [`TimekeeperSettings::poll`] it looks for schools in which something is due, by
-//! two indexes of the balance read model, claims some of them and sends each a command through the
-//! ordinary writer that asks for nothing. The writer records what is due in front of it, as in
-//! front of every command: there is no second way to write.
+//! **Shape.** Every [`TimekeeperSettings::poll`] it finds schools with due events by two indexes of
+//! the balance read model, claims some of them and submits to each a command without effect. The
+//! writer records due events before every command, so there is no second way to write.
 //!
-//! **Cost.** Nothing depends on it: whoever writes to a school or reads its balance finds it as of
-//! now. So it is in no hurry, and where nothing is due a look costs two index probes.
+//! **Cost.** No read and no command depends on it: each takes due events into account itself. A
+//! poll without due events costs two index probes.
 //!
-//! **Failure.** A claim lasts for [`CLAIM`]; what did not come about by then is tried again.
+//! **Failure.** A claim expires after [`CLAIM`]; then the school is tried again.
 
 use std::time::Duration;
 
@@ -21,21 +20,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ApplyError;
 
-/// For how long a school is one worker's: longer than the writer tries a batch again, and longer
-/// than the read model needs to hear of it.
+/// The duration of a claim: longer than the writer retries a batch and than the read model lags.
 pub const CLAIM: Duration = Duration::from_secs(30);
 
-/// A hold that ran out is left to the school's own traffic for so long. Its units are free all the
-/// same.
+/// The delay before an expired hold is recorded, in which the school's own commands may do it. Its
+/// units are free from the expiry on.
 const HOLD_GRACE_SECONDS: i64 = 5;
 
-/// How a timekeeper is set up.
+/// Settings of a timekeeper.
 #[derive(Clone, Copy, Debug)]
 pub struct TimekeeperSettings {
-    /// How often to look.
+    /// The interval of polls.
     pub poll: Duration,
-    /// Schools of one look, for each of the two reasons: where all schools of a time zone begin a
-    /// month at once, so many of them are written together.
+    /// The maximum number of schools per poll and kind of due event: when all schools of a time
+    /// zone begin a month, batches of this size are written.
     pub schools: i64,
 }
 
@@ -48,7 +46,7 @@ impl Default for TimekeeperSettings {
     }
 }
 
-/// Makes time happen in idle schools.
+/// Records due events in idle schools.
 #[derive(Clone, Debug)]
 pub struct Timekeeper {
     database: Database,
@@ -57,7 +55,7 @@ pub struct Timekeeper {
 }
 
 impl Timekeeper {
-    /// One that has not begun to look.
+    /// A timekeeper that is not started.
     #[must_use]
     pub const fn new(database: Database, writer: Writer, settings: TimekeeperSettings) -> Self {
         Self {
@@ -67,7 +65,7 @@ impl Timekeeper {
         }
     }
 
-    /// Looks until `cancel` is cancelled. It has a handle of the writer until it ends.
+    /// Polls until `cancel` is cancelled. Keeps a handle of the writer until then.
     #[must_use]
     pub fn spawn(self, cancel: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(async move {
@@ -77,12 +75,13 @@ impl Timekeeper {
                     () = tokio::time::sleep(self.settings.poll) => {}
                 }
                 loop {
-                    match self.look(Timestamp::new(Utc::now())).await {
-                        // As many as may be: there are more.
+                    match self.poll(Timestamp::new(Utc::now())).await {
+                        // A full poll: there may be more.
                         Ok(found) if found as i64 >= self.settings.schools => {}
                         Ok(_) => break,
                         Err(error) => {
-                            tracing::warn!(error = error.chain(), "looking for what is due failed");
+                            let error = error.chain();
+                            tracing::warn!(error, "could not poll for due events; will retry");
                             break;
                         }
                     }
@@ -94,12 +93,13 @@ impl Timekeeper {
         })
     }
 
-    /// Claims schools in which something is due by `now` and has it recorded; says how many. One
-    /// that the writer cannot serve is claimed still, and found again when that ends.
+    /// Claims schools with events due by `now` and has them recorded. Returns the number of
+    /// schools. After a failure of the writer a school stays claimed, and is found again when the
+    /// claim ends.
     ///
     /// # Errors
     /// [`ApplyError`] when the database fails.
-    pub async fn look(&self, now: Timestamp) -> Result<usize, ApplyError> {
+    pub async fn poll(&self, now: Timestamp) -> Result<usize, ApplyError> {
         let claim = i64::try_from(CLAIM.as_secs()).unwrap_or(i64::MAX);
         let schools = sqlx::query_file_scalar!(
             "src/timekeeper/queries/claim.sql",
@@ -110,9 +110,7 @@ impl Timekeeper {
         )
         .fetch_all(self.database.pool(DatabaseRole::Projector))
         .await
-        .map_err(ApplyError::at(
-            "looking for schools in which something is due",
-        ))?;
+        .map_err(ApplyError::at("polling for due events"))?;
         let found = schools.len();
         let mut sent = JoinSet::new();
         for school_id in schools.into_iter().map(SchoolId) {
@@ -126,9 +124,13 @@ impl Timekeeper {
             match done {
                 Ok((_, Ok(_))) => metrics::counter!("ledger_caught_up_total").increment(1),
                 Ok((school_id, Err(error))) => {
-                    tracing::warn!(school.id = %school_id, error = %error, "time stands still");
+                    tracing::warn!(
+                        school.id = %school_id,
+                        error = %error,
+                        "could not record due events; will retry"
+                    );
                 }
-                Err(error) => tracing::error!(error = %error, "catching up ended badly"),
+                Err(error) => tracing::error!(error = %error, "a task of the timekeeper failed"),
             }
         }
         Ok(found)

@@ -1,4 +1,4 @@
-//! Writes what a page of events parks, and takes away what it gives to members.
+//! Inserts the parked usage of a page and deletes what the page attributes to members.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) async fn write_in_tx(
     page: &[SchoolEvents<'_>],
 ) -> Result<(), ApplyError> {
     let mut parked: BTreeMap<(SchoolId, EventId), (&Recorded, &UsageParked)> = BTreeMap::new();
-    let mut given: (Vec<Uuid>, Vec<Uuid>) = Default::default();
+    let mut attributed: (Vec<Uuid>, Vec<Uuid>) = Default::default();
     for recorded in page.iter().flat_map(|school| school.events) {
         match &recorded.event {
             Event::Usage(UsageEvent::Parked(event)) => {
@@ -28,8 +28,8 @@ pub(super) async fn write_in_tx(
             Event::Usage(UsageEvent::Attributed(event)) => {
                 let usage = (recorded.school_id, event.usage_id);
                 if parked.remove(&usage).is_none() {
-                    given.0.push(usage.0.0);
-                    given.1.push(usage.1.0);
+                    attributed.0.push(usage.0.0);
+                    attributed.1.push(usage.1.0);
                 }
             }
             Event::Usage(_)
@@ -41,10 +41,10 @@ pub(super) async fn write_in_tx(
         }
     }
     park(tx, build, parked.into_values()).await?;
-    take_away(tx, build, &given.0, &given.1).await
+    delete_attributed(tx, build, &attributed.0, &attributed.1).await
 }
 
-/// Parked usage, column by column.
+/// Parked usage as one array per column.
 #[derive(Default)]
 struct Columns<'a> {
     school_id: Vec<Uuid>,
@@ -87,7 +87,7 @@ async fn park<'a>(
     if c.school_id.is_empty() {
         return Ok(());
     }
-    sqlx::query_file!(
+    let statement = sqlx::query_file!(
         "src/unattributed/queries/park.sql",
         build.0,
         &c.school_id,
@@ -103,14 +103,11 @@ async fn park<'a>(
         &c.service as &[&str],
         &c.units as &[Option<i64>],
         &c.call,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing unattributed usage"))
+    );
+    ApplyError::run("writing unattributed usage", statement.execute(tx)).await
 }
 
-async fn take_away(
+async fn delete_attributed(
     tx: &mut PgConnection,
     build: Build,
     schools: &[Uuid],
@@ -119,16 +116,13 @@ async fn take_away(
     if schools.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
+    let statement = sqlx::query!(
         "DELETE FROM unattributed_usage AS u
-          USING unnest($2::uuid[], $3::uuid[]) AS given (school_id, event_id)
-          WHERE u.school_id = given.school_id AND u.build = $1 AND u.event_id = given.event_id",
+          USING unnest($2::uuid[], $3::uuid[]) AS d (school_id, event_id)
+          WHERE u.school_id = d.school_id AND u.build = $1 AND u.event_id = d.event_id",
         build.0,
         schools,
         usages,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("taking away attributed usage"))
+    );
+    ApplyError::run("deleting attributed usage", statement.execute(tx)).await
 }

@@ -1,42 +1,19 @@
-//! Unattributed: which usage is still nobody's, or of no known service?
+//! Unattributed: reported usage whose member or service is unknown.
 //!
-//! A row for each report that was parked, until it is given to a member. The subject that nobody is
-//! known by stands beside the log; a read joins it.
+//! A row per parked report, until it is attributed to a member. Unknown subjects are personal data
+//! and kept beside the log; a read joins them.
 
 mod apply;
 pub mod read;
 
-use async_trait::async_trait;
 use ledger_core::catalog::Kind;
-use sqlx::PgConnection;
 
-use crate::error::ApplyError;
-use crate::projection::{Build, Projection, ProjectionName, SchoolEvents};
+use crate::projection::{ProjectionName, ReadModel};
 
 /// The read model of unattributed usage.
-#[derive(Clone, Copy, Debug)]
-pub struct Unattributed;
-
-#[async_trait]
-impl Projection for Unattributed {
-    fn name(&self) -> ProjectionName {
-        ProjectionName::Unattributed
-    }
-
-    fn kinds(&self) -> Option<&'static [Kind]> {
-        Some(&[Kind::UsageParked, Kind::UsageAttributed])
-    }
-
-    fn tables(&self) -> &'static [&'static str] {
-        &["unattributed_usage"]
-    }
-
-    async fn apply_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        build: Build,
-        page: &[SchoolEvents<'_>],
-    ) -> Result<(), ApplyError> {
-        apply::write_in_tx(tx, build, page).await
-    }
-}
+pub const UNATTRIBUTED: ReadModel = ReadModel {
+    name: ProjectionName::Unattributed,
+    kinds: Some(&[Kind::UsageParked, Kind::UsageAttributed]),
+    tables: &["unattributed_usage"],
+    apply: |tx, build, page| Box::pin(apply::write_in_tx(tx, build, page)),
+};

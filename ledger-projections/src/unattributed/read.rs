@@ -11,35 +11,35 @@ use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
 
-/// The most of one page.
+/// The maximum number of usages per page.
 pub const UNATTRIBUTED_PAGE_MAX: u32 = 1_000;
 
-/// Usage that counts for nobody yet.
+/// Usage that counts for no member yet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UnattributedUsage {
-    /// The event that recorded it: what it is assigned by.
+    /// The event that recorded it, by which it is attributed.
     pub event_id: EventId,
-    /// Where that stands in the stream.
+    /// The position of that event in the stream.
     pub seq: Seq,
-    /// When it occurred.
+    /// The time at which it occurred.
     pub occurred_at: Timestamp,
-    /// When it was recorded.
+    /// The time at which it was recorded.
     pub recorded_at: Timestamp,
-    /// Why it counts for nobody.
+    /// Whether the member or the service is unknown.
     pub reason: UnattributedReason,
     /// The `source` of the CloudEvent.
     pub source: String,
-    /// Its `id`.
+    /// The `id` of the CloudEvent.
     pub id: String,
-    /// Whose it is, where only the service is unknown.
+    /// The member, where only the service is unknown.
     pub member_id: Option<MemberId>,
-    /// The subject as it was given; `None` where there was none, or it was erased.
+    /// The reported subject; `None` where there was none or it was erased.
     pub subject: Option<String>,
-    /// The service as it was given.
+    /// The reported service.
     pub service: String,
-    /// How many units; `None` where no meter could tell.
+    /// The units; `None` where the service has no known meter.
     pub units: Option<Units>,
-    /// What is known of the call.
+    /// The details of the call.
     #[serde(flatten)]
     pub call: CallFacts,
 }
@@ -47,11 +47,11 @@ pub struct UnattributedUsage {
 /// Some unattributed usage, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UnattributedPage {
-    /// The event up to which this counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
     /// The usage.
     pub usage: Vec<UnattributedUsage>,
-    /// Go on after this one; `None` when there is no more.
+    /// The position after which the next page begins; `None` on the last page.
     pub next_after: Option<Seq>,
 }
 
@@ -70,8 +70,8 @@ struct Row {
     call: serde_json::Value,
 }
 
-/// Usage of the viewer's school that counts for nobody, recorded after `after`, at most `limit` and
-/// at most [`UNATTRIBUTED_PAGE_MAX`].
+/// The unattributed usage of the viewer's school that was recorded after `after`, at most `limit`
+/// and at most [`UNATTRIBUTED_PAGE_MAX`].
 ///
 /// # Errors
 /// [`ReadError`] when the database fails or a row is damaged.

@@ -28,13 +28,13 @@ pub(super) async fn write_in_tx(
         let mut events = school.events.iter();
         events.any(|recorded| matches!(recorded.event, Event::Usage(_)))
     };
-    let using: Vec<_> = page.iter().filter(has_usage).collect();
-    if using.is_empty() {
+    let with_usage: Vec<_> = page.iter().filter(has_usage).collect();
+    if with_usage.is_empty() {
         return Ok(());
     }
-    let calendars = calendars(tx, build, &using).await?;
+    let calendars = calendars(tx, build, &with_usage).await?;
     let mut rows = Rows::new();
-    for school in using {
+    for school in with_usage {
         let time_zone = calendars
             .get(&school.school_id)
             .ok_or(ApplyError::NoCalendar)?;
@@ -49,17 +49,14 @@ async fn write_calendar(
     build: Build,
     time_zone: Tz,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let statement = sqlx::query!(
         "INSERT INTO usage_calendar (school_id, build, time_zone) VALUES ($1, $2, $3)
          ON CONFLICT (school_id, build) DO UPDATE SET time_zone = excluded.time_zone",
         school_id.0,
         build.0,
         time_zone.name(),
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing a school's time zone"))
+    );
+    ApplyError::run("writing a school's time zone", statement.execute(tx)).await
 }
 
 /// The time zones of schools.
@@ -105,7 +102,7 @@ async fn add(tx: &mut PgConnection, build: Build, rows: &Rows<'_>) -> Result<(),
     let column = |of: fn(&Sums) -> i128| -> Vec<i64> {
         rows.values().map(|sums| narrow(of(sums))).collect()
     };
-    sqlx::query_file!(
+    let statement = sqlx::query_file!(
         "src/usage/queries/add.sql",
         build.0,
         &schools,
@@ -124,9 +121,6 @@ async fn add(tx: &mut PgConnection, build: Build, rows: &Rows<'_>) -> Result<(),
         &column(|sums| sums.timed_requests),
         &column(|sums| sums.refusals),
         &departments,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("adding to the rollups"))
+    );
+    ApplyError::run("adding to the rollups", statement.execute(tx)).await
 }

@@ -5,7 +5,7 @@ use ledger_core::Timestamp;
 use ledger_core::period::Tz;
 use serde::{Deserialize, Serialize};
 
-/// How long a row of a rollup is.
+/// The length of a bucket of a rollup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
@@ -16,7 +16,7 @@ pub enum Granularity {
 }
 
 impl Granularity {
-    /// The word in JSON and in columns.
+    /// The name in JSON and in columns.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Granularity {
         }
     }
 
-    /// The first day of the bucket that a day falls into.
+    /// The first day of the bucket that contains a day.
     #[must_use]
     pub fn first_day(self, day: NaiveDate) -> NaiveDate {
         match self {
@@ -34,7 +34,7 @@ impl Granularity {
         }
     }
 
-    /// The last day of the bucket that a day falls into.
+    /// The last day of the bucket that contains a day.
     #[must_use]
     pub fn last_day(self, day: NaiveDate) -> NaiveDate {
         match self {
@@ -48,14 +48,14 @@ impl Granularity {
     }
 }
 
-/// The first day that usage can fall on. What is said to be older counts here: Postgres's calendar
-/// ends in 4714 BC, and a projection must not stop because somebody's clock did.
+/// The earliest day of usage; usage with an older time counts here. Postgres's calendar begins in
+/// 4714 BC, and a caller's wrong clock must not halt the projection.
 pub(super) const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
     Some(day) => day,
     None => NaiveDate::MIN,
 };
 
-/// The day of the school on which an instant lies.
+/// The school's local day that contains an instant.
 pub(super) fn day_of(instant: Timestamp, time_zone: Tz) -> NaiveDate {
     instant
         .get()
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_begins_when_the_school_says() {
+    fn days_are_those_of_the_school_s_time_zone() {
         for (instant, zone, expected) in [
             ("2026-11-24T08:00:00Z", Tz::UTC, "2026-11-24"),
             (
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_is_all_of_its_days() {
+    fn a_month_has_all_of_its_days() {
         for (day, first, last) in [
             ("2028-02-10", "2028-02-01", "2028-02-29"),
             ("2026-12-31", "2026-12-01", "2026-12-31"),

@@ -1,55 +1,33 @@
-//! Usage: how much, when, by whom, of what, at what cost?
+//! Usage: daily rollups by member, department, service, model and outcome.
 //!
-//! Sums per day of the school's own time zone, member, department that he was in then, service, model
-//! and outcome; a month is the sum of its days. A call counts in the day in which it occurred, whenever it was recorded, given
-//! to somebody or refunded. A refund takes units away and leaves the requests: they were made.
+//! Days are those of the school's time zone; a month is the sum of its days. A call counts on the
+//! day on which it occurred, for the department that the member was then in, whenever it was
+//! recorded, attributed or refunded. A refund subtracts units and leaves requests: the calls were
+//! made.
 
 mod apply;
 mod bucket;
 pub mod read;
 mod sums;
 
-use async_trait::async_trait;
 use ledger_core::catalog::Kind;
-use sqlx::PgConnection;
 
 pub use bucket::Granularity;
 
-use crate::error::ApplyError;
-use crate::projection::{Build, Projection, ProjectionName, SchoolEvents};
+use crate::projection::{ProjectionName, ReadModel};
 
 /// The read model of usage.
-#[derive(Clone, Copy, Debug)]
-pub struct Usage;
-
-#[async_trait]
-impl Projection for Usage {
-    fn name(&self) -> ProjectionName {
-        ProjectionName::Usage
-    }
-
-    fn kinds(&self) -> Option<&'static [Kind]> {
-        Some(&[
-            Kind::SchoolRegistered,
-            Kind::UsageDebited,
-            Kind::HoldSettled,
-            Kind::UsageRefused,
-            Kind::UsageReported,
-            Kind::UsageAttributed,
-            Kind::UsageCorrected,
-        ])
-    }
-
-    fn tables(&self) -> &'static [&'static str] {
-        &["usage_calendar", "usage_rollup"]
-    }
-
-    async fn apply_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        build: Build,
-        page: &[SchoolEvents<'_>],
-    ) -> Result<(), ApplyError> {
-        apply::write_in_tx(tx, build, page).await
-    }
-}
+pub const USAGE: ReadModel = ReadModel {
+    name: ProjectionName::Usage,
+    kinds: Some(&[
+        Kind::SchoolRegistered,
+        Kind::UsageDebited,
+        Kind::HoldSettled,
+        Kind::UsageRefused,
+        Kind::UsageReported,
+        Kind::UsageAttributed,
+        Kind::UsageCorrected,
+    ]),
+    tables: &["usage_calendar", "usage_rollup"],
+    apply: |tx, build, page| Box::pin(apply::write_in_tx(tx, build, page)),
+};

@@ -1,4 +1,4 @@
-//! Reads the rollups, grouped by whatever the reader names.
+//! Reads the rollups with any grouping.
 
 use chrono::NaiveDate;
 use ledger_core::usage::Outcome;
@@ -11,29 +11,29 @@ use crate::error::ReadError;
 use crate::projection::ProjectionName;
 use crate::tenant::TenantRead;
 
-/// The most rows of one answer.
+/// The maximum number of rows of an answer.
 pub const ROLLUP_ROWS_MAX: u32 = 10_000;
 
-/// Which usage, and how it is grouped.
+/// The usage to read and its grouping.
 #[derive(Clone, Debug)]
 pub struct UsageQuery {
     /// Days or months.
     pub granularity: Granularity,
-    /// From this day on; of months, from the month that it is in.
+    /// The first day; of months, the first month contains it.
     pub from: NaiveDate,
-    /// Up to this day, which is included; of months, up to the month that it is in.
+    /// The last day, inclusive; of months, the last month contains it.
     pub to: NaiveDate,
-    /// What the rows of a bucket are split by.
+    /// The grouping of a bucket's rows.
     pub group_by: GroupBy,
-    /// This member's alone.
+    /// Only usage of this member.
     pub member_id: Option<MemberId>,
-    /// This department's alone: of those who were in it when the call was recorded.
+    /// Only usage of members who were in this department when the call was recorded.
     pub department_id: Option<DepartmentId>,
-    /// This service's alone.
+    /// Only usage of this service.
     pub service: Option<ServiceId>,
 }
 
-/// What the rows of a bucket are split by: any of these, or none.
+/// The grouping of a bucket's rows: any combination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupBy {
     /// By member.
@@ -51,13 +51,13 @@ pub struct GroupBy {
 /// Usage in buckets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UsageRollup {
-    /// The event up to which this counts.
+    /// The last event that the read model has applied.
     pub seq: Seq,
     /// Days or months.
     pub granularity: Granularity,
     /// The rows, in the order of buckets and groups.
     pub rows: Vec<UsageRow>,
-    /// Whether there are more rows than were asked for.
+    /// Whether rows beyond the limit were left out.
     pub is_truncated: bool,
 }
 
@@ -66,40 +66,39 @@ pub struct UsageRollup {
 pub struct UsageRow {
     /// The day, or the first day of the month, in the school's time zone.
     pub bucket: NaiveDate,
-    /// Whose, when grouped by member.
+    /// The member, when grouped by member.
     pub member_id: Option<MemberId>,
-    /// Of which department's members, when grouped by department; `None` also where they were in
-    /// none.
+    /// The members' department, when grouped by department; `None` also for members in none.
     pub department_id: Option<DepartmentId>,
-    /// Of which service, when grouped by service.
+    /// The service, when grouped by service.
     pub service: Option<ServiceId>,
-    /// Of which model, when grouped by model; `None` also where it was not said.
+    /// The model, when grouped by model; `None` also where unknown.
     pub model: Option<String>,
-    /// How the calls ended, when grouped by outcome; `None` also where it was not said.
+    /// The calls' outcome, when grouped by outcome; `None` also where unknown.
     pub outcome: Option<Outcome>,
-    /// How many calls.
+    /// The number of calls.
     pub requests: Units,
     /// Units of quota.
     pub units: Units,
-    /// Tokens that went in.
+    /// Input tokens.
     pub input_tokens: Units,
-    /// Tokens that came out.
+    /// Output tokens.
     pub output_tokens: Units,
-    /// The part of the input that caches served.
+    /// Input tokens served by caches.
     pub cached_tokens: Units,
-    /// Tokens in and out together.
+    /// Input and output tokens.
     pub total_tokens: Units,
     /// Total tokens ÷ requests, rounded half up.
     pub average_tokens_per_request: Units,
-    /// How long the calls took together, those that said so, in milliseconds.
+    /// The sum of the known latencies, in milliseconds.
     pub total_latency_ms: Units,
-    /// Total latency ÷ the calls that said theirs, rounded half up; `None` when none did.
+    /// Total latency ÷ calls with a known latency, rounded half up; `None` without any.
     pub average_latency_ms: Option<Units>,
-    /// What the providers charged, in millionths of a US dollar.
+    /// The providers' cost, in millionths of a US dollar.
     pub cost_micros: MicroUsd,
-    /// How many members made these calls.
+    /// The number of members who made these calls.
     pub active_members: Units,
-    /// How many debits and holds were refused.
+    /// The number of refused debits and holds.
     pub refusals: Units,
 }
 
@@ -124,7 +123,7 @@ struct Row {
     refusals: i64,
 }
 
-/// The usage of the viewer's school that he may see, at most `limit` rows and at most
+/// The usage of the viewer's school that the viewer may see, at most `limit` rows and at most
 /// [`ROLLUP_ROWS_MAX`]. A bucket without usage has no row.
 ///
 /// # Errors

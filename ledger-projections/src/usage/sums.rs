@@ -1,4 +1,4 @@
-//! What a page of events adds to the rollups, summed up before anything is written.
+//! The changes of a page of events to the rollups, summed before anything is written.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use ledger_core::{
 
 use super::bucket::day_of;
 
-/// The row that a call counts in. A model or an outcome that was not said is ''.
+/// The row that a call counts in. An unknown model or outcome is ''.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row<'a> {
     pub school_id: SchoolId,
@@ -24,8 +24,8 @@ pub(super) struct Row<'a> {
     pub department_id: Option<DepartmentId>,
 }
 
-/// What calls add to a row, or take away from it: a refund takes units, and usage that is given to
-/// another member takes all of it. Wide enough for any page.
+/// Changes of a row's sums: negative for refunds (units only) and for usage that is attributed to
+/// another member. 128 bits, which a page cannot overflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
     pub requests: i128,
@@ -41,15 +41,15 @@ pub(super) struct Sums {
 
 impl Sums {
     fn of(units: Units, call: &CallFacts) -> Self {
-        let said = |value: Option<Units>| value.map_or(0, wide);
+        let known = |value: Option<Units>| value.map_or(0, wide);
         Self {
             requests: 1,
             units: wide(units),
-            input_tokens: said(call.input_tokens),
-            output_tokens: said(call.output_tokens),
-            cached_tokens: said(call.cached_tokens),
-            cost_micros: said(call.cost_micros.map(|MicroUsd(cost)| cost)),
-            latency_ms: said(call.latency_ms),
+            input_tokens: known(call.input_tokens),
+            output_tokens: known(call.output_tokens),
+            cached_tokens: known(call.cached_tokens),
+            cost_micros: known(call.cost_micros.map(|MicroUsd(cost)| cost)),
+            latency_ms: known(call.latency_ms),
             timed_requests: i128::from(call.latency_ms.is_some()),
             refusals: 0,
         }
@@ -165,16 +165,16 @@ pub(super) fn sum_up<'a>(rows: &mut Rows<'a>, events: &'a [Recorded], time_zone:
             | UsageEvent::Parked(_) => {}
         }
     }
-    // What a page gives and takes again leaves no row.
+    // Changes that cancel out write no row.
     rows.retain(|_, sums| *sums != Sums::default());
 }
 
-/// Whose call, of what, and what is known of it.
+/// The account and the details of a call.
 struct Of<'a> {
     member_id: MemberId,
     department_id: Option<DepartmentId>,
     service: &'a ServiceId,
-    /// `None`: there was no call.
+    /// `None` for a refusal.
     call: Option<&'a CallFacts>,
 }
 

@@ -1,5 +1,5 @@
-//! Checkpoints: where each build of each read model stands in each school's stream, and the locks
-//! that make one worker at a time move them.
+//! Checkpoints: the last applied event of each build of each read model in each school's stream,
+//! and the locks by which one worker at a time advances them.
 
 use std::collections::BTreeMap;
 
@@ -12,75 +12,82 @@ use crate::error::ApplyError;
 use crate::projection::{Build, ProjectionName};
 
 /// One build of one read model.
-pub(crate) type Member = (ProjectionName, Build);
+pub(crate) type NamedBuild = (ProjectionName, Build);
 
-/// A school's stream, and where the read models stand in it.
+/// A school's stream and the checkpoints in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Stands {
+pub(crate) struct Checkpoints {
     pub head: Seq,
-    pub stands: Vec<Stand>,
+    pub checkpoints: Vec<Checkpoint>,
 }
 
-/// Where one build of one read model stands in a school's stream.
+/// The checkpoint of one build of one read model in a school's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stand {
-    pub member: Member,
-    /// Whether it is the build that is read.
+pub(crate) struct Checkpoint {
+    pub build: NamedBuild,
     pub is_live: bool,
     pub seq: Seq,
-    /// Whether there is no checkpoint yet.
+    /// Whether it has no row yet.
     is_new: bool,
-    /// Whether an event stopped it.
-    pub has_stopped: bool,
+    /// Whether an event could not be applied.
+    pub is_halted: bool,
 }
 
-/// Where the builds of `names` stand in the streams of `schools`: the live ones and those in the
-/// making. A school without a stream is left out.
-pub(crate) async fn stands(
+/// The checkpoints of the live and next builds of `names` in the streams of `schools`. Schools
+/// without a stream are left out.
+pub(crate) async fn checkpoints(
     conn: &mut PgConnection,
     schools: &[SchoolId],
     names: &[&str],
-) -> Result<BTreeMap<SchoolId, Stands>, ApplyError> {
+) -> Result<BTreeMap<SchoolId, Checkpoints>, ApplyError> {
     let schools: Vec<Uuid> = schools.iter().map(|school_id| school_id.0).collect();
-    let rows = sqlx::query_file!("src/worker/queries/stands.sql", &schools, names as &[&str],)
-        .fetch_all(conn)
-        .await
-        .map_err(ApplyError::at("reading checkpoints"))?;
+    let rows = sqlx::query_file!(
+        "src/worker/queries/checkpoints.sql",
+        &schools,
+        names as &[&str],
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(ApplyError::at("reading checkpoints"))?;
     let mut all = BTreeMap::new();
     for row in rows {
         let of_school = all
             .entry(SchoolId(row.school_id))
-            .or_insert_with(|| Stands {
+            .or_insert_with(|| Checkpoints {
                 head: Seq(row.head_seq),
-                stands: Vec::new(),
+                checkpoints: Vec::new(),
             });
-        of_school.stands.push(Stand {
-            member: (name(&row.name)?, Build(row.build)),
+        of_school.checkpoints.push(Checkpoint {
+            build: (name(&row.name)?, Build(row.build)),
             is_live: row.is_live,
             seq: Seq(row.seq),
             is_new: row.is_new,
-            has_stopped: row.has_stopped,
+            is_halted: row.is_halted,
         });
     }
     Ok(all)
 }
 
-/// Makes the checkpoints that are missing. By itself, not in the transaction that folds: whoever
-/// else makes the same ones would wait for its end.
+/// Inserts the missing checkpoints, outside of the folding transaction: another process that
+/// inserts the same ones would wait for its end.
 pub(crate) async fn open(
     conn: &mut PgConnection,
-    all: &BTreeMap<SchoolId, Stands>,
+    all: &BTreeMap<SchoolId, Checkpoints>,
 ) -> Result<(), ApplyError> {
     let mut columns = Columns::default();
     for (school_id, of_school) in all {
-        for stand in of_school.stands.iter().filter(|stand| stand.is_new) {
-            columns.push(*school_id, stand.member, stand.seq);
+        let missing = of_school
+            .checkpoints
+            .iter()
+            .filter(|checkpoint| checkpoint.is_new);
+        for checkpoint in missing {
+            columns.push(*school_id, checkpoint.build, checkpoint.seq);
         }
     }
     if columns.schools.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
+    let insert = sqlx::query!(
         "INSERT INTO projection_checkpoint (school_id, name, build)
          SELECT d.school_id, d.name, d.build
            FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS d (school_id, name, build)
@@ -89,31 +96,28 @@ pub(crate) async fn open(
         &columns.schools,
         &columns.names as &[&str],
         &columns.builds,
-    )
-    .execute(conn)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("making checkpoints"))
+    );
+    ApplyError::run("inserting checkpoints", insert.execute(conn)).await
 }
 
-/// What a worker got hold of in one school: the locks last as long as its transaction.
+/// The checkpoints of one school that a worker has locked, until its transaction ends.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    pub held: Vec<Member>,
-    /// The head of the stream when the locks were taken. Events up to it are visible from now on.
+    pub held: Vec<NamedBuild>,
+    /// The head of the stream when the locks were taken. Events up to it are visible.
     pub head: Seq,
 }
 
-/// Locks the checkpoints of `groups` that still stand where their group does and that nobody else
-/// has locked.
+/// Locks the checkpoints of `groups` that are still at their group's event and not locked by
+/// another process.
 pub(crate) async fn claim_in_tx(
     tx: &mut PgConnection,
     groups: &[Group],
 ) -> Result<BTreeMap<SchoolId, Claim>, ApplyError> {
     let mut columns = Columns::default();
     for group in groups {
-        for member in &group.members {
-            columns.push(group.school_id, *member, group.at);
+        for build in &group.builds {
+            columns.push(group.school_id, *build, group.at);
         }
     }
     let rows = sqlx::query_file!(
@@ -139,38 +143,35 @@ pub(crate) async fn claim_in_tx(
     Ok(claims)
 }
 
-/// Moves checkpoints that this transaction holds; one that had stopped goes on.
+/// Advances checkpoints that this transaction has locked; a halted one is resumed.
 pub(crate) async fn advance_in_tx(
     tx: &mut PgConnection,
-    moved: &[(SchoolId, Member, Seq)],
+    moved: &[(SchoolId, NamedBuild, Seq)],
 ) -> Result<(), ApplyError> {
     let mut columns = Columns::default();
-    for (school_id, member, to) in moved {
-        columns.push(*school_id, *member, *to);
+    for (school_id, build, to) in moved {
+        columns.push(*school_id, *build, *to);
     }
-    sqlx::query_file!(
+    let update = sqlx::query_file!(
         "src/worker/queries/advance.sql",
         &columns.schools,
         &columns.names as &[&str],
         &columns.builds,
         &columns.seqs,
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("moving checkpoints"))
+    );
+    ApplyError::run("advancing checkpoints", update.execute(tx)).await
 }
 
-/// Writes down, where everybody sees it, before which event a read model stopped and why.
-pub(crate) async fn stop(
+/// Records in the checkpoint which event could not be applied and why.
+pub(crate) async fn record_failure(
     conn: &mut PgConnection,
     school_id: SchoolId,
-    (name, build): Member,
+    (name, build): NamedBuild,
     at: Seq,
     failed_seq: Seq,
     failure: &str,
 ) -> Result<(), ApplyError> {
-    sqlx::query!(
+    let update = sqlx::query!(
         "UPDATE projection_checkpoint
             SET failed_seq = $5, failure = left($6, 1000), updated_at = now()
           WHERE school_id = $1 AND name = $2 AND build = $3 AND seq = $4",
@@ -180,14 +181,11 @@ pub(crate) async fn stop(
         at.0,
         failed_seq.0,
         failure,
-    )
-    .execute(conn)
-    .await
-    .map(|_| ())
-    .map_err(ApplyError::at("writing down a failure"))
+    );
+    ApplyError::run("recording a failure", update.execute(conn)).await
 }
 
-/// Checkpoints, column by column.
+/// Checkpoints as one array per column.
 #[derive(Default)]
 struct Columns {
     schools: Vec<Uuid>,
@@ -197,7 +195,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn push(&mut self, school_id: SchoolId, (name, build): Member, seq: Seq) {
+    fn push(&mut self, school_id: SchoolId, (name, build): NamedBuild, seq: Seq) {
         self.schools.push(school_id.0);
         self.names.push(name.as_str());
         self.builds.push(build.0);

@@ -1,17 +1,16 @@
 //! The workers that keep the read models up to date.
 //!
-//! **Shape.** One loop per process decides which schools are run when ([`schedule`]); a run
-//! ([`run`]) takes pages of their logs in ([`page`]), in one transaction for all of them that have
-//! little to read. Any number of processes may run the same schools: the checkpoints are claimed
-//! with `SKIP LOCKED`.
+//! **Shape.** One loop per process decides when each school is run ([`schedule`]). A run ([`run`])
+//! applies pages of the schools' logs ([`page`]); schools with little to read share a transaction.
+//! Any number of processes may run the same schools: checkpoints are claimed with `SKIP LOCKED`.
 //!
-//! **Cost.** The log is read once for all read models that stand together, and each table is
-//! written once for all schools of a run. A busy school is run at a pace, so the busier it is the
-//! less an event costs; and the more of them there are the slower the pace, save for one that a
-//! reader waits for ([`crate::freshness`]).
+//! **Cost.** The log is read once for all read models at the same checkpoint, and each table is
+//! written once for all schools of a run. Busy schools are run at intervals, so an event costs less
+//! the busier its school is. The interval grows with the number of busy schools, except for one
+//! that a reader waits for ([`crate::freshness`]).
 //!
-//! **Failure.** When the surroundings fail, a school is run again after a pause that grows. When
-//! an event fails, see [`poison`].
+//! **Failure.** After a transient failure a school is run again, with exponential backoff. For an
+//! event that cannot be applied see [`poison`].
 
 mod claim;
 mod gauge;
@@ -35,32 +34,32 @@ use crate::error::ApplyError;
 use crate::progress::Progress;
 use crate::projection::Registry;
 use crate::rebuild::sweep;
-use run::{Folder, Run, Runs};
+use run::{Folder, RunOutcome, RunOutcomes};
 use schedule::{Next, Pace, Schedule};
 
-/// How a worker is set up.
+/// Settings of a worker.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerSettings {
-    /// Runs at the same time, each with a connection of the projector's pool.
+    /// Concurrent runs, each with a connection of the projector's pool.
     pub runs_at_once: usize,
-    /// Schools of one run: at 100 µs each to read, a transaction of some 20 ms.
+    /// Schools per run: at 100 µs each to read, a transaction of some 20 ms.
     pub schools_per_run: usize,
-    /// Events of one page: at 5,000 some 3 MB in memory and a transaction of under 200 ms.
+    /// Events per page: 5,000 need some 3 MB of memory and a transaction of under 200 ms.
     pub page_events: i64,
-    /// How often a busy school is run at most, and always when somebody waits for it: so much are
-    /// reads behind when few schools are busy.
+    /// The shortest interval between runs of a busy school, and the interval while a reader waits
+    /// for it. It is the staleness of reads while few schools are busy.
     pub pace: Duration,
-    /// How often a busy school is run at least: so much are reads behind that do not wait, when
-    /// many schools are busy.
+    /// The longest interval between runs of a busy school. It is the staleness of reads that do not
+    /// wait while many schools are busy.
     pub pace_max: Duration,
-    /// Schools that are run in a second, of all busy ones together, between these two paces. One
-    /// costs about 150 µs of processor time besides its events, so this is some 3 % of a core.
+    /// Runs of busy schools per second, within these two limits. A run costs about 150 µs of
+    /// processor time besides its events: 200 are some 3 % of a core.
     pub schools_per_second: u32,
-    /// How often to look for what nobody has told of. A look that takes long is repeated less
-    /// often: it may take a twentieth of the time.
+    /// The interval of polls for schools without a wake-up. Longer while polls are slow: they may
+    /// take a twentieth of the time.
     pub poll: Duration,
-    /// After which time a read model that stopped before an event tries it again.
-    pub stopped_retry: Duration,
+    /// The time after which a halted projection is tried again.
+    pub halted_retry: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -73,7 +72,7 @@ impl Default for WorkerSettings {
             pace_max: Duration::from_secs(1),
             schools_per_second: 200,
             poll: Duration::from_millis(500),
-            stopped_retry: Duration::from_secs(60),
+            halted_retry: Duration::from_secs(60),
         }
     }
 }
@@ -81,14 +80,14 @@ impl Default for WorkerSettings {
 impl WorkerSettings {
     fn schedule(&self) -> Pace {
         Pace {
-            least: self.pace,
-            most: self.pace_max.max(self.pace),
+            min: self.pace,
+            max: self.pace_max.max(self.pace),
             schools_per_second: self.schools_per_second,
         }
     }
 }
 
-/// A look may take one part in so many of the time.
+/// A poll may take one part in this many of the time.
 const POLL_SHARE: u32 = 20;
 
 /// Keeps the read models of a process up to date.
@@ -103,17 +102,16 @@ pub struct Worker {
     running: HashMap<Id, Vec<SchoolId>>,
 }
 
-/// What a task of the worker came back with.
+/// The result of one of the worker's tasks.
 #[derive(Debug)]
 enum Done {
-    Run(Result<Runs, ApplyError>),
+    Run(Result<RunOutcomes, ApplyError>),
     Poll(Result<BTreeSet<SchoolId>, ApplyError>, Duration),
     Sweep(Result<u64, ApplyError>),
 }
 
 impl Worker {
-    /// Starts a worker. It runs until `cancel` is cancelled, and ends when the transactions that
-    /// are open then are committed.
+    /// Starts a worker. Once `cancel` is cancelled it commits its open transactions and ends.
     #[must_use]
     pub fn spawn(
         database: &Database,
@@ -132,13 +130,13 @@ impl Worker {
             tasks: JoinSet::new(),
             running: HashMap::new(),
         };
-        // Listens before it looks for the first time, so that nothing falls between.
+        // Subscribes before the first poll, so that no event falls between the two.
         let moved = wakes.subscribe();
         tokio::spawn(worker.run(moved))
     }
 
     async fn run(mut self, mut moved: tokio::sync::broadcast::Receiver<ledger_store::wake::Moved>) {
-        let _attendance = self.progress.attend();
+        let _registered = self.progress.register_worker();
         let folder = self.folder.clone();
         self.tasks.spawn(async move {
             Done::Sweep(sweep::sweep(folder.pool(), folder.registry()).await)
@@ -147,16 +145,18 @@ impl Worker {
         let mut is_listening = true;
         while !self.cancel.is_cancelled() {
             self.start_runs();
-            let due = self.schedule.next_due().filter(|_| self.has_room());
+            let due = self.schedule.next_due().filter(|_| self.has_capacity());
             tokio::select! {
                 () = self.cancel.cancelled() => {}
-                Some(done) = self.tasks.join_next_with_id() => self.take(done, &mut poll_at),
+                Some(done) = self.tasks.join_next_with_id() => self.finish_task(done, &mut poll_at),
                 woken = moved.recv(), if is_listening => match woken {
                     Ok(moved) => self.wake(moved.iter().map(|(school_id, _)| *school_id)),
                     Err(RecvError::Lagged(_)) => poll_at = poll_at.and(Some(Instant::now())),
                     Err(RecvError::Closed) => is_listening = false,
                 },
-                school_id = self.progress.asked() => self.schedule.hurry(school_id, Instant::now()),
+                school_id = self.progress.expedited() => {
+                    self.schedule.expedite(school_id, Instant::now());
+                }
                 () = until(poll_at), if poll_at.is_some() => {
                     poll_at = None;
                     self.start_poll();
@@ -167,7 +167,7 @@ impl Worker {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    fn has_room(&self) -> bool {
+    fn has_capacity(&self) -> bool {
         self.running.len() < self.settings.runs_at_once.max(1)
     }
 
@@ -180,17 +180,17 @@ impl Worker {
 
     fn start_runs(&mut self) {
         let now = Instant::now();
-        while self.has_room() {
-            let most = self.settings.schools_per_run.max(1);
-            let schools = self.schedule.next(most, now);
+        while self.has_capacity() {
+            let limit = self.settings.schools_per_run.max(1);
+            let schools = self.schedule.next(limit, now);
             if schools.is_empty() {
                 return;
             }
             let (folder, cancel) = (self.folder.clone(), self.cancel.clone());
-            let taken = schools.clone();
+            let due = schools.clone();
             let task = self
                 .tasks
-                .spawn(async move { Done::Run(folder.run(&taken, &cancel).await) });
+                .spawn(async move { Done::Run(folder.run(&due, &cancel).await) });
             self.running.insert(task.id(), schools);
         }
     }
@@ -204,7 +204,7 @@ impl Worker {
         });
     }
 
-    fn take(&mut self, done: Result<(Id, Done), JoinError>, poll_at: &mut Option<Instant>) {
+    fn finish_task(&mut self, done: Result<(Id, Done), JoinError>, poll_at: &mut Option<Instant>) {
         let now = Instant::now();
         match done {
             Ok((id, Done::Run(result))) => self.finish_run(id, result),
@@ -213,45 +213,45 @@ impl Worker {
                 self.schedule.forget_idle(now);
                 match found {
                     Ok(schools) => self.wake(schools.into_iter()),
-                    Err(error) => warn(&error, "looking for schools that lag failed"),
+                    Err(error) => warn(&error, "could not poll for lagging schools; will retry"),
                 }
             }
             Ok((_, Done::Sweep(Ok(rows)))) if rows > 0 => {
-                tracing::info!(rows, "rows of builds that were replaced are deleted");
+                tracing::info!(rows, "deleted rows of replaced builds");
             }
             Ok((_, Done::Sweep(Ok(_)))) => {}
-            Ok((_, Done::Sweep(Err(error)))) => warn(&error, "old builds could not be deleted"),
+            Ok((_, Done::Sweep(Err(error)))) => warn(&error, "could not delete replaced builds"),
             Err(error) => {
-                tracing::error!(error = %error, "a task of the projections ended badly");
+                tracing::error!(error = %error, "a task of the projections failed");
                 let was_run = self.running.contains_key(&error.id());
-                self.finish(&error.id(), &Runs::new(), Next::Retry);
+                self.finish(&error.id(), &RunOutcomes::new(), Next::Retry);
                 if !was_run {
-                    // It may have been the look, which must go on.
+                    // It may have been the poll, which must be repeated.
                     *poll_at = Some(poll_at.unwrap_or(now + self.settings.poll));
                 }
             }
         }
     }
 
-    fn finish_run(&mut self, id: Id, result: Result<Runs, ApplyError>) {
+    fn finish_run(&mut self, id: Id, result: Result<RunOutcomes, ApplyError>) {
         match result {
             Ok(runs) => self.finish(&id, &runs, Next::Rest),
             Err(error) => {
                 gauge::retried();
-                warn(&error, "schools' projections are tried again");
-                self.finish(&id, &Runs::new(), Next::Retry);
+                warn(&error, "could not run schools' projections; will retry");
+                self.finish(&id, &RunOutcomes::new(), Next::Retry);
             }
         }
     }
 
-    /// Puts the schools of a run back into the schedule; `otherwise` those it says nothing of.
-    fn finish(&mut self, id: &Id, runs: &Runs, otherwise: Next) {
+    /// Puts the schools of a run back into the schedule; those without an outcome as `otherwise`.
+    fn finish(&mut self, id: &Id, runs: &RunOutcomes, otherwise: Next) {
         let now = Instant::now();
         for school_id in self.running.remove(id).unwrap_or_default() {
             let next = runs.get(&school_id).map_or(otherwise, |run| match run {
-                Run::Done => Next::Rest,
-                Run::Contended => Next::Later,
-                Run::More => Next::Again,
+                RunOutcome::Done => Next::Rest,
+                RunOutcome::Contended => Next::Later,
+                RunOutcome::More => Next::Again,
             });
             self.schedule.finished(school_id, next, now);
         }
@@ -269,12 +269,11 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Takes in everything that is in the log by now, in the caller's task, and comes back when
-/// nothing more can be done: for tools that want the read models whole before they go on.
+/// Applies all events of the log in the caller's task and returns when no more can be applied: for
+/// tools that need complete read models.
 ///
 /// # Errors
-/// [`ApplyError`] when the surroundings fail. A projection that an event stops is no error here;
-/// its checkpoint says so.
+/// [`ApplyError`] for a transient failure. A halted projection is no error: its checkpoint says so.
 pub async fn catch_up(
     database: &Database,
     registry: &Registry,
@@ -291,10 +290,13 @@ pub async fn catch_up(
         while !schools.is_empty() {
             let at_once = schools.len().min(settings.schools_per_run.max(1));
             let runs = folder.run(&schools[..at_once], &never).await?;
-            if runs.values().any(|run| *run == Run::Contended) {
+            if runs.values().any(|run| *run == RunOutcome::Contended) {
                 tokio::time::sleep(settings.pace).await;
             }
-            schools.retain(|school_id| runs.get(school_id).is_none_or(|run| *run == Run::More));
+            schools.retain(|school_id| {
+                runs.get(school_id)
+                    .is_none_or(|run| *run == RunOutcome::More)
+            });
         }
     }
 }

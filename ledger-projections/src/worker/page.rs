@@ -1,5 +1,5 @@
-//! Pages of some schools' logs, each taken in by every projection that stands at the same place,
-//! in one transaction with their checkpoints.
+//! Pages of schools' logs, each applied by all projections at the same checkpoint, in one
+//! transaction with the checkpoints.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,36 +10,36 @@ use ledger_core::{Recorded, SchoolId, Seq};
 use ledger_store::feed;
 use sqlx::{Connection as _, PgConnection};
 
-use super::claim::{Claim, Member, advance_in_tx, claim_in_tx};
+use super::claim::{Claim, NamedBuild, advance_in_tx, claim_in_tx};
 use super::gauge;
 use crate::error::ApplyError;
 use crate::projection::{Projection, Registry, SchoolEvents, kinds_of};
 
-/// Projections of a school that stand at the same place.
+/// Builds of a school at the same checkpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub school_id: SchoolId,
     pub at: Seq,
-    /// No event beyond this one is to be taken in.
+    /// The last event to apply.
     pub upto: Option<Seq>,
-    pub members: Vec<Member>,
+    pub builds: Vec<NamedBuild>,
 }
 
-/// What became of a group.
+/// The result for a group.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Folded {
-    /// Somebody else holds the checkpoints, or moved them.
+    /// Another process has locked or advanced the checkpoints.
     Contended,
-    /// The members that were got hold of stand here now.
+    /// The builds that were claimed have reached this event.
     To {
         seq: Seq,
-        members: Vec<Member>,
+        builds: Vec<NamedBuild>,
         /// Whether there may be more to read.
         has_more: bool,
     },
 }
 
-/// Pages that were not taken in; nothing of them was written.
+/// Pages that could not be applied; nothing was written.
 #[derive(Debug)]
 pub(crate) struct PageError {
     pub source: ApplyError,
@@ -54,9 +54,9 @@ impl From<ApplyError> for PageError {
     }
 }
 
-/// Takes a page of at most `events_max` events in for each group, each of another school: exactly
-/// once, since the checkpoints are locked, stand where the pages begin, and move in the same
-/// transaction. What became of each, in the order of `groups`.
+/// Applies a page of at most `events_max` events for each group, each of another school. Each event
+/// is applied exactly once, since the checkpoints are locked, equal the starts of the pages, and
+/// advance in the same transaction. Returns the results in the order of `groups`.
 pub(crate) async fn fold_pages(
     conn: &mut PgConnection,
     registry: &Registry,
@@ -78,8 +78,8 @@ pub(crate) async fn fold_pages(
     Ok(folded)
 }
 
-/// As [`fold_pages`], in a transaction of the caller's; also how many events each projection took
-/// in.
+/// [`fold_pages`] in the caller's transaction; also returns the number of events of each
+/// projection.
 pub(crate) async fn fold_in_tx(
     tx: &mut PgConnection,
     registry: &Registry,
@@ -103,25 +103,25 @@ pub(crate) async fn fold_in_tx(
         .iter()
         .flatten()
         .flat_map(|page| {
-            let members = page.held.iter();
-            members.map(|member| (page.school_id, *member, page.read.to))
+            let builds = page.held.iter();
+            builds.map(|build| (page.school_id, *build, page.read.to))
         })
         .collect();
     advance_in_tx(tx, &moved).await?;
     let folded = pages.into_iter().map(|page| {
         page.map_or(Folded::Contended, |page| Folded::To {
             seq: page.read.to,
-            members: page.held,
+            builds: page.held,
             has_more: page.read.has_more,
         })
     });
     Ok((folded.collect(), counts))
 }
 
-/// What was claimed and read of one school.
+/// The claimed builds and the events of one school.
 struct Page {
     school_id: SchoolId,
-    held: Vec<Member>,
+    held: Vec<NamedBuild>,
     read: Read,
 }
 
@@ -144,7 +144,7 @@ impl Page {
     }
 }
 
-/// Gives one projection the pages of every school in which it is held, build by build.
+/// Applies the pages of all schools in which one projection is claimed, build by build.
 async fn apply(
     tx: &mut PgConnection,
     projection: &Arc<dyn Projection>,
@@ -153,7 +153,7 @@ async fn apply(
 ) -> Result<(), PageError> {
     let name = projection.name();
     let held = || pages.iter().flatten().flat_map(|page| &page.held);
-    let builds: BTreeSet<_> = held().filter(|member| member.0 == name).collect();
+    let builds: BTreeSet<_> = held().filter(|build| build.0 == name).collect();
     for (_, build) in builds {
         let page: Vec<_> = pages
             .iter()
@@ -172,7 +172,7 @@ async fn apply(
 
 struct Read {
     events: Vec<Recorded>,
-    /// Everything of the kinds asked for, up to here, is in `events`.
+    /// `events` has all events of the wanted kinds up to this one.
     to: Seq,
     has_more: bool,
 }
@@ -201,7 +201,7 @@ async fn read(
             has_more: is_full,
         });
     }
-    // A page that is not full has all there is up to the head that was seen before, at least.
+    // A page that is not full has all events up to the head that was read before it.
     let to = if is_full { last } else { last.max(head) }.min(upto);
     let Some((seq, kind)) = unknown_kind(tx, school_id, at, to).await? else {
         return Ok(Read {
@@ -222,7 +222,7 @@ async fn read(
     })
 }
 
-/// A stream has no gaps: where one shows, events are missing, and going on would pass over them.
+/// Refuses a gap: a stream has none, so events are missing.
 fn no_gap(at: Seq, events: &[Recorded]) -> Result<(), ApplyError> {
     let mut expected = at;
     for event in events {
@@ -234,8 +234,8 @@ fn no_gap(at: Seq, events: &[Recorded]) -> Result<(), ApplyError> {
     Ok(())
 }
 
-/// The first event after `at` and up to `to` of a kind that this program does not know. A read of
-/// some kinds alone would pass over it, and what a newer program wrote must not be passed over.
+/// The first event after `at` and up to `to` of a kind that this program does not know. A read by
+/// kind leaves it out, and an event of a newer program must not be skipped.
 async fn unknown_kind(
     tx: &mut PgConnection,
     school_id: SchoolId,
@@ -255,5 +255,5 @@ async fn unknown_kind(
     .fetch_optional(tx)
     .await
     .map(|row| row.map(|row| (Seq(row.seq), row.kind)))
-    .map_err(ApplyError::at("looking for events of unknown kinds"))
+    .map_err(ApplyError::at("finding events of unknown kinds"))
 }

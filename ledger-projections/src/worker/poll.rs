@@ -1,5 +1,5 @@
-//! Finds what lags without having been woken for it: after a start, other processes' appends, and
-//! builds in the making.
+//! Finds lagging schools without a wake-up: after a start, after appends of other processes, and
+//! during a rebuild.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,10 @@ use super::run::Folder;
 use crate::error::ApplyError;
 use crate::projection::{Build, ProjectionName};
 
-/// The most checkpoints of one look; what is beyond is found by the next one, when these have
-/// gone on. Some 100 bytes each.
+/// The maximum number of checkpoints per poll, some 100 bytes each; the next poll finds the others.
 const LAGGING_MAX: i64 = 20_000;
 
-/// The schools that lag and can be run. Sets the gauges of the lag by the way.
+/// The lagging schools that can be run. Also sets the gauges of the lag.
 pub(super) async fn lagging(folder: &Folder) -> Result<BTreeSet<SchoolId>, ApplyError> {
     let names = folder.registry().names();
     let rows = sqlx::query_file!(
@@ -24,7 +23,7 @@ pub(super) async fn lagging(folder: &Folder) -> Result<BTreeSet<SchoolId>, Apply
     )
     .fetch_all(folder.pool())
     .await
-    .map_err(ApplyError::at("looking for schools that lag"))?;
+    .map_err(ApplyError::at("polling for lagging schools"))?;
     let mut lag = Lag::default();
     let mut schools = BTreeSet::new();
     for row in rows {
@@ -34,9 +33,9 @@ pub(super) async fn lagging(folder: &Folder) -> Result<BTreeSet<SchoolId>, Apply
             .map_err(|_| ApplyError::UnknownWord("name"))?;
         let (school_id, build) = (SchoolId(row.school_id), Build(row.build));
         if row.is_live {
-            lag.add(name, row.behind, row.has_stopped);
+            lag.add(name, row.behind, row.is_halted);
         }
-        if !(row.has_stopped && folder.is_resting(school_id, (name, build))) {
+        if !(row.is_halted && folder.is_paused(school_id, (name, build))) {
             schools.insert(school_id);
         }
     }

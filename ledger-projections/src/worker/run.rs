@@ -1,4 +1,4 @@
-//! One run over some schools: a page for every group of projections that stand together.
+//! One run over some schools: a page for each group of projections at the same checkpoint.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,42 +11,42 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::WorkerSettings;
-use super::claim::{Member, Stands, open, stands};
+use super::claim::{Checkpoints, NamedBuild, checkpoints, open};
 use super::page::{Folded, Group, fold_pages};
-use super::poison::{Resting, isolate};
+use super::poison::{Halted, isolate};
 use crate::error::ApplyError;
 use crate::progress::Progress;
 use crate::projection::Registry;
 
-/// What folds, for whom, and how far at a time. Cheap to clone.
+/// The state that all runs of a process share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     pool: PgPool,
     registry: Registry,
     progress: Progress,
-    resting: Arc<Resting>,
+    halted: Arc<Halted>,
     page_events: i64,
 }
 
 /// How a run ended for a school.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Run {
-    /// Nothing more to do, or nothing that can be done now.
+pub(crate) enum RunOutcome {
+    /// No more events can be applied now.
     Done,
-    /// Another worker has the school: look again a little later.
+    /// Another worker has claimed the school: retry a little later.
     Contended,
-    /// There is more to read.
+    /// There are more events to read.
     More,
 }
 
 /// How a run ended for each of its schools.
-pub(crate) type Runs = BTreeMap<SchoolId, Run>;
+pub(crate) type RunOutcomes = BTreeMap<SchoolId, RunOutcome>;
 
-/// What became of a group: which members stand where now, and how the run goes on.
+/// The result for a group: its builds' checkpoints and how the run continues.
 struct Step {
     school_id: SchoolId,
-    stands: Vec<(Member, Seq)>,
-    run: Run,
+    reached: Vec<(NamedBuild, Seq)>,
+    outcome: RunOutcome,
 }
 
 impl Folder {
@@ -60,7 +60,7 @@ impl Folder {
             pool: database.pool(DatabaseRole::Projector).clone(),
             registry,
             progress,
-            resting: Arc::new(Resting::new(settings.stopped_retry)),
+            halted: Arc::new(Halted::new(settings.halted_retry)),
             page_events: settings.page_events.max(1),
         }
     }
@@ -73,123 +73,124 @@ impl Folder {
         &self.registry
     }
 
-    /// Whether a projection that stopped is left alone for now.
-    pub(crate) fn is_resting(&self, school_id: SchoolId, member: Member) -> bool {
-        self.resting.is_resting((school_id, member), Instant::now())
+    /// Whether a halted projection is not to be retried yet.
+    pub(crate) fn is_paused(&self, school_id: SchoolId, build: NamedBuild) -> bool {
+        self.halted.is_paused((school_id, build), Instant::now())
     }
 
-    /// Takes one page in for everything of the schools that lags. In each school the foremost
-    /// group goes first, so that what is read stays fresh beside a rebuild; the others go up to
-    /// where it stands, so that they join it and the log is read once for all.
+    /// Applies one page for each lagging group of the schools. In each school the foremost group is
+    /// first, so that live builds stay fresh during a rebuild. The other groups read up to its
+    /// checkpoint, so that they join it and the log is read once for all.
     pub(crate) async fn run(
         &self,
         schools: &[SchoolId],
         cancel: &CancellationToken,
-    ) -> Result<Runs, ApplyError> {
+    ) -> Result<RunOutcomes, ApplyError> {
         let mut conn = self
             .pool
             .acquire()
             .await
-            .map_err(ApplyError::at("getting a connection"))?;
-        let all = stands(&mut conn, schools, &self.registry.names()).await?;
+            .map_err(ApplyError::at("acquiring a connection"))?;
+        let all = checkpoints(&mut conn, schools, &self.registry.names()).await?;
         open(&mut conn, &all).await?;
         let mut queues = BTreeMap::new();
         for (school_id, of_school) in &all {
-            for stand in &of_school.stands {
-                // Another process may have gone on since this one looked.
-                self.tell(of_school, *school_id, stand.member, stand.seq);
+            for checkpoint in &of_school.checkpoints {
+                // Another process may have advanced it.
+                self.publish(of_school, *school_id, checkpoint.build, checkpoint.seq);
             }
             queues.insert(*school_id, self.groups(*school_id, of_school));
         }
-        let mut runs: Runs = schools.iter().map(|id| (*id, Run::Done)).collect();
+        let mut outcomes: RunOutcomes = schools.iter().map(|id| (*id, RunOutcome::Done)).collect();
         loop {
             let round: Vec<Group> = queues
                 .values_mut()
                 .filter_map(VecDeque::pop_front)
                 .collect();
             if round.is_empty() {
-                return Ok(runs);
+                return Ok(outcomes);
             }
             for groups in self.packed(&all, round) {
                 if cancel.is_cancelled() {
-                    return Ok(runs);
+                    return Ok(outcomes);
                 }
                 for step in self.fold(&mut conn, &groups).await? {
-                    let foremost = step.stands.iter().map(|(_, at)| *at).max();
+                    let foremost = step.reached.iter().map(|(_, at)| *at).max();
                     let queue = queues.entry(step.school_id).or_default();
                     for group in queue.iter_mut().filter(|group| group.upto.is_none()) {
                         group.upto = foremost;
                     }
-                    for (member, at) in step.stands {
-                        self.tell(&all[&step.school_id], step.school_id, member, at);
+                    for (build, at) in step.reached {
+                        self.publish(&all[&step.school_id], step.school_id, build, at);
                     }
-                    let run = runs.entry(step.school_id).or_insert(step.run);
-                    *run = step.run.max(*run);
+                    let outcome = outcomes.entry(step.school_id).or_insert(step.outcome);
+                    *outcome = step.outcome.max(*outcome);
                 }
             }
         }
     }
 
-    /// Tells this process's readers where a live build stands.
-    fn tell(&self, of_school: &Stands, school_id: SchoolId, member: Member, at: Seq) {
-        let mut stands = of_school.stands.iter();
-        if stands.any(|stand| stand.is_live && stand.member == member) {
-            self.progress.reached(school_id, member.0, at);
+    /// Publishes the checkpoint of a live build to this process's readers.
+    fn publish(&self, of_school: &Checkpoints, school_id: SchoolId, build: NamedBuild, at: Seq) {
+        let mut checkpoints = of_school.checkpoints.iter();
+        if checkpoints.any(|checkpoint| checkpoint.is_live && checkpoint.build == build) {
+            self.progress.publish(school_id, build.0, at);
         }
     }
 
-    /// Those that lag and are not left alone, together with whoever stands at the same place;
-    /// the foremost first.
-    fn groups(&self, school_id: SchoolId, of_school: &Stands) -> VecDeque<Group> {
+    /// The lagging builds that are not paused, grouped by checkpoint, the foremost first.
+    fn groups(&self, school_id: SchoolId, of_school: &Checkpoints) -> VecDeque<Group> {
         let head = of_school.head;
-        let mut groups: BTreeMap<Reverse<Seq>, Vec<Member>> = BTreeMap::new();
-        for stand in &of_school.stands {
-            let rests = stand.has_stopped && self.is_resting(school_id, stand.member);
-            if stand.seq < head && !rests {
+        let mut groups: BTreeMap<Reverse<Seq>, Vec<NamedBuild>> = BTreeMap::new();
+        for checkpoint in &of_school.checkpoints {
+            let build = checkpoint.build;
+            let is_paused = checkpoint.is_halted && self.is_paused(school_id, build);
+            if checkpoint.seq < head && !is_paused {
                 groups
-                    .entry(Reverse(stand.seq))
+                    .entry(Reverse(checkpoint.seq))
                     .or_default()
-                    .push(stand.member);
+                    .push(build);
             }
         }
-        let caught_up = of_school.stands.iter().any(|stand| stand.seq >= head);
+        let mut checkpoints = of_school.checkpoints.iter();
+        let caught_up = checkpoints.any(|checkpoint| checkpoint.seq >= head);
         groups
             .into_iter()
-            .map(|(Reverse(at), members)| Group {
+            .map(|(Reverse(at), builds)| Group {
                 school_id,
                 at,
                 upto: caught_up.then_some(head),
-                members,
+                builds,
             })
             .collect()
     }
 
-    /// Groups of schools as they share transactions: together no more than a page, and those with
-    /// little to read first, so that they do not wait for one that has much.
-    fn packed(&self, all: &BTreeMap<SchoolId, Stands>, groups: Vec<Group>) -> Vec<Vec<Group>> {
+    /// Packs groups into transactions of at most a page. Groups with few events are first, so that
+    /// they do not wait for one with many.
+    fn packed(&self, all: &BTreeMap<SchoolId, Checkpoints>, groups: Vec<Group>) -> Vec<Vec<Group>> {
         let lag = |group: &Group| {
             let head = all.get(&group.school_id).map_or(group.at, |of| of.head);
             head.0.saturating_sub(group.at.0)
         };
         let mut groups = groups;
         groups.sort_by_key(lag);
-        let (mut packed, mut room) = (Vec::<Vec<Group>>::new(), 0);
+        let (mut packed, mut capacity) = (Vec::<Vec<Group>>::new(), 0);
         for group in groups {
             let lag = lag(&group);
             match packed.last_mut() {
-                Some(last) if lag <= room => last.push(group),
+                Some(last) if lag <= capacity => last.push(group),
                 Some(_) | None => {
-                    room = self.page_events;
+                    capacity = self.page_events;
                     packed.push(vec![group]);
                 }
             }
-            room = room.saturating_sub(lag);
+            capacity = capacity.saturating_sub(lag);
         }
         packed
     }
 
-    /// A page for each group. When they fail for a reason that lies in an event, each school goes
-    /// by itself, then each projection: the one that cannot take it in must not hold up others.
+    /// Applies a page for each group. If an event cannot be applied, each school is tried
+    /// separately and then each projection, so that the halted one does not block others.
     async fn fold(
         &self,
         conn: &mut PgConnection,
@@ -221,48 +222,53 @@ impl Folder {
 
     fn step(&self, group: &Group, folded: Folded) -> Step {
         let school_id = group.school_id;
-        let (stands, run) = match folded {
-            Folded::Contended => (Vec::new(), Run::Contended),
+        let (reached, outcome) = match folded {
+            Folded::Contended => (Vec::new(), RunOutcome::Contended),
             Folded::To {
                 seq,
-                members,
+                builds,
                 has_more,
             } => {
-                let is_partial = members.len() < group.members.len();
-                let run = match (has_more, is_partial) {
-                    (true, _) => Run::More,
-                    (false, true) => Run::Contended,
-                    (false, false) => Run::Done,
+                let is_partial = builds.len() < group.builds.len();
+                let outcome = match (has_more, is_partial) {
+                    (true, _) => RunOutcome::More,
+                    (false, true) => RunOutcome::Contended,
+                    (false, false) => RunOutcome::Done,
                 };
-                for member in &members {
-                    self.resting.wake((school_id, *member));
+                for build in &builds {
+                    self.halted.resumed((school_id, *build));
                 }
-                (members.into_iter().map(|m| (m, seq)).collect(), run)
+                let reached = builds.into_iter().map(|build| (build, seq));
+                (reached.collect(), outcome)
             }
         };
         Step {
             school_id,
-            stands,
-            run,
+            reached,
+            outcome,
         }
     }
 
     async fn fold_each(&self, conn: &mut PgConnection, group: &Group) -> Result<Step, ApplyError> {
-        let mut stands = Vec::new();
-        for member in &group.members {
+        let mut reached = Vec::new();
+        for build in &group.builds {
             let alone = Group {
-                members: vec![*member],
+                builds: vec![*build],
                 ..group.clone()
             };
             let (registry, events) = (&self.registry, self.page_events);
-            let at = isolate(conn, registry, &self.resting, alone, events).await?;
-            stands.push((*member, at));
+            let at = isolate(conn, registry, &self.halted, alone, events).await?;
+            reached.push((*build, at));
         }
-        let has_moved = stands.iter().any(|(_, at)| *at > group.at);
+        let has_moved = reached.iter().any(|(_, at)| *at > group.at);
         Ok(Step {
             school_id: group.school_id,
-            stands,
-            run: if has_moved { Run::More } else { Run::Done },
+            reached,
+            outcome: if has_moved {
+                RunOutcome::More
+            } else {
+                RunOutcome::Done
+            },
         })
     }
 }

@@ -1,5 +1,4 @@
-//! The read models are what the log says, however it is cut into pages, whoever folds it and
-//! whenever he is killed.
+//! The read models equal the log for any page size, any number of processes and after any crash.
 
 use crate::support;
 use std::collections::BTreeSet;
@@ -19,7 +18,7 @@ use ledger_projections::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// One school of each kind of management, with the first members in.
+/// One school of each kind of management, with members.
 async fn lives(ledger: &Ledger, seed: u64) -> Vec<Life> {
     let kinds = [
         ((OrgType::K12, Tier::Enterprise), "America/New_York"),
@@ -40,7 +39,7 @@ async fn lives(ledger: &Ledger, seed: u64) -> Vec<Life> {
     lives
 }
 
-/// Two departments that hold some of each service, which members without any draw on.
+/// Two departments with an allocation of each service, which members without one draw on.
 async fn open_departments(school: &School) {
     school.let_draw_on_departments().await;
     for n in 0..2 {
@@ -59,7 +58,7 @@ async fn assert_all_equal(db: &TestDatabase, lives: &[Life]) {
     }
 }
 
-/// Some of the read models, so that they come to stand at different places.
+/// Some of the read models, so that their checkpoints differ.
 fn some(dice: &mut Dice) -> Registry {
     let all = Registry::standard();
     let some: Vec<_> = all
@@ -106,16 +105,16 @@ async fn random_lives_are_folded_exactly_in_pages_of_any_size() {
             }));
             for written in &life.written {
                 let at = usize::try_from(written.seq.0 - 1).unwrap();
-                assert_eq!(&log[at], written, "what is read is what was written");
+                assert_eq!(&log[at], written, "the log has the written events");
             }
         }
     }
-    assert_eq!(Vec::from_iter(kinds), Kind::ALL, "every kind has happened");
+    assert_eq!(Vec::from_iter(kinds), Kind::ALL, "every kind of event");
     assert_eq!(Vec::from_iter(levels), ["department", "member", "pool"]);
 }
 
 #[tokio::test]
-async fn a_worker_that_is_killed_anywhere_loses_nothing_and_doubles_nothing() {
+async fn a_worker_that_is_killed_anywhere_applies_each_event_once() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let mut lives = lives(&ledger, 9).await;
@@ -139,7 +138,7 @@ async fn a_worker_that_is_killed_anywhere_loses_nothing_and_doubles_nothing() {
         for life in &mut lives {
             life.live(usize::try_from(dice.below(12)).unwrap()).await;
         }
-        // Not asked to stop: ended in the middle of whatever it does.
+        // Aborted without a shutdown, at any point.
         worker.abort();
         assert!(worker.await.unwrap_err().is_cancelled());
     }
@@ -197,15 +196,15 @@ async fn two_processes_fold_the_same_schools_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_worker_finds_what_another_process_wrote_and_stops_when_it_is_told() {
+async fn a_worker_finds_appends_of_another_process_and_stops_when_cancelled() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = ledger
         .school((OrgType::K12, Tier::Enterprise), "UTC", Quota::Unlimited)
         .await;
     let (progress, stop) = (Progress::default(), CancellationToken::new());
-    // It hears nothing of these appends: its wakes are another process's.
-    let deaf = ledger_store::Wakes::default();
+    // Wake-ups of another process: these appends send none.
+    let other_wakes = ledger_store::Wakes::default();
     let registry = Registry::standard();
     let settings = WorkerSettings {
         poll: Duration::from_millis(10),
@@ -213,7 +212,7 @@ async fn a_worker_finds_what_another_process_wrote_and_stops_when_it_is_told() {
     };
     let worker = Worker::spawn(
         &db.database,
-        &deaf,
+        &other_wakes,
         registry,
         &progress,
         settings,

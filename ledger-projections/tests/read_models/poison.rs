@@ -1,4 +1,4 @@
-//! An event that cannot be taken in stops its own school's read model, where everybody sees it.
+//! An event that cannot be applied halts its school's projection, visibly, and no other.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 /// (name, seq, failed_seq) of each read model of a school.
-async fn stands(admin: &PgPool, school_id: SchoolId) -> Vec<(String, i64, Option<i64>)> {
+async fn checkpoints(admin: &PgPool, school_id: SchoolId) -> Vec<(String, i64, Option<i64>)> {
     sqlx::query_as(
         "SELECT name, seq, failed_seq FROM projection_checkpoint
           WHERE school_id = $1 ORDER BY name",
@@ -26,14 +26,14 @@ async fn stands(admin: &PgPool, school_id: SchoolId) -> Vec<(String, i64, Option
     .unwrap()
 }
 
-/// Whether an event has stopped a read model of a school.
-async fn is_stopped(admin: &PgPool, school_id: SchoolId, name: &str) -> bool {
-    let stands = stands(admin, school_id).await;
-    let stand = stands.iter().find(|(known, ..)| known == name);
-    stand.is_some_and(|(.., failed)| failed.is_some())
+/// Whether a projection of a school is halted.
+async fn is_halted(admin: &PgPool, school_id: SchoolId, name: &str) -> bool {
+    let checkpoints = checkpoints(admin, school_id).await;
+    let checkpoint = checkpoints.iter().find(|(of, ..)| of == name);
+    checkpoint.is_some_and(|(.., failed)| failed.is_some())
 }
 
-/// What a newer ledger wrote.
+/// Appends an event of a kind of a newer program.
 async fn append_unknown(admin: &PgPool, school_id: SchoolId) -> i64 {
     sqlx::query_scalar(
         "WITH head AS (
@@ -54,7 +54,7 @@ async fn append_unknown(admin: &PgPool, school_id: SchoolId) -> i64 {
 }
 
 #[tokio::test]
-async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
+async fn an_event_of_a_newer_program_halts_its_school_and_no_other() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let (hurt, sound) = (ledger.roomy_school().await, ledger.roomy_school().await);
@@ -68,7 +68,7 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
         .unwrap();
 
     assert_equals_log(&db.admin, sound.id).await;
-    let stopped: Vec<_> = [
+    let halted: Vec<_> = [
         "balance",
         "history",
         "requests",
@@ -78,7 +78,7 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
     ]
     .map(|name| (name.to_owned(), last_good.0, Some(unknown)))
     .to_vec();
-    assert_eq!(stands(&db.admin, hurt.id).await, stopped);
+    assert_eq!(checkpoints(&db.admin, hurt.id).await, halted);
     let failure: String = sqlx::query_scalar(
         "SELECT failure FROM projection_checkpoint WHERE school_id = $1 AND name = 'history'",
     )
@@ -88,7 +88,7 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
     .unwrap();
     assert!(failure.contains("units_borrowed"), "{failure}");
 
-    // Nobody waits for what will not come.
+    // A read does not wait for a halted projection.
     let (progress, limit) = (Progress::default(), Duration::from_secs(5));
     let (name, asked) = (ProjectionName::Balance, Seq(unknown));
     let waited = wait_for(&db.database, &progress, hurt.id, name, asked, limit).await;
@@ -100,7 +100,7 @@ async fn what_a_newer_program_wrote_stops_its_school_before_it_and_no_other() {
 }
 
 #[tokio::test]
-async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
+async fn one_projection_halts_without_the_others_and_resumes_once_it_can() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let (hurt, sound) = (ledger.roomy_school().await, ledger.roomy_school().await);
@@ -126,9 +126,9 @@ async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
     ]
     .map(|(name, seq, failed)| (name.to_owned(), seq.0, failed))
     .to_vec();
-    assert_eq!(stands(&db.admin, hurt.id).await, expected);
+    assert_eq!(checkpoints(&db.admin, hurt.id).await, expected);
 
-    // The next process is the one that can.
+    // Another process can apply the event.
     broken.is_broken.store(false, Ordering::Relaxed);
     catch_up(&db.database, &broken.registry, &settings)
         .await
@@ -137,7 +137,7 @@ async fn one_read_model_stops_and_the_others_go_on_until_it_can_go_on_too() {
 }
 
 #[tokio::test]
-async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
+async fn a_worker_retries_a_halted_projection_after_a_pause() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let hurt = ledger.roomy_school().await;
@@ -146,7 +146,7 @@ async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
     let settings = WorkerSettings {
         pace: Duration::from_millis(1),
         poll: Duration::from_millis(5),
-        stopped_retry: Duration::from_millis(300),
+        halted_retry: Duration::from_millis(300),
         ..WorkerSettings::default()
     };
     let (progress, stop) = (Progress::default(), CancellationToken::new());
@@ -162,9 +162,9 @@ async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
     let limit = Duration::from_secs(5);
     let wait = |name, seq| wait_for(&db.database, &progress, hurt.id, name, seq, limit);
     wait(ProjectionName::Balance, at_fault).await.unwrap();
-    while !is_stopped(&db.admin, hurt.id, "usage").await {}
+    while !is_halted(&db.admin, hurt.id, "usage").await {}
     let failures = broken.failures.load(Ordering::Relaxed);
-    // The school goes on, and is run for it, without usage being tried each time.
+    // The school is run for other projections without a retry of usage each time.
     for n in 0..20 {
         let seq = hurt.debits(&format!("more-{n}"), member(1), 1).await;
         wait(ProjectionName::Balance, seq).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_worker_leaves_what_stopped_alone_and_tries_it_again_after_a_while() {
     assert!(tried < 20, "tried {tried} times over 20 runs");
 
     broken.is_broken.store(false, Ordering::Relaxed);
-    while is_stopped(&db.admin, hurt.id, "usage").await {}
+    while is_halted(&db.admin, hurt.id, "usage").await {}
     wait(ProjectionName::Usage, at_fault).await.unwrap();
     stop.cancel();
     worker.await.unwrap();

@@ -1,4 +1,4 @@
-//! A read model is made anew beside the one that is read, and takes over when it has caught up.
+//! Rebuilds beside the live build, and swaps.
 
 use crate::support;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn rebuild_all(db: &TestDatabase) -> Vec<Rebuilt> {
 }
 
 #[tokio::test]
-async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left() {
+async fn a_rebuild_repairs_a_damaged_read_model_and_deletes_the_old_rows() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let mut lives = Vec::new();
@@ -99,7 +99,7 @@ async fn a_damaged_read_model_is_whole_again_and_nothing_of_the_old_one_is_left(
 }
 
 #[tokio::test]
-async fn reads_never_go_back_while_a_busy_school_is_rebuilt_and_swapped() {
+async fn reads_never_go_back_during_the_rebuild_of_a_busy_school() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = ledger.roomy_school().await;
@@ -145,12 +145,12 @@ async fn reads_never_go_back_while_a_busy_school_is_rebuilt_and_swapped() {
     stop.cancel();
     writing.await.unwrap();
     worker.await.unwrap();
-    assert!(reading.await.unwrap() > 10, "somebody has read meanwhile");
+    assert!(reading.await.unwrap() > 10, "reads during the rebuild");
     catch_up(&db.database, &registry, &settings).await.unwrap();
     assert_equals_log(&db.admin, school.id).await;
 }
 
-/// Reads as a principal, again and again, and sees ever more; how often.
+/// Reads repeatedly as a principal, asserts that reads do not go back, and returns their number.
 async fn read_forward(
     database: &ledger_store::Database,
     school_id: ledger_core::SchoolId,
@@ -183,7 +183,7 @@ async fn read_forward(
 }
 
 #[tokio::test]
-async fn two_rebuilds_of_one_read_model_at_a_time_are_refused() {
+async fn a_concurrent_rebuild_of_the_same_read_model_is_refused() {
     let db = test_database().await;
     let mut other = db.projector().acquire().await.unwrap();
     sqlx::query("SELECT pg_advisory_lock(hashtextextended('ledger.rebuild.usage', 0))")
@@ -208,7 +208,7 @@ async fn two_rebuilds_of_one_read_model_at_a_time_are_refused() {
 }
 
 #[tokio::test]
-async fn a_rebuild_that_was_interrupted_or_killed_is_continued_also_by_workers() {
+async fn an_interrupted_or_killed_rebuild_is_continued_also_by_workers() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = ledger.roomy_school().await;
@@ -243,7 +243,7 @@ async fn a_rebuild_that_was_interrupted_or_killed_is_continued_also_by_workers()
     killed.abort();
     let _ = killed.await;
 
-    // Any worker folds what is in the making.
+    // Any worker folds the build in progress.
     catch_up(&db.database, &registry, &settings).await.unwrap();
     let lagging = "SELECT count(*) FROM projection_checkpoint
                      JOIN stream USING (school_id) WHERE seq < head_seq";
@@ -255,7 +255,7 @@ async fn a_rebuild_that_was_interrupted_or_killed_is_continued_also_by_workers()
 
     let never = CancellationToken::new();
     let rebuilt = loop {
-        // The lock of the one that was killed goes when the server hears of its end.
+        // The lock of the killed rebuild ends once the server notices.
         match rebuild(&db.database, &registry, name, &never).await {
             Err(RebuildError::InProgress(_)) => tokio::task::yield_now().await,
             rebuilt => break rebuilt.unwrap(),
@@ -267,7 +267,7 @@ async fn a_rebuild_that_was_interrupted_or_killed_is_continued_also_by_workers()
 }
 
 #[tokio::test]
-async fn a_rebuild_that_an_event_stops_says_so_and_changes_nothing_that_is_read() {
+async fn a_halted_rebuild_fails_and_does_not_change_the_live_build() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = ledger.roomy_school().await;
@@ -283,7 +283,7 @@ async fn a_rebuild_that_an_event_stops_says_so_and_changes_nothing_that_is_read(
     let stopped = rebuild(&db.database, &broken.registry, name, &never)
         .await
         .unwrap_err();
-    let RebuildError::Stopped {
+    let RebuildError::Halted {
         school_id,
         failed_seq,
         ..
@@ -295,7 +295,7 @@ async fn a_rebuild_that_an_event_stops_says_so_and_changes_nothing_that_is_read(
     assert_eq!(builds(&db.admin, name).await, (1, Some(2)));
     assert_equals_log(&db.admin, school.id).await;
 
-    // A program that can take the event in goes on where the other one stopped.
+    // A program that can apply the event continues the rebuild.
     let registry = Registry::standard();
     let rebuilt = rebuild(&db.database, &registry, name, &never)
         .await

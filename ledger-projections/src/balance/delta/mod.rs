@@ -24,7 +24,7 @@ pub(super) type ClosedPeriodStart = Option<Timestamp>;
 pub(super) struct Delta<'a> {
     pub management: Option<Management>,
     pub period: Option<Period>,
-    /// Whether members draw on their departments.
+    /// Whether members without an allocation draw on their department's.
     pub draw_on_department: Option<bool>,
     pub pools: BTreeMap<(ClosedPeriodStart, &'a ServiceId), PoolDelta>,
     pub members: BTreeMap<MemberId, MemberDelta>,

@@ -1,4 +1,5 @@
--- Adds to the counters of closed pools. Only usage from before the school's registration has no row.
+-- Adds to the counters of closed pools. Only usage from before the school's registration has no
+-- row.
 MERGE INTO balance_closed_pool AS p
 USING unnest(
     $2::uuid[], $3::timestamptz[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],

@@ -1,7 +1,7 @@
--- A row for each member of a page and each service of the pools, with an empty line where the member
--- has none. No rows where members draw on the pools. Each line is looked up by its key, one by one
--- (LIMIT keeps the planner from joining): of a new school it has no statistics, and would read all
--- lines for each member.
+-- A row for each member of a page and each service of the pools, with an empty line where the
+-- member has none. No rows where members draw on the pools. Each line is looked up by its key, one
+-- by one (LIMIT keeps the planner from joining): of a new school it has no statistics, and would
+-- read all lines for each member.
 WITH live AS MATERIALIZED (
     SELECT live.build
       FROM live_build('balance') AS live

@@ -1,4 +1,4 @@
--- WITH TIES: all entries of an event, which have one seq, or none.
+-- WITH TIES: all entries of an event have one seq and are on one page.
 SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.department_id,
        h.recorded_at AS "recorded_at!",
        h.kind AS "kind!", h.service, h.actor_role AS "actor_role!", h.actor_id AS "actor_id!",
@@ -10,7 +10,7 @@ SELECT h.seq AS "seq!", h.member_id AS "member_id!", h.department_id,
          AND h.build = (SELECT build FROM live_build('history'))
          AND h.seq > $2 AND h.seq < $3
          AND ($4::text IS NULL OR h.service = $4) AND ($5::text IS NULL OR h.kind = $5)
-         -- Who moves away is named by how it was before.
+         -- A move out of the department has it in its value before.
          AND ($7::uuid IS NULL OR h.department_id = $7
               OR h.before ->> 'department_id' = $7::text)
        ORDER BY h.seq DESC

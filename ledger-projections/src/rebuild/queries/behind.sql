@@ -1,4 +1,4 @@
--- Schools whose rows of build $2 are behind those that are read; those that have stopped first.
+-- Schools in which build $2 is behind the live one; halted ones first.
 SELECT old.school_id, old.seq AS old_seq, coalesce(new.seq, 0) AS "new_seq!",
        new.failed_seq AS "failed_seq?", new.failure AS "failure?"
   FROM projection AS p

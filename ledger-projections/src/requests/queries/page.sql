@@ -1,4 +1,4 @@
--- Newest first. Who has run out by $2 counts as expired, recorded or not.
+-- Newest first. A request is expired from expires_at on, recorded or not; $2 is the clock.
 SELECT r.request_id AS "request_id!", r.member_id AS "member_id!", r.status AS "status!",
        r.urgency AS "urgency!", r.asked AS "asked!", r.granted, r.justification AS "justification!",
        j.body AS "justification_text?", r.reason, t.body AS "reason_text?",

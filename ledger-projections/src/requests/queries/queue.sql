@@ -1,4 +1,4 @@
--- What waits for a decision as of $2: the most urgent first, then the oldest.
+-- Pending requests as of $2, by urgency and then by age.
 SELECT r.request_id AS "request_id!", r.member_id AS "member_id!", r.status AS "status!",
        r.urgency AS "urgency!", r.asked AS "asked!", r.granted, r.justification AS "justification!",
        j.body AS "justification_text?", r.reason, t.body AS "reason_text?",

@@ -1,4 +1,4 @@
--- Counted once the page is cut: a call for each row of it.
+-- Counts the members of the page's departments only.
 SELECT d.department_id, n.name AS "name?", d.opened_at, d.closed_at,
        ledger_department_members(d.department_id) AS "members!"
   FROM (

@@ -1,5 +1,5 @@
--- Schools in which something is due that nobody has recorded: periods that ended by $1, holds that
--- ran out by $2. Those that another worker sees to are left out, and claimed until $3.
+-- Claims until $3 the schools with due events that are not claimed: periods that ended by $1, holds
+-- that expired by $2.
 WITH due AS (
     (SELECT s.school_id
        FROM balance_school AS s
@@ -22,6 +22,6 @@ WITH due AS (
       LIMIT $4)
 )
 INSERT INTO catch_up_claim AS c (school_id, until)
-SELECT due.school_id, $3 FROM due ORDER BY due.school_id -- one order: claims never wait in a circle
+SELECT due.school_id, $3 FROM due ORDER BY due.school_id -- one order: no deadlocks
 ON CONFLICT (school_id) DO UPDATE SET until = excluded.until WHERE c.until <= $1
 RETURNING school_id

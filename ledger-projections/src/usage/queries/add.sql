@@ -1,7 +1,5 @@
--- What is given to another member leaves a row without requests, which is none where nothing was
--- refused either.
--- Sums that 64 bits cannot hold stop at their largest value: a projection must not stop because
--- somebody reported absurd numbers.
+-- Usage attributed to another member may leave a row without requests and refusals: it is deleted.
+-- Sums stop at the largest bigint: excessive reports must not halt the projection.
 MERGE INTO usage_rollup AS r
 USING unnest(
     $2::uuid[], $3::date[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[],
@@ -20,13 +18,24 @@ USING unnest(
  WHEN MATCHED THEN UPDATE SET
     requests = greatest(r.requests + least(d.requests, 9223372036854775807 - r.requests), 0),
     units = greatest(r.units + least(d.units, 9223372036854775807 - r.units), 0),
-    input_tokens = greatest(r.input_tokens + least(d.input_tokens, 9223372036854775807 - r.input_tokens), 0),
-    output_tokens = greatest(r.output_tokens + least(d.output_tokens, 9223372036854775807 - r.output_tokens), 0),
-    cached_tokens = greatest(r.cached_tokens + least(d.cached_tokens, 9223372036854775807 - r.cached_tokens), 0),
-    cost_micros = greatest(r.cost_micros + least(d.cost_micros, 9223372036854775807 - r.cost_micros), 0),
-    latency_ms = greatest(r.latency_ms + least(d.latency_ms, 9223372036854775807 - r.latency_ms), 0),
-    timed_requests =
-        greatest(r.timed_requests + least(d.timed_requests, 9223372036854775807 - r.timed_requests), 0),
+    input_tokens = greatest(
+        r.input_tokens + least(d.input_tokens, 9223372036854775807 - r.input_tokens), 0
+    ),
+    output_tokens = greatest(
+        r.output_tokens + least(d.output_tokens, 9223372036854775807 - r.output_tokens), 0
+    ),
+    cached_tokens = greatest(
+        r.cached_tokens + least(d.cached_tokens, 9223372036854775807 - r.cached_tokens), 0
+    ),
+    cost_micros = greatest(
+        r.cost_micros + least(d.cost_micros, 9223372036854775807 - r.cost_micros), 0
+    ),
+    latency_ms = greatest(
+        r.latency_ms + least(d.latency_ms, 9223372036854775807 - r.latency_ms), 0
+    ),
+    timed_requests = greatest(
+        r.timed_requests + least(d.timed_requests, 9223372036854775807 - r.timed_requests), 0
+    ),
     refusals = r.refusals + least(d.refusals, 9223372036854775807 - r.refusals)
  WHEN NOT MATCHED THEN INSERT (
     school_id, build, day, member_id, service, model, outcome, requests, units, input_tokens,

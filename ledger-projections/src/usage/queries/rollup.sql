@@ -1,5 +1,5 @@
--- A month is the sum of its days, and stands under the first of them.
--- Rows are split by what the flags $5 to $8 and $12 say: a column that is not split by is NULL for all.
+-- A month is the sum of its days, under the first of them. The flags $5 to $8 and $12 select the
+-- grouping: a column that is not grouped by is NULL in all rows.
 -- Whole numbers only: div(2 a + b, 2 b) is a ÷ b rounded half up.
 SELECT bucket AS "bucket!", member_id AS "member_id?",
        nullif(department_id, '00000000-0000-0000-0000-000000000000') AS "department_id?",

@@ -1,4 +1,4 @@
--- A build that is neither live nor in the making any more is not claimed.
+-- Only builds that are still the live or the next one.
 SELECT c.school_id, c.name, c.build, s.head_seq
   FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[])
        AS d (school_id, name, build, seq)

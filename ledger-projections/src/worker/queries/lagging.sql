@@ -1,7 +1,7 @@
--- Heads joined with checkpoints, both by their primary keys. Those that have stopped come last:
--- they must not crowd out those that can go on.
+-- Heads joined with checkpoints, both by their primary keys. Halted builds come last: the limit
+-- must not leave out those that can go on.
 SELECT s.school_id, p.name, b.build AS "build!", b.is_live AS "is_live!",
-       s.head_seq - coalesce(c.seq, 0) AS "behind!", c.failed_seq IS NOT NULL AS "has_stopped!"
+       s.head_seq - coalesce(c.seq, 0) AS "behind!", c.failed_seq IS NOT NULL AS "is_halted!"
   FROM stream AS s
  CROSS JOIN projection AS p
  CROSS JOIN LATERAL (VALUES (p.live_build, true), (p.next_build, false)) AS b (build, is_live)

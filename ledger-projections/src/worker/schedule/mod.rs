@@ -1,6 +1,6 @@
-//! When to run which school: at once when it was idle, and a busy one at a pace, so that its pages
-//! are large. The more schools are busy the slower is the pace of each: their runs together have a
-//! budget. Pure: the clock comes in.
+//! The times at which schools are run: an idle school at once, a busy one at intervals, so that its
+//! pages are large. All runs share a budget: the more schools are busy, the longer the interval.
+//! Pure: the time is an argument.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -11,21 +11,20 @@ use ledger_core::SchoolId;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// The shortest tick, for paces that are very short.
+/// The shortest tick, for very short intervals.
 const TICK_MIN: Duration = Duration::from_micros(100);
 
-/// When more schools than these are busy, one that was idle waits for the next tick, too: there is
-/// company to run it with.
+/// While more schools than these are busy, an idle one also waits for the next tick, to share a
+/// run.
 const FEW: usize = 16;
 
-/// How often busy schools are run.
+/// The interval between runs of a busy school.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// No more often than this.
-    pub least: Duration,
-    /// No less often than this, however many are busy.
-    pub most: Duration,
-    /// So many schools a second are run, of all busy ones together, as far as `most` allows.
+    pub min: Duration,
+    /// However many schools are busy.
+    pub max: Duration,
+    /// The budget of runs of all busy schools, which `max` may exceed.
     pub schools_per_second: u32,
 }
 
@@ -33,29 +32,29 @@ impl Pace {
     fn of(&self, busy_schools: usize) -> Duration {
         let busy = u32::try_from(busy_schools).unwrap_or(u32::MAX);
         let share = Duration::from_secs(1).saturating_mul(busy) / self.schools_per_second.max(1);
-        share.min(self.most).max(self.least)
+        share.min(self.max).max(self.min)
     }
 }
 
-/// What to do about a school after a run.
+/// When to run a school again after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Wait until it is woken.
+    /// When it is woken.
     Rest,
-    /// Run it again at once.
+    /// At once.
     Again,
-    /// Run it again after the pace.
+    /// After the shortest interval.
     Later,
-    /// Run it again after a pause that grows.
+    /// After a backoff.
     Retry,
 }
 
-/// Which schools are to be run, and when. Its size is that of the schools that were active within
-/// the pace, or wait.
+/// The schools to run and when. Its size is the number of schools that are due or were active
+/// within the interval.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pace: Pace,
-    /// Busy schools are run at whole ticks after this instant, so that they are run together.
+    /// Busy schools are run at whole ticks after this instant, so that they share runs.
     epoch: Instant,
     due: BTreeSet<(Instant, SchoolId)>,
     schools: HashMap<SchoolId, Entry>,
@@ -66,10 +65,10 @@ struct Entry {
     due: Option<Instant>,
     started: Option<Instant>,
     is_running: bool,
-    /// Woken while it ran.
+    /// Woken while running.
     is_woken: bool,
-    /// Asked for while it ran.
-    is_hurried: bool,
+    /// Expedited while running.
+    is_expedited: bool,
     failures: u32,
 }
 
@@ -83,7 +82,7 @@ impl Schedule {
         }
     }
 
-    /// Something may be there to read.
+    /// Schedules a school that may have new events.
     pub(super) fn wake(&mut self, school_id: SchoolId, now: Instant) {
         let pace = self.pace();
         let entry = self.schools.entry(school_id).or_default();
@@ -100,27 +99,26 @@ impl Schedule {
         }
     }
 
-    /// Somebody waits for what is there to read: the school does not wait for its turn among the
-    /// busy ones, unless it failed.
-    pub(super) fn hurry(&mut self, school_id: SchoolId, now: Instant) {
-        let least = self.pace.least;
+    /// Schedules a school that a reader waits for after the shortest interval, unless it failed.
+    pub(super) fn expedite(&mut self, school_id: SchoolId, now: Instant) {
+        let min = self.pace.min;
         let entry = self.schools.entry(school_id).or_default();
         if entry.is_running {
             entry.is_woken = true;
-            entry.is_hurried = true;
+            entry.is_expedited = true;
         } else if entry.failures == 0 {
-            let at = entry.free_at(least, now);
+            let at = entry.free_at(min, now);
             if entry.due.is_none_or(|due| due > at) {
                 self.put(school_id, at, now);
             }
         }
     }
 
-    /// The schools to run now, at most `most`. They count as running until they are
+    /// The schools to run now, at most `limit`. They are running until
     /// [`finished`](Self::finished).
-    pub(super) fn next(&mut self, most: usize, now: Instant) -> Vec<SchoolId> {
+    pub(super) fn next(&mut self, limit: usize, now: Instant) -> Vec<SchoolId> {
         let mut schools = Vec::new();
-        while schools.len() < most
+        while schools.len() < limit
             && let Some((at, school_id)) = self.due.first().copied()
             && at <= now
         {
@@ -130,7 +128,7 @@ impl Schedule {
             entry.started = Some(now);
             entry.is_running = true;
             entry.is_woken = false;
-            entry.is_hurried = false;
+            entry.is_expedited = false;
             schools.push(school_id);
         }
         schools
@@ -141,9 +139,9 @@ impl Schedule {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// A run has ended.
+    /// Reschedules a school after a run.
     pub(super) fn finished(&mut self, school_id: SchoolId, next: Next, now: Instant) {
-        let (pace, least) = (self.pace(), self.pace.least);
+        let (pace, min) = (self.pace(), self.pace.min);
         let entry = self.schools.entry(school_id).or_default();
         entry.is_running = false;
         entry.failures = match next {
@@ -151,11 +149,11 @@ impl Schedule {
             Next::Rest | Next::Again | Next::Later => 0,
         };
         let at = match next {
-            Next::Rest if entry.is_hurried => Some(entry.free_at(least, now)),
+            Next::Rest if entry.is_expedited => Some(entry.free_at(min, now)),
             Next::Rest if entry.is_woken => Some(entry.free_at(pace, now)),
             Next::Rest => None,
             Next::Again => Some(now),
-            Next::Later => Some(now + least),
+            Next::Later => Some(now + min),
             Next::Retry => Some(now + backoff(entry.failures)),
         };
         if let Some(at) = at {
@@ -163,7 +161,7 @@ impl Schedule {
         }
     }
 
-    /// Forgets schools that are idle for longer than the pace.
+    /// Forgets schools that have been idle for longer than the interval.
     pub(super) fn forget_idle(&mut self, now: Instant) {
         let pace = self.pace();
         self.schools.retain(|_, entry| {
@@ -171,7 +169,7 @@ impl Schedule {
         });
     }
 
-    /// The schools that are not forgotten are the busy ones.
+    /// The interval: the schools that are not forgotten are the busy ones.
     fn pace(&self) -> Duration {
         self.pace.of(self.schools.len())
     }
@@ -186,10 +184,10 @@ impl Schedule {
     }
 
     fn tick(&self) -> Duration {
-        (self.pace.least / 2).max(TICK_MIN)
+        (self.pace.min / 2).max(TICK_MIN)
     }
 
-    /// The tick that is nearest to an instant.
+    /// The tick nearest to an instant.
     fn tick_near(&self, at: Instant) -> Instant {
         let tick = self.tick().as_nanos();
         let since = at.saturating_duration_since(self.epoch).as_nanos();
@@ -199,7 +197,7 @@ impl Schedule {
 }
 
 impl Entry {
-    /// The first instant at which it may run again.
+    /// The first instant at which the school may run again.
     fn free_at(&self, pace: Duration, now: Instant) -> Instant {
         self.started
             .map_or(now, |started| (started + pace).max(now))

@@ -1,4 +1,4 @@
-//! The schedule, by a clock of its own.
+//! The schedule, with a simulated clock.
 
 use super::*;
 use uuid::Uuid;
@@ -8,8 +8,8 @@ const PACE: Duration = Duration::from_millis(50);
 fn schedule() -> (Schedule, Instant) {
     let start = Instant::now();
     let pace = Pace {
-        least: PACE,
-        most: PACE * 20,
+        min: PACE,
+        max: PACE * 20,
         schools_per_second: 100,
     };
     (Schedule::new(pace, start), start)
@@ -20,17 +20,17 @@ fn school(n: u128) -> SchoolId {
 }
 
 #[test]
-fn an_idle_school_runs_at_once_and_a_busy_one_at_the_pace() {
+fn an_idle_school_runs_at_once_and_a_busy_one_at_the_interval() {
     let (mut schedule, start) = schedule();
     schedule.wake(school(1), start);
     assert_eq!(schedule.next(9, start), [school(1)]);
     schedule.wake(school(1), start);
-    assert_eq!(schedule.next(9, start), [], "it runs already");
+    assert_eq!(schedule.next(9, start), [], "already running");
     schedule.finished(school(1), Next::Rest, start + PACE / 5);
     assert_eq!(
         schedule.next(9, start + PACE / 2),
         [],
-        "not before the pace"
+        "not before the interval"
     );
     assert_eq!(schedule.next_due(), Some(start + PACE));
     assert_eq!(schedule.next(9, start + PACE), [school(1)]);
@@ -48,7 +48,7 @@ fn many_wakes_are_one_run() {
 }
 
 #[test]
-fn a_school_with_more_goes_on_at_once_but_behind_those_that_wait() {
+fn a_school_with_more_events_runs_again_at_once_but_after_those_that_wait() {
     let (mut schedule, start) = schedule();
     schedule.wake(school(1), start);
     assert_eq!(schedule.next(1, start), [school(1)]);
@@ -60,7 +60,7 @@ fn a_school_with_more_goes_on_at_once_but_behind_those_that_wait() {
 }
 
 #[test]
-fn failures_pause_ever_longer_and_a_success_forgets_them() {
+fn failures_double_the_backoff_and_a_success_resets_it() {
     let (mut schedule, mut now) = schedule();
     schedule.wake(school(1), now);
     let mut pauses = Vec::new();
@@ -96,7 +96,7 @@ fn busy_schools_are_run_together() {
 }
 
 #[test]
-fn many_busy_schools_share_the_runs_and_one_that_is_waited_for_goes_first() {
+fn many_busy_schools_share_the_budget_and_an_expedited_one_is_first() {
     let (mut schedule, start) = schedule();
     for n in 0..30 {
         schedule.wake(school(n), start);
@@ -104,7 +104,7 @@ fn many_busy_schools_share_the_runs_and_one_that_is_waited_for_goes_first() {
     assert_eq!(
         schedule.next(30, start).len(),
         FEW,
-        "the others wait for company"
+        "the others wait for the next tick"
     );
     let start = start + PACE / 2;
     assert_eq!(schedule.next(30, start).len(), 30 - FEW);
@@ -113,15 +113,15 @@ fn many_busy_schools_share_the_runs_and_one_that_is_waited_for_goes_first() {
         schedule.wake(school(n), start);
     }
     let turn = start - PACE / 2 + PACE * 6;
-    assert_eq!(schedule.next_due(), Some(turn), "30 at 100 a second");
-    schedule.hurry(school(20), start);
+    assert_eq!(schedule.next_due(), Some(turn), "30 at 100 per second");
+    schedule.expedite(school(20), start);
     assert_eq!(schedule.next_due(), Some(start + PACE));
     assert_eq!(schedule.next(9, start + PACE), [school(20)]);
-    schedule.hurry(school(20), start + PACE);
+    schedule.expedite(school(20), start + PACE);
     schedule.finished(school(20), Next::Rest, start + PACE);
     assert_eq!(schedule.next_due(), Some(start + PACE * 2));
     for n in 100..3_000 {
         schedule.wake(school(n), start);
     }
-    assert_eq!(schedule.pace(), PACE * 20, "the pace has an end");
+    assert_eq!(schedule.pace(), PACE * 20, "the interval has a maximum");
 }

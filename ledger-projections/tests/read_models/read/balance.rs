@@ -1,4 +1,4 @@
-//! Balances: of pools and of lines, at any clock.
+//! Balances of pools and of lines, at any clock.
 
 use ledger_core::allocation::Change;
 use ledger_core::{Seq, Timestamp, fold};
@@ -10,13 +10,13 @@ use crate::support::compare::log;
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
 
-/// 30 s and 70 s after the start one and both holds have run out; nobody has recorded it.
+/// 30 s and 70 s after the start one and both holds have expired, without a recorded expiry.
 fn clocks() -> [Timestamp; 4] {
     [40, 59, 60, 80].map(|seconds| start().plus_seconds(seconds))
 }
 
 #[tokio::test]
-async fn balances_are_the_fold_s_at_any_clock() {
+async fn balances_equal_the_fold_at_any_clock() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     for plan in [ADVANCED, DIRECT] {
@@ -76,7 +76,7 @@ async fn balances_are_the_fold_s_at_any_clock() {
 }
 
 #[tokio::test]
-async fn a_balance_is_the_json_of_the_contract() {
+async fn a_balance_serializes_as_in_the_contract() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
@@ -101,7 +101,8 @@ async fn a_balance_is_the_json_of_the_contract() {
     assert_eq!(seen["status"], "active");
     assert_eq!(
         seen["services"][0],
-        json!({ "service": "assessment_ai", "level": "member", "allocated": 0, "used": 0, "held": 0, "available": 0,
+        json!({ "service": "assessment_ai", "level": "member", "allocated": 0,
+               "used": 0, "held": 0, "available": 0,
                 "priority": "normal", "auto_renew": false })
     );
 }

@@ -1,4 +1,4 @@
-//! Departments: what is read of them is the fold's, and a teacher sees his own and what he draws on.
+//! Departments: reads equal the fold; a teacher sees their own department.
 
 use ledger_core::allocation::Change;
 use ledger_core::{DepartmentId, Level, Quota, Role, SchoolState, Timestamp, fold};
@@ -17,7 +17,7 @@ use crate::support::database::{TestDatabase, test_database};
 use crate::support::random::Life;
 use crate::support::school::{Ledger, SERVICES, School, department, member, start, units};
 
-/// The school by `now`: what has run out by then is free. `None` where its period has ended.
+/// The state of the school with the events due by `now`; `None` if its period has ended.
 async fn state_at(db: &TestDatabase, school: &School, now: Timestamp) -> Option<SchoolState> {
     let events = log(&db.admin, school.id).await;
     let mut state = fold(&events);
@@ -33,8 +33,8 @@ async fn state_at(db: &TestDatabase, school: &School, now: Timestamp) -> Option<
     Some(state)
 }
 
-/// Two departments that hold 40 each; member 1 holds 10 of the first one's, member 2 is in it and
-/// holds nothing, member 3 is in the second, member 4 in none.
+/// Two departments with 40 units each: member 1 in the first with 10 of them, member 2 in the first
+/// with none, member 3 in the second, member 4 in none.
 async fn school_of_departments(ledger: &Ledger) -> School {
     let school = ledger
         .school(ADVANCED, "UTC", Quota::Finite(units(100)))
@@ -73,7 +73,7 @@ async fn school_of_departments(ledger: &Ledger) -> School {
 }
 
 #[tokio::test]
-async fn a_department_is_read_as_the_fold_has_it_after_any_life() {
+async fn a_department_s_balance_equals_the_fold_after_any_life() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let mut levels = 0;
@@ -110,7 +110,7 @@ async fn a_department_is_read_as_the_fold_has_it_after_any_life() {
 }
 
 #[tokio::test]
-async fn a_department_s_balance_is_the_json_of_the_contract() {
+async fn a_department_s_balance_serializes_as_in_the_contract() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = school_of_departments(&ledger).await;
@@ -142,7 +142,7 @@ async fn a_department_s_balance_is_the_json_of_the_contract() {
 }
 
 #[tokio::test]
-async fn a_teacher_sees_his_department_and_no_other() {
+async fn a_teacher_sees_their_department_and_no_other() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = school_of_departments(&ledger).await;
@@ -181,7 +181,7 @@ async fn listed(db: &TestDatabase, school: &School, role: Role, n: u128) -> Vec<
 }
 
 #[tokio::test]
-async fn departments_are_listed_in_pages_and_the_closed_ones_when_asked_for() {
+async fn departments_are_listed_in_pages_with_closed_ones_on_request() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = school_of_departments(&ledger).await;
@@ -220,7 +220,7 @@ async fn departments_are_listed_in_pages_and_the_closed_ones_when_asked_for() {
 }
 
 #[tokio::test]
-async fn a_department_s_history_tells_of_it_of_its_members_and_of_who_came_and_went() {
+async fn a_department_s_history_includes_its_members_and_their_moves() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = school_of_departments(&ledger).await;
@@ -266,11 +266,11 @@ async fn a_department_s_history_tells_of_it_of_its_members_and_of_who_came_and_w
     let transfers = whole
         .iter()
         .filter(|entry| entry.kind == "units_transferred");
-    assert_eq!(transfers.count(), 2, "of two departments both are told");
+    assert_eq!(transfers.count(), 2, "an entry for each of two departments");
 }
 
 #[tokio::test]
-async fn usage_is_told_by_the_department_that_a_member_was_in_then() {
+async fn usage_counts_for_the_member_s_department_at_that_time() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = school_of_departments(&ledger).await;
@@ -301,9 +301,9 @@ async fn usage_is_told_by_the_department_that_a_member_was_in_then() {
     assert_eq!(units, [3, 5]);
 }
 
-/// Beyond the end of the period; its holds settle into it.
+/// After the end of the period; open holds settle into it.
 #[tokio::test]
-async fn a_closed_period_s_books_are_those_of_the_department_as_it_was() {
+async fn a_closed_period_has_the_members_of_the_department_as_it_ended() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = school_of_departments(&ledger).await;

@@ -1,4 +1,4 @@
-//! How fresh a read is.
+//! Waiting for an event to be applied.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::database::test_database;
 use crate::support::school::{Ledger, member};
 
 #[tokio::test]
-async fn a_read_waits_to_be_as_fresh_as_it_was_asked_and_says_when_it_is_not() {
+async fn a_read_waits_for_the_requested_event_and_fails_without_it() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
@@ -25,7 +25,7 @@ async fn a_read_waits_to_be_as_fresh_as_it_was_asked_and_says_when_it_is_not() {
     assert_eq!((at, asked), (Seq::ZERO, Seq(1)));
     fold_all(&db).await;
     wait(Seq(1)).await.unwrap();
-    // No worker runs in this process: what another one does is found by looking.
+    // Without a worker in this process, progress of another one is found by polling.
     let seq = school.debits("later", member(1), 1).await;
     let long = Duration::from_secs(5);
     let waiting = wait_for(&db.database, &progress, school.id, name, seq, long);

@@ -1,4 +1,4 @@
-//! The history: who changed what, and why.
+//! The history of changes.
 
 use ledger_core::allocation::Change;
 use ledger_core::catalog::Kind;
@@ -11,7 +11,7 @@ use super::{ADVANCED, as_principal, as_teacher, busy, fold_all};
 use crate::support::database::test_database;
 use crate::support::school::{Ledger, SERVICES, School, member, units};
 
-/// A transfer from one to the other, who is given more besides.
+/// A transfer between two members, and an allocation to the second.
 async fn change(school: &School) {
     let transfer = Change::Transfer {
         units: units(4),
@@ -26,7 +26,7 @@ async fn change(school: &School) {
 }
 
 #[tokio::test]
-async fn the_history_says_who_changed_what_and_why_in_pages() {
+async fn the_history_has_actor_change_and_reason_in_pages() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
@@ -75,7 +75,7 @@ async fn the_history_says_who_changed_what_and_why_in_pages() {
 }
 
 #[tokio::test]
-async fn the_history_is_filtered_and_a_teacher_reads_his_own_reasons() {
+async fn the_history_is_filtered_and_a_teacher_reads_their_own_reasons() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
@@ -91,7 +91,7 @@ async fn the_history_is_filtered_and_a_teacher_reads_his_own_reasons() {
     let page = history::read::page(&mut reader, &filter, 9).await.unwrap();
     let causes: Vec<_> = page.entries.iter().map(|e| e.cause.as_deref()).collect();
     assert_eq!(causes, [None, Some("enrolment")]);
-    // His own reason is his to read; the other's entry of a transfer is not.
+    // The teacher's own reason is visible, the other member's entry of a transfer is not.
     let mut teacher = as_teacher(&db, &school, 2).await;
     let mine = history::read::page(&mut teacher, &HistoryFilter::default(), 2)
         .await

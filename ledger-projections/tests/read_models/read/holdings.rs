@@ -1,4 +1,4 @@
-//! What every member holds: the fold's lines, page by page, of those whom the viewer may see.
+//! The lines of all members that the viewer may see, page by page.
 
 use ledger_core::fold;
 use ledger_projections::balance::holdings;
@@ -9,13 +9,13 @@ use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
 
 #[tokio::test]
-async fn what_members_hold_is_the_fold_s_at_any_clock() {
+async fn members_lines_equal_the_fold_at_any_clock() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
     fold_all(&db).await;
     let events = log(&db.admin, school.id).await;
-    // The two holds that are open then run out 60 s and 80 s after the start.
+    // The two open holds expire 60 s and 80 s after the start.
     for now in [40, 59, 60, 79, 80].map(|seconds| start().plus_seconds(seconds)) {
         let mut state = fold(&events);
         while let Some(due) = ledger_core::due(&state, now) {
@@ -56,7 +56,7 @@ async fn what_members_hold_is_the_fold_s_at_any_clock() {
 }
 
 #[tokio::test]
-async fn nobody_holds_anything_where_members_draw_on_the_pool() {
+async fn there_are_no_lines_where_members_draw_on_the_pool() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, DIRECT).await;

@@ -1,4 +1,4 @@
-//! What is read is what the core would say, and each sees only what is his.
+//! Reads equal the core's results, and each viewer sees only their rows.
 
 mod balance;
 mod departments;
@@ -47,7 +47,7 @@ async fn as_teacher(db: &TestDatabase, school: &School, n: u128) -> TenantRead {
     read(db, school.id, Role::Teacher, Some(member(n))).await
 }
 
-/// Two teachers who use, hold and leave holds to run out.
+/// Two teachers with usage, open holds and expiring holds.
 async fn busy(ledger: &Ledger, plan: (OrgType, Tier)) -> School {
     let school = ledger.school(plan, "UTC", Quota::Finite(units(100))).await;
     school.enrol(member(1), Role::Teacher).await;

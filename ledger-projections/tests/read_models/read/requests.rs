@@ -1,4 +1,4 @@
-//! Requests: who asks for what, as of the reader's clock.
+//! Requests, as of the reader's clock.
 
 use ledger_core::request::{
     ApproveRequest, FileRequest, RejectRequest, RequestCommand, RequestStatus, TTL_SECONDS, Urgency,
@@ -28,8 +28,8 @@ async fn file(school: &School, n: u128, who: u128, urgency: Urgency, at: Timesta
     school.act(Action::Request(file), at).await.unwrap();
 }
 
-/// Five requests of two teachers, of which one is approved and one rejected.
-async fn asked(school: &School) {
+/// Five requests of two teachers, one approved and one rejected.
+async fn file_five(school: &School) {
     let at = |seconds: i64| start().plus_seconds(60 + seconds);
     file(school, 0, 1, Urgency::Low, at(0)).await;
     file(school, 1, 1, Urgency::High, at(1)).await;
@@ -64,11 +64,11 @@ fn status(status: RequestStatus) -> RequestsFilter {
 }
 
 #[tokio::test]
-async fn the_queue_has_the_most_urgent_first_and_then_the_oldest() {
+async fn the_queue_is_sorted_by_urgency_and_then_by_age() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
-    asked(&school).await;
+    file_five(&school).await;
     fold_all(&db).await;
     let now = start().plus_seconds(100);
     let mut reader = as_principal(&db, &school).await;
@@ -101,11 +101,11 @@ async fn the_queue_has_the_most_urgent_first_and_then_the_oldest() {
 }
 
 #[tokio::test]
-async fn a_request_says_what_was_asked_granted_and_written() {
+async fn a_request_has_its_units_outcome_and_texts() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
-    asked(&school).await;
+    file_five(&school).await;
     fold_all(&db).await;
     let now = start().plus_seconds(100);
     let mut reader = as_principal(&db, &school).await;
@@ -140,11 +140,11 @@ async fn a_request_says_what_was_asked_granted_and_written() {
 }
 
 #[tokio::test]
-async fn a_request_is_expired_at_its_instant_whether_or_not_anybody_recorded_it() {
+async fn a_request_is_expired_from_its_instant_on_recorded_or_not() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
-    asked(&school).await;
+    file_five(&school).await;
     fold_all(&db).await;
     let filed_at = start().plus_seconds(61);
     let expires_at = filed_at.plus_seconds(TTL_SECONDS);
@@ -169,7 +169,7 @@ async fn a_request_is_expired_at_its_instant_whether_or_not_anybody_recorded_it(
     let expired = status(RequestStatus::Expired);
     assert_eq!(ids(&mut reader, expired, expires_at).await, [1, 0]);
 
-    // Somebody does something a day later: it is recorded, and reads the same but for its version.
+    // A command a day later records the expiry: the request differs in its version only.
     let later = expires_at.plus_seconds(24 * 3_600);
     school.debit("later", member(1), 1, later).await.unwrap();
     fold_all(&db).await;
@@ -188,11 +188,11 @@ async fn a_request_is_expired_at_its_instant_whether_or_not_anybody_recorded_it(
 }
 
 #[tokio::test]
-async fn a_teacher_sees_his_own_requests_with_their_texts_and_a_proxy_sees_none() {
+async fn a_teacher_sees_their_own_requests_with_texts_and_a_proxy_sees_none() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
-    asked(&school).await;
+    file_five(&school).await;
     fold_all(&db).await;
     let now = start().plus_seconds(100);
     let all = RequestsFilter::default();

@@ -1,4 +1,4 @@
-//! The roster: the school and its members.
+//! The school and its members.
 
 use ledger_core::{Action, Quota, Role, Seq, Tier};
 use ledger_projections::roster;
@@ -9,7 +9,7 @@ use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
 
 #[tokio::test]
-async fn the_roster_knows_the_school_and_its_members() {
+async fn the_roster_has_the_school_and_its_members() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = ledger
@@ -62,6 +62,6 @@ async fn the_roster_knows_the_school_and_its_members() {
         .unwrap();
     assert_eq!(here.external_ids, [format!("auth|{}", member(4))]);
     assert!(here.display_name.is_some());
-    let nobody = roster::read::member(&mut reader, member(99)).await.unwrap();
-    assert_eq!(nobody, None);
+    let unknown = roster::read::member(&mut reader, member(99)).await.unwrap();
+    assert_eq!(unknown, None);
 }

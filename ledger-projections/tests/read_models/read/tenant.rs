@@ -1,4 +1,4 @@
-//! Who sees what, and when it is of.
+//! The rows that each viewer sees, on one snapshot.
 
 use ledger_core::{Role, SchoolId, Seq};
 use ledger_projections::history::read::HistoryFilter;
@@ -11,7 +11,7 @@ use crate::support::database::test_database;
 use crate::support::school::{Ledger, member, start};
 
 #[tokio::test]
-async fn a_teacher_sees_what_is_his() {
+async fn a_teacher_sees_their_own_rows() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;
@@ -96,7 +96,7 @@ async fn a_proxy_sees_balances_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn nobody_sees_another_school_whatever_his_query_says() {
+async fn no_viewer_sees_another_school_with_any_query() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let (school, other) = (busy(&ledger, ADVANCED).await, busy(&ledger, ADVANCED).await);
@@ -109,21 +109,21 @@ async fn nobody_sees_another_school_whatever_his_query_says() {
         .await
         .unwrap();
     assert_eq!(rows, 0);
-    let mut nobody = read(&db, SchoolId(uuid::Uuid::nil()), Role::Principal, None).await;
+    let mut stranger = read(&db, SchoolId(uuid::Uuid::nil()), Role::Principal, None).await;
     assert!(
-        balance::read::school(&mut nobody, now)
+        balance::read::school(&mut stranger, now)
             .await
             .unwrap()
             .is_none()
     );
     assert_eq!(
-        nobody.seq_of(ProjectionName::Usage).await.unwrap(),
+        stranger.seq_of(ProjectionName::Usage).await.unwrap(),
         Seq::ZERO
     );
 }
 
 #[tokio::test]
-async fn a_read_is_of_one_instant_and_cannot_write() {
+async fn a_read_has_one_snapshot_and_cannot_write() {
     let db = test_database().await;
     let ledger = Ledger::start(&db.database);
     let school = busy(&ledger, ADVANCED).await;

@@ -1,4 +1,4 @@
-//! Usage: rollups by whatever is named.
+//! Usage rollups with any grouping.
 
 use ledger_core::usage::{CallFacts, Outcome, UsageCommand};
 use ledger_core::{Action, MicroUsd, Quota, Role, Units};
@@ -108,7 +108,7 @@ async fn usage_counts_in_the_school_s_own_days_and_averages_are_rounded_half_up(
         rows,
         [
             (whom("2026-11-01", 1), (1, 11), 11, Some(units(100))),
-            // 17 ÷ 2 = 8.5, rounded up; one of the two calls said how long it took.
+            // 17 ÷ 2 = 8.5, rounded up; one of the two calls has a latency.
             (whom("2026-11-02", 1), (2, 17), 9, Some(units(101))),
             (whom("2026-11-02", 2), (1, 3), 3, Some(units(40))),
         ]
@@ -116,7 +116,7 @@ async fn usage_counts_in_the_school_s_own_days_and_averages_are_rounded_half_up(
 }
 
 #[tokio::test]
-async fn usage_is_grouped_by_whatever_is_named() {
+async fn usage_is_grouped_by_any_columns() {
     let db = test_database().await;
     let school = school_with_calls(&Ledger::start(&db.database)).await;
     fold_all(&db).await;
@@ -164,7 +164,7 @@ async fn usage_is_grouped_by_whatever_is_named() {
 }
 
 #[tokio::test]
-async fn usage_of_absurd_amounts_stops_at_the_largest_number() {
+async fn sums_of_usage_stop_at_the_largest_number() {
     let db = test_database().await;
     let school = school_with_calls(&Ledger::start(&db.database)).await;
     fold_all(&db).await;

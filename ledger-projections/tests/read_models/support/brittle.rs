@@ -1,4 +1,4 @@
-//! A read model that cannot take one event in.
+//! A projection that cannot apply one event.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use ledger_core::catalog::Kind;
 use ledger_core::{SchoolId, Seq};
-use ledger_projections::balance::Balance;
-use ledger_projections::history::History;
+use ledger_projections::balance::BALANCE;
+use ledger_projections::history::HISTORY;
 use ledger_projections::projection::SchoolEvents;
-use ledger_projections::requests::Requests;
-use ledger_projections::roster::Roster;
-use ledger_projections::unattributed::Unattributed;
-use ledger_projections::usage::Usage;
+use ledger_projections::requests::REQUESTS;
+use ledger_projections::roster::ROSTER;
+use ledger_projections::unattributed::UNATTRIBUTED;
+use ledger_projections::usage::USAGE;
 use ledger_projections::{ApplyError, Build, Projection, ProjectionName, Registry};
 use sqlx::PgConnection;
 
-/// Fails at one event for as long as it is broken.
+/// Fails at one event while `is_broken`.
 #[derive(Debug)]
 struct Brittle {
-    /// In this build alone.
+    /// Only in this build.
     build: Option<Build>,
     inner: Arc<dyn Projection>,
     school_id: SchoolId,
@@ -61,20 +61,20 @@ impl Projection for Brittle {
     }
 }
 
-/// Read models of which one is broken.
+/// A registry in which one projection is broken.
 pub struct Broken {
     pub registry: Registry,
     pub is_broken: Arc<AtomicBool>,
     pub failures: Arc<AtomicUsize>,
 }
 
-/// All read models, of which usage cannot take this event in: in any build, or in one alone.
+/// All projections, of which usage cannot apply this event, in any build or in the given one.
 pub fn broken_usage(school_id: SchoolId, seq: Seq, build: Option<Build>) -> Broken {
     let is_broken = Arc::new(AtomicBool::new(true));
     let failures = Arc::new(AtomicUsize::new(0));
     let usage = Brittle {
         build,
-        inner: Arc::new(Usage),
+        inner: Arc::new(USAGE),
         school_id,
         seq,
         is_broken: Arc::clone(&is_broken),
@@ -82,11 +82,11 @@ pub fn broken_usage(school_id: SchoolId, seq: Seq, build: Option<Build>) -> Brok
     };
     Broken {
         registry: Registry::new(vec![
-            Arc::new(Roster),
-            Arc::new(Unattributed),
-            Arc::new(Balance),
-            Arc::new(History),
-            Arc::new(Requests),
+            Arc::new(ROSTER),
+            Arc::new(UNATTRIBUTED),
+            Arc::new(BALANCE),
+            Arc::new(HISTORY),
+            Arc::new(REQUESTS),
             Arc::new(usage),
         ]),
         is_broken,

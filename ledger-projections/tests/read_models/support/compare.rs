@@ -22,7 +22,7 @@ pub async fn log(admin: &PgPool, school_id: SchoolId) -> Vec<Recorded> {
         .unwrap()
 }
 
-/// Everything that the read models say of the school is what the log says.
+/// Asserts that all read models of the school equal the log.
 pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     let events = log(admin, school_id).await;
     let state = fold(&events);
@@ -48,7 +48,7 @@ pub async fn assert_equals_log(admin: &PgPool, school_id: SchoolId) {
     assert_unattributed_equals(admin, school_id, &events).await;
 }
 
-/// What is listed was parked and never given to anybody.
+/// Asserts that unattributed usage is what was parked and never attributed.
 async fn assert_unattributed_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let given: BTreeSet<_> = events.iter().filter_map(|e| e.event.usage_id()).collect();
     let expected: Vec<_> = events
@@ -68,7 +68,7 @@ async fn assert_unattributed_equals(admin: &PgPool, school_id: SchoolId, events:
     assert_eq!(listed, expected, "unattributed usage of {school_id}");
 }
 
-/// Pools, lines, holds and standings are those of the fold.
+/// Asserts that pools, lines, holds and statuses equal the fold.
 pub async fn assert_balances_equal(admin: &PgPool, school_id: SchoolId, state: &SchoolState) {
     let expected = serde_json::to_value(state).unwrap();
     let pools = rows(
@@ -181,7 +181,8 @@ async fn roster_rows(admin: &PgPool, school_id: SchoolId) -> Value {
         admin,
         school_id,
         "SELECT coalesce(jsonb_object_agg(member_id, jsonb_build_object('role', role,
-             'standing', status, 'department_id', department_id, 'is_removed', removed_at IS NOT NULL)), '{}')
+             'standing', status, 'department_id', department_id,
+             'is_removed', removed_at IS NOT NULL)), '{}')
            FROM roster_member JOIN live_build('roster') USING (build)
           WHERE school_id = $1",
     )
@@ -196,7 +197,8 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
              jsonb_build_object('member_cap', max_individual_quota,
                  'default_grant', default_member_quota,
                  'self_service_requests', self_service_requests)
-                 || CASE WHEN overage = '{}' THEN '{}' ELSE jsonb_build_object('overage', overage) END
+                 || CASE WHEN overage = '{}' THEN '{}'
+                         ELSE jsonb_build_object('overage', overage) END
                  || CASE WHEN draw_on_department THEN jsonb_build_object('draw_on_department', true)
                          ELSE '{}' END)
            FROM roster_school JOIN live_build('roster') USING (build)
@@ -205,8 +207,8 @@ async fn roster_school(admin: &PgPool, school_id: SchoolId) -> Value {
     .await
 }
 
-/// One entry per change, two where something went from one member to another, one for each
-/// allocation of a roll, in the order of the log.
+/// Asserts one entry per change, two per transfer and one per allocation of a rollover, in the
+/// order of the log.
 async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Recorded]) {
     let entries: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT seq, count(*) FROM history_entry
@@ -241,7 +243,7 @@ async fn assert_history_equals(admin: &PgPool, school_id: SchoolId, events: &[Re
     assert_eq!(entries, expected, "history of {school_id}");
 }
 
-/// A row per request, as its last event left it; the pending ones are those of the fold.
+/// Asserts a row per request with its last state; pending ones equal the fold.
 async fn assert_requests_equal(
     admin: &PgPool,
     school_id: SchoolId,
@@ -291,7 +293,7 @@ async fn assert_requests_equal(
     assert_eq!(found, pending, "pending requests of {school_id}");
 }
 
-/// The rollups are what Postgres itself makes of the events, with its own idea of time zones.
+/// Asserts that the rollups equal Postgres's sums over the events, with its own time zones.
 pub async fn assert_usage_equals(admin: &PgPool, school_id: SchoolId) {
     let differences: Vec<Value> = sqlx::query_scalar(include_str!("usage_differences.sql"))
         .bind(school_id.0)

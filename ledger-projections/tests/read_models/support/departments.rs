@@ -1,4 +1,4 @@
-//! Compares what the read models say of departments with the pure fold of the log.
+//! Compares departments in the read models with the pure fold of the log.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 type Lines = BTreeMap<(DepartmentId, String), Value>;
 
-/// Departments' lines, with what is summed up over their members, are those of the fold.
+/// Asserts that departments' lines, with sums over their members, equal the fold.
 pub async fn assert_departments_equal(admin: &PgPool, school_id: SchoolId, state: &SchoolState) {
-    let found: BTreeMap<_, _> = known(admin, school_id).await.into_iter().collect();
+    let found: BTreeMap<_, _> = closed(admin, school_id).await.into_iter().collect();
     let expected: BTreeMap<_, _> = state
         .departments()
         .map(|(id, department)| (id.0, (department.closed, department.closed)))
@@ -29,8 +29,8 @@ pub async fn assert_departments_equal(admin: &PgPool, school_id: SchoolId, state
     assert_eq!(lines, lines_of(state), "departments' lines of {school_id}");
 }
 
-/// Whether each is closed, as balances and the roster say.
-async fn known(admin: &PgPool, school_id: SchoolId) -> Vec<(Uuid, (bool, bool))> {
+/// Whether each department is closed, in the balances and in the roster.
+async fn closed(admin: &PgPool, school_id: SchoolId) -> Vec<(Uuid, (bool, bool))> {
     let rows: Vec<(Uuid, bool, bool)> = sqlx::query_as(
         "SELECT department_id, b.closed, r.closed_at IS NOT NULL
            FROM (SELECT * FROM balance_department

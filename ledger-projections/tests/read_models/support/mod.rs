@@ -1,5 +1,4 @@
-//! What the tests stand on: a database of their own, a school that commands come in for, and the
-//! pure fold to compare with.
+//! Fixtures: a database, a school that receives commands, and comparisons with the pure fold.
 
 pub mod brittle;
 pub mod closed;

@@ -52,7 +52,7 @@ impl Dice {
 pub struct Life {
     pub school: School,
     pub dice: Dice,
-    /// What the writer said that it wrote.
+    /// The events that the writer returned.
     pub written: Vec<Recorded>,
     now: Timestamp,
     holds: Vec<String>,
@@ -82,7 +82,7 @@ impl Life {
         self.now
     }
 
-    /// Sends `count` commands; some are refused, which is part of life.
+    /// Sends `count` commands; some are refused.
     pub async fn live(&mut self, count: usize) {
         for _ in 0..count {
             self.steps += 1;
@@ -93,7 +93,7 @@ impl Life {
                 _ => 20,
             };
             let seconds = self.dice.amount(seconds);
-            // Now and then beyond the end of the period, or just before it, with calls in flight.
+            // Sometimes beyond the end of the period, or just before it, with open holds.
             let seconds = match self.dice.below(90) {
                 0 => self.dice.amount(70 * 24 * 3_600),
                 1 => self.to_the_end(),
@@ -107,7 +107,7 @@ impl Life {
         }
     }
 
-    /// Until a minute before the end of the period; periods begin on the 15th, whatever the zone.
+    /// Seconds to a minute before the end of the period; periods begin on the 15th in any zone.
     fn to_the_end(&self) -> i64 {
         let day = 24 * 3_600;
         let since_start = self.now.get().timestamp().rem_euclid(day);
@@ -195,7 +195,7 @@ impl Life {
         }
     }
 
-    /// Mostly not said; else up to ninety days ago, or long before there were computers.
+    /// Mostly `None`; else up to ninety days ago, or centuries ago.
     fn occurred_at(&mut self) -> Option<Timestamp> {
         match self.dice.below(8) {
             0 => Some(self.now.plus_seconds(-self.dice.amount(90 * 24 * 3_600))),
@@ -218,7 +218,7 @@ impl Life {
         }
     }
 
-    /// Reports usage, gives it to somebody or refunds some, often what never was.
+    /// Reports, attributes or refunds usage, often usage that does not exist.
     fn afterwards(&mut self) -> UsageCommand {
         let usage_id = match self.usages.len() as u64 {
             0 => EventId(Uuid::nil()),
@@ -229,7 +229,7 @@ impl Life {
                 usage_id,
                 member_id: self.member(),
                 service: self.dice.one_in(2).then(|| self.service()),
-                reason: reason("it was his"),
+                reason: reason("wrong member"),
             }),
             1 => UsageCommand::Correct(CorrectUsage {
                 usage_id,
@@ -255,8 +255,8 @@ impl Life {
             true => "video".to_owned(),
             false => self.service(),
         };
-        // A model of its own: what is taken from a sum that stopped at the largest number, as those
-        // of other calls may, leaves no exact one.
+        // A separate model: a subtraction from a sum that stopped at the largest number is not
+        // exact.
         let call = CallFacts {
             model: Some("reported".into()),
             input_tokens: Some(units(self.dice.amount(5_000))),
@@ -304,7 +304,7 @@ impl Life {
         }
     }
 
-    /// Settles or releases one of the holds, often one that is closed or has run out.
+    /// Settles or releases a hold, often a closed or expired one.
     fn close(&mut self) -> UsageCommand {
         let hold_id = match self.holds.len() as u64 {
             0 => key("no-such-hold"),
@@ -360,7 +360,7 @@ impl Life {
         }
     }
 
-    /// Asks, or closes one of the last requests, often one that is closed or has run out.
+    /// Files a request, or closes one of the last, often a closed or expired one.
     fn ask(&mut self) -> RequestCommand {
         let last = self.requests.len() as u64;
         if last == 0 || self.dice.one_in(2) {
@@ -410,7 +410,7 @@ impl Life {
             0 => SchoolCommand::RemoveMember { member_id },
             2 => SchoolCommand::EraseMember {
                 member_id,
-                reason: Some(reason("he asked for it")),
+                reason: Some(reason("on request")),
             },
             1 => SchoolCommand::SetRole { member_id, role },
             _ => SchoolCommand::EnrolMember(EnrolMember {

@@ -1,4 +1,4 @@
-//! A school that commands come in for, through the real writer.
+//! A school that receives commands through the real writer.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub struct Ledger {
     pub writer: Writer,
     pub wakes: Wakes,
-    /// They end when this is dropped.
+    /// Ends the tasks when dropped.
     _tasks: Arc<WriterTasks>,
 }
 
@@ -40,7 +40,7 @@ impl Ledger {
         }
     }
 
-    /// Registers a school with these totals of each service.
+    /// Registers a school with this total of each service.
     pub async fn school(
         &self,
         (org_type, tier): (OrgType, Tier),
@@ -71,7 +71,7 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// A school whose member 1 may use as much as he likes.
+    /// A school whose member 1 has an unlimited allocation.
     pub async fn roomy_school(&self) -> School {
         let plan = (OrgType::K12, Tier::Enterprise);
         let school = self.school(plan, "UTC", Quota::Unlimited).await;
@@ -223,7 +223,7 @@ impl School {
         self.act(action, now).await.unwrap()
     }
 
-    /// Lets members without an allocation of their own draw on their departments'.
+    /// Lets members without an allocation draw on their department's.
     pub async fn let_draw_on_departments(&self) {
         let settings = SchoolCommand::ChangeSettings(ChangeSettings {
             draw_on_department: Some(true),
@@ -261,7 +261,7 @@ impl School {
         self.act(action, now).await.unwrap()
     }
 
-    /// Debits by the thousand, one unit each: in one go through the writer.
+    /// Submits `count` debits of one unit each at once.
     pub async fn debits(&self, prefix: &str, member_id: MemberId, count: usize) -> Seq {
         let requests = (0..count)
             .map(|n| {

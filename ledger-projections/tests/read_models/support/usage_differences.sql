@@ -1,5 +1,5 @@
--- The rollups a second way: each call as it stands now. Where it was given to somebody, the last one
--- has it; what was refunded of it is taken from its units, all at once, by the usage's own event.
+-- The rollups computed a second way, from the last state of each call: its last attribution, and its
+-- units less all refunds.
 WITH zone AS (
     SELECT payload #>> '{cycle,time_zone}' AS name FROM event
      WHERE school_id = $1 AND kind = 'school_registered'
