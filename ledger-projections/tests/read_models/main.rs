@@ -7,6 +7,7 @@
 )]
 
 mod fold;
+mod plans;
 mod poison;
 mod read;
 mod rebuild;
