@@ -12,8 +12,8 @@ pub const DEBIT_BATCH_BYTES_MAX: usize = 16 << 20;
 /// The maximum number of debits in a batch (API.md).
 pub const DEBIT_BATCH_MAX: usize = 10_000;
 
-/// The largest imported table of allocations: 10,000 rows of 400 bytes, twice the size of a row with
-/// a long name and an external id.
+/// The largest imported table of allocations: 10,000 rows of 400 bytes, twice the size of a row
+/// with a long name and an external id.
 pub const TABLE_BYTES_MAX: usize = 4 << 20;
 
 /// The time limit of an export of allocations, which holds a transaction.
@@ -85,8 +85,8 @@ pub const READY_LIMIT: Duration = Duration::from_secs(1);
 /// The longest `x-request-id` that is kept; a longer one is replaced.
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// The bytes that are read and discarded of a body that is too large, so that a sender that is still
-/// writing can read the answer.
+/// The bytes that are read and discarded of a body that is too large, so that a sender that is
+/// still writing can read the answer.
 pub const REFUSED_BODY_BYTES_MAX: usize = 4 * DEBIT_BATCH_BYTES_MAX;
 
 /// The time limit of reading a body to discard it.

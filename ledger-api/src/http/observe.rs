@@ -1,9 +1,9 @@
 //! The middleware around every request: request id, span, time limit, an answer after a panic,
 //! metrics, and common headers.
 //!
-//! **Cost.** One layer instead of seven: each layer wraps the request's future, some box its body,
-//! and tower-http answers in plain text. About 1.2 µs per request, and 1.5 µs more for the span if
-//! `info` is logged.
+//! **Cost.** One layer instead of seven: each layer wraps the request's future, some box its
+//! body, and tower-http answers in plain text. About 1.2 µs per request, and 1.5 µs more for the
+//! span if `info` is logged.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

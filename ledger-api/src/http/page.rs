@@ -44,10 +44,13 @@ impl ToSchema for PageLimit {}
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 
-/// Declares cursors: the key of the last row of a page, opaque to callers, in base64url. All bytes
-/// of the right number are a key: an invented cursor leads to a page that the caller may see anyway.
+/// Declares cursors: the key of the last row of a page, opaque to callers, in base64url. Any bytes
+/// of the right number are a key: an invented cursor leads to a page that the caller may see.
 macro_rules! cursors {
-    ($($(#[doc = $doc:literal])* $name:ident($key:ty) = $chars:literal, $read:expr, $write:expr;)*) => {$(
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:ident($key:ty) = $chars:literal, $read:expr, $write:expr;
+    )*) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(pub $key);

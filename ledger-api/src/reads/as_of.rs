@@ -18,10 +18,10 @@ pub enum AsOf {
 }
 
 impl AsOf {
-    /// The point given by the parameters `as_of_seq` and `as_of`; none if neither is given.
+    /// The point of the parameters `as_of_seq` and `as_of`; none if neither is given.
     ///
     /// # Errors
-    /// [`crate::problem::Code::InvalidRequest`] when both are given or the instant is in the future.
+    /// [`crate::problem::Code::InvalidRequest`] when both are given, and for a future instant.
     pub fn of(
         seq: Option<Position>,
         instant: Option<Instant>,
@@ -42,8 +42,8 @@ impl AsOf {
         }
     }
 
-    /// The school at that point and its last event, folded from the nearest snapshot. The fold reads
-    /// all events, also those that the caller may not see: the handler filters the result.
+    /// The school at that point and its last event, folded from the nearest snapshot. The fold
+    /// reads all events, also those that the caller may not see: the handler filters the result.
     ///
     /// # Errors
     /// [`crate::problem::Code::SchoolNotFound`] when the school was not registered yet,

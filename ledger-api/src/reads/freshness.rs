@@ -12,12 +12,12 @@ use crate::state::AppState;
 use crate::values::Position;
 use ledger_auth::Credential;
 
-/// Begins a read with the caller's rights. With `min_seq` it waits until the read model includes that
-/// event, without it for a short time until it includes the caller's own recent writes.
+/// Begins a read with the caller's rights. With `min_seq` it waits until the read model includes
+/// that event, without it for a short time until it includes the caller's own recent writes.
 ///
 /// # Errors
-/// [`crate::problem::Code::ProjectionBehind`], [`crate::problem::Code::SchoolNotFound`], or an error
-/// of the database.
+/// [`crate::problem::Code::ProjectionBehind`], [`crate::problem::Code::SchoolNotFound`], or an
+/// error of the database.
 pub async fn begin_read(
     state: &AppState,
     caller: &Credential,

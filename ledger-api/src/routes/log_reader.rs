@@ -82,8 +82,8 @@ impl LogReader {
         }
     }
 
-    /// Resolves when this process wrote an event of the school, or after [`FOLLOW_POLL`], since other
-    /// processes write as well.
+    /// Resolves when this process wrote an event of the school, or after [`FOLLOW_POLL`], since
+    /// other processes write as well.
     pub async fn new_events(&mut self) {
         let (receiver, school) = (&mut self.new_events, self.viewer.school_id);
         let written = async {

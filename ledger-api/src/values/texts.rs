@@ -15,7 +15,11 @@ use crate::limits::{
 use ledger_auth::LABEL_CHARS_MAX;
 
 /// The pattern of a name: no control characters, not blank.
-const NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$";
+const NAME: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f]*",
+    r"[^\u0000-\u001f\u007f-\u009f\s]",
+    r"[^\u0000-\u001f\u007f-\u009f]*$",
+);
 
 /// The pattern of an e-mail address: one `@` with text on both sides.
 const EMAIL: &str = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$";
@@ -25,7 +29,10 @@ const REASON: &str = r"^[^\u0000]*[^\u0000\s][^\u0000]*$";
 
 /// Declares texts of a body: the type, its schema, its parser and the message of its refusal.
 macro_rules! texts {
-    ($($(#[$meta:meta])* $name:ident($inner:ty) = $schema:expr, $parse:expr, $message:literal;)*) => {$(
+    ($(
+        $(#[$meta:meta])*
+        $name:ident($inner:ty) = $schema:expr, $parse:expr, $message:literal;
+    )*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(pub $inner);
