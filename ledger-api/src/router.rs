@@ -61,7 +61,14 @@ impl Modify for Bearer {
 
 fn api_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
-        // Usage.
+        .merge(usage_routes())
+        .merge(school_routes())
+        .merge(read_routes())
+        .merge(operation_routes())
+}
+
+fn usage_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(debits::debit))
         .routes(routes!(debit_batch::debit_batch))
         .routes(routes!(holds::place_hold))
@@ -71,7 +78,10 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::report_usage_to_collector))
         .routes(routes!(corrections::correct_usage))
         .routes(routes!(unattributed::assign_usage))
-        // Schools, departments, members, allocations.
+}
+
+fn school_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(schools::register_school))
         .routes(routes!(schools::read::read_school))
         .routes(routes!(schools::set_subscription))
@@ -100,7 +110,6 @@ fn api_routes() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(standing::suspend_member))
         .routes(routes!(standing::reactivate_member))
-        // Requests.
         .routes(routes!(
             requests::read::list_requests,
             requests::file_request
@@ -109,17 +118,22 @@ fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(requests::approve_request))
         .routes(routes!(requests::reject_request))
         .routes(routes!(requests::withdraw_request))
-        // Reads.
+}
+
+fn read_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(balances::read::read_school_balance))
         .routes(routes!(balances::read::read_department_balance))
         .routes(routes!(balances::read::read_member_balance))
         .routes(routes!(history::list_history))
         .routes(routes!(usage::read::read_usage))
         .routes(routes!(unattributed::read::list_unattributed))
-        // The log.
         .routes(routes!(events::read::list_events))
         .routes(routes!(stream::follow_events))
-        // API keys.
+}
+
+fn operation_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(api_keys::list_api_keys, api_keys::make_api_key))
         .routes(routes!(api_keys::revoke_api_key))
         .routes(routes!(
@@ -127,7 +141,6 @@ fn api_routes() -> OpenApiRouter<AppState> {
             api_keys::make_platform_api_key
         ))
         .routes(routes!(api_keys::revoke_platform_api_key))
-        // Operations.
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -25,7 +25,10 @@ impl From<Refused> for Problem {
 }
 
 impl From<Refusal> for Problem {
-    #[expect(clippy::too_many_lines, reason = "one table with an arm for every refusal")]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table with an arm for every refusal"
+    )]
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         let plain = |code| Self::new(code, detail.clone());
