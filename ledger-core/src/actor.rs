@@ -8,20 +8,13 @@ use crate::vocabulary::vocabulary;
 vocabulary! {
     /// The role of a member or a credential.
     pub enum Role {
-        /// Uses AI and requests units.
-        Teacher = "teacher",
-        /// Allocates, suspends, decides requests, plans.
-        Principal = "principal",
-        /// A principal who also administers the school's settings.
-        PrincipalAdmin = "principal_admin",
-        /// Replays and verifies the log.
-        Auditor = "auditor",
-        /// A service that reserves, settles and debits.
-        Proxy = "proxy",
-        /// Administers the installation: any school.
-        PlatformAdmin = "platform_admin",
-        /// The ledger itself, for events caused by time.
-        System = "system",
+        Teacher = "teacher" => "Uses AI and requests units.",
+        Principal = "principal" => "Allocates, suspends, decides requests, plans.",
+        PrincipalAdmin = "principal_admin" => "A principal who also administers the school's settings.",
+        Auditor = "auditor" => "Replays and verifies the log.",
+        Proxy = "proxy" => "A service that reserves, settles and debits.",
+        PlatformAdmin = "platform_admin" => "Administers the installation: any school.",
+        System = "system" => "The ledger itself, for events caused by time.",
     }
 }
 

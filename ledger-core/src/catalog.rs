@@ -351,29 +351,21 @@ impl Event {
     /// The commitment to the unknown subject of reported usage.
     #[must_use]
     pub const fn subject(&self) -> Option<Commitment> {
-        match self {
-            Self::Usage(UsageEvent::Parked(e)) => e.subject,
-            Self::School(_)
-            | Self::Department(_)
-            | Self::Allocation(_)
-            | Self::Usage(_)
-            | Self::Request(_)
-            | Self::Period(_) => None,
-        }
+        let Self::Usage(UsageEvent::Parked(e)) = self else {
+            return None;
+        };
+        e.subject
     }
 
     /// The usage that the event attributes or corrects.
     #[must_use]
     pub const fn usage_id(&self) -> Option<EventId> {
-        match self {
-            Self::Usage(UsageEvent::Attributed(e)) => Some(e.usage_id),
-            Self::Usage(UsageEvent::Corrected(e)) => Some(e.usage_id),
-            Self::School(_)
-            | Self::Department(_)
-            | Self::Allocation(_)
-            | Self::Usage(_)
-            | Self::Request(_)
-            | Self::Period(_) => None,
+        if let Self::Usage(UsageEvent::Attributed(e)) = self {
+            Some(e.usage_id)
+        } else if let Self::Usage(UsageEvent::Corrected(e)) = self {
+            Some(e.usage_id)
+        } else {
+            None
         }
     }
 }

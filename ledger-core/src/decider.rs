@@ -14,7 +14,7 @@ use crate::school::{self, School, SchoolCommand};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::time::Timestamp;
-use crate::usage::{self, UsageCommand};
+use crate::usage::{self, Debit, PlaceHold, UsageCommand};
 
 /// A command to a school.
 #[derive(Clone, Debug, PartialEq)]
@@ -288,14 +288,12 @@ impl Action {
     /// The member whose quota the action would use, if it is a debit or a hold.
     #[must_use]
     pub const fn spender(&self) -> Option<&Owner> {
-        match self {
-            Self::Usage(UsageCommand::Debit(debit)) => Some(&debit.owner),
-            Self::Usage(UsageCommand::PlaceHold(hold)) => Some(&hold.owner),
-            Self::Usage(_)
-            | Self::School(_)
-            | Self::Department(_)
-            | Self::Allocation(_)
-            | Self::Request(_) => None,
+        if let Self::Usage(UsageCommand::Debit(Debit { owner, .. })) = self {
+            Some(owner)
+        } else if let Self::Usage(UsageCommand::PlaceHold(PlaceHold { owner, .. })) = self {
+            Some(owner)
+        } else {
+            None
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod context;
 pub mod decider;
 pub mod department;
+pub mod expiring;
 pub mod ids;
 pub mod period;
 pub mod plan;

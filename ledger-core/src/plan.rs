@@ -15,40 +15,29 @@ pub type Quotas = BTreeMap<ServiceId, Quota>;
 vocabulary! {
     /// The type of a school.
     pub enum OrgType {
-        /// A preschool.
-        Preschool = "preschool",
-        /// A school of grades K to 12, which may have departments.
-        K12 = "k12",
-        /// A school of one member.
-        Individual = "individual",
+        Preschool = "preschool" => "A preschool.",
+        K12 = "k12" => "A school of grades K to 12, which may have departments.",
+        Individual = "individual" => "A school of one member.",
     }
 }
 
 vocabulary! {
     /// The tier that a school pays for, from the lowest to the highest.
     pub enum Tier {
-        /// Unpaid.
-        Free = "free",
-        /// Alias `starter`.
-        Basic = "basic",
-        /// Alias `professional`.
-        Pro = "pro",
-        /// Above `pro`.
-        Premium = "premium",
-        /// The highest.
-        Enterprise = "enterprise",
+        Free = "free" => "Unpaid.",
+        Basic = "basic" => "Alias `starter`.",
+        Pro = "pro" => "Alias `professional`.",
+        Premium = "premium" => "Above `pro`.",
+        Enterprise = "enterprise" => "The highest.",
     }
 }
 
 vocabulary! {
     /// The allocation management that a plan includes, from the least to the most.
     pub enum Management {
-        /// None: members draw directly on the pool.
-        None = "none",
-        /// Allocate, revoke, suspend, priority, renewal.
-        Basic = "basic",
-        /// All of basic, and transfers, departments and tables of allocations (CSV).
-        Advanced = "advanced",
+        None = "none" => "None: members draw directly on the pool.",
+        Basic = "basic" => "Allocate, revoke, suspend, priority, renewal.",
+        Advanced = "advanced" => "All of basic, and transfers, departments and tables of allocations (CSV).",
     }
 }
 

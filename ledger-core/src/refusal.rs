@@ -229,30 +229,21 @@ pub struct RowRefusal {
 vocabulary! {
     /// A rule on amounts.
     pub enum Rule {
-        /// used + held + asked ≤ allocated.
-        QuotaExceeded = "quota-exceeded",
-        /// Σ allocated ≤ total, of the school or of a department.
-        PoolExceeded = "pool-exceeded",
-        /// A member's allocation ≤ the cap per member.
-        MemberCapExceeded = "member-cap-exceeded",
-        /// An allocation ≥ used + held.
-        AllocationBelowUsage = "allocation-below-usage",
-        /// A total ≥ used + held.
-        TotalBelowUsage = "total-below-usage",
-        /// A total ≥ Σ allocated, of the school or of a department.
-        TotalBelowAllocated = "total-below-allocated",
+        QuotaExceeded = "quota-exceeded" => "used + held + asked ≤ allocated.",
+        PoolExceeded = "pool-exceeded" => "Σ allocated ≤ total, of the school or of a department.",
+        MemberCapExceeded = "member-cap-exceeded" => "A member's allocation ≤ the cap per member.",
+        AllocationBelowUsage = "allocation-below-usage" => "An allocation ≥ used + held.",
+        TotalBelowUsage = "total-below-usage" => "A total ≥ used + held.",
+        TotalBelowAllocated = "total-below-allocated" => "A total ≥ Σ allocated, of the school or of a department.",
     }
 }
 
 vocabulary! {
     /// The account of an amount.
     pub enum Level {
-        /// The member's own allocation.
-        Member = "member",
-        /// The allocation of the member's department.
-        Department = "department",
-        /// The school's pool.
-        Pool = "pool",
+        Member = "member" => "The member's own allocation.",
+        Department = "department" => "The allocation of the member's department.",
+        Pool = "pool" => "The school's pool.",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::request::Requests;
 use crate::school::{Member, MemberStatus, PendingReclaims, School};
 use crate::service::ServiceId;
 use crate::time::Timestamp;
-use crate::usage::Holds;
+use crate::usage::{Hold, Holds};
 
 /// The state of a school, folded from its events. Its size is bounded by members × services (lines
 /// and pending requests) + open holds.
@@ -232,6 +232,8 @@ impl SchoolState {
     #[must_use]
     pub fn weight(&self) -> usize {
         const MEMBER: usize = size_of::<(MemberId, Member)>() + 64;
+        // Both maps of the holds have the id.
+        const HOLD: usize = size_of::<Hold>() + 3 * size_of::<Key>() + 64;
         const DEPARTMENT: usize = size_of::<(DepartmentId, Department)>() + 64;
         let members = self.members.values();
         let lines: usize = members.map(|member| member.lines.weight()).sum();
@@ -242,7 +244,7 @@ impl SchoolState {
             + lines
             + self.departments.len() * DEPARTMENT
             + department_lines
-            + self.holds.weight()
+            + self.holds.len() * HOLD
             + self.requests.weight()
     }
 }

@@ -1,7 +1,7 @@
 //! Closed vocabularies: one declaration for each list of words.
 
-/// Declares an enum of words: its variants, their order and their spelling in JSON, in columns and
-/// in text.
+/// Declares an enum of words: its variants in order, each with its spelling in JSON, columns and
+/// text, and its documentation.
 ///
 /// Gives `ALL`, `as_str`, `parse`, `FromStr`, `Display` and serde's traits. Variants are ordered
 /// as declared.
@@ -9,7 +9,7 @@ macro_rules! vocabulary {
     (
         $(#[$meta:meta])*
         pub enum $name:ident {
-            $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+
+            $($(#[$variant_meta:meta])* $variant:ident = $word:literal => $doc:literal,)+
         }
     ) => {
         $(#[$meta])*
@@ -18,7 +18,7 @@ macro_rules! vocabulary {
             serde::Serialize, serde::Deserialize,
         )]
         pub enum $name {
-            $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)+
+            $(#[doc = $doc] $(#[$variant_meta])* #[serde(rename = $word)] $variant,)+
         }
 
         impl $name {

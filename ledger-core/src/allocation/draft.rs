@@ -72,8 +72,7 @@ impl<'a> Draft<'a> {
         after: Line,
     ) -> Result<(), Refusal> {
         let before = self.line(holder, service)?;
-        self.check_lowered(holder, service, &before, after.allocated)?;
-        self.check_cap(holder, service, &before, after.allocated)?;
+        self.check(holder, service, &before, after.allocated)?;
         let funded_by = self.funded_by(holder);
         let changed = (before.allocated, after.allocated);
         let pool = self.fund(funded_by, service, changed)?;
@@ -92,8 +91,8 @@ impl<'a> Draft<'a> {
     ) -> Result<(), Refusal> {
         let from_before = self.line(from.0, service)?;
         let to_before = self.line(to.0, service)?;
-        self.check_lowered(from.0, service, &from_before, from.1.allocated)?;
-        self.check_cap(to.0, service, &to_before, to.1.allocated)?;
+        self.check(from.0, service, &from_before, from.1.allocated)?;
+        self.check(to.0, service, &to_before, to.1.allocated)?;
         let (funded_by, to_funded_by) = (self.funded_by(from.0), self.funded_by(to.0));
         let given = (from_before.allocated, from.1.allocated);
         let taken = (to_before.allocated, to.1.allocated);
@@ -222,22 +221,31 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn check_lowered(
+    /// Checks a lowered amount against the minimum, a raised one against the cap. A lowered cap takes
+    /// nothing back.
+    fn check(
         &self,
         holder: Holder,
         service: &ServiceId,
         before: &Line,
         after: Quota,
     ) -> Result<(), Refusal> {
-        if before.allocated.fits_in(after) {
+        if !before.allocated.fits_in(after) {
+            let limits = self.limits(holder, service, before);
+            let min = limits.min;
+            return if min.fits_in(after) {
+                Ok(())
+            } else {
+                Err(self.too_low(limits, service, before, after, min))
+            };
+        }
+        let cap = self.school.cap(holder, service);
+        if after == before.allocated || after.fits_in(cap) {
             return Ok(());
         }
-        let limits = self.limits(holder, service, before);
-        if limits.min.fits_in(after) {
-            return Ok(());
-        }
-        let min = limits.min;
-        Err(self.too_low(limits, service, before, after, min))
+        let numbers = (cap, before.used, before.held);
+        let (rule, level) = (Rule::MemberCapExceeded, Level::Member);
+        Err(self.refuse(rule, level, service, numbers, (after, cap)))
     }
 
     fn too_low(
@@ -256,23 +264,6 @@ impl<'a> Draft<'a> {
             numbers,
             (asked, available),
         )
-    }
-
-    /// Checks a raised allocation against the cap per member. A lowered cap takes nothing back.
-    fn check_cap(
-        &self,
-        holder: Holder,
-        service: &ServiceId,
-        before: &Line,
-        after: Quota,
-    ) -> Result<(), Refusal> {
-        let cap = self.school.cap(holder, service);
-        if after.fits_in(before.allocated) || after.fits_in(cap) {
-            return Ok(());
-        }
-        let numbers = (cap, before.used, before.held);
-        let (rule, level) = (Rule::MemberCapExceeded, Level::Member);
-        Err(self.refuse(rule, level, service, numbers, (after, cap)))
     }
 
     /// The pool with one allocation changed, if it has headroom for it.

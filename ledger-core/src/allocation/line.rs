@@ -13,13 +13,10 @@ vocabulary! {
     /// The rank of a holder when units are short, from the lowest to the highest.
     #[derive(Default)]
     pub enum Priority {
-        /// Loses units first.
-        Low = "low",
-        /// The default.
+        Low = "low" => "Loses units first.",
         #[default]
-        Normal = "normal",
-        /// Loses units last.
-        High = "high",
+        Normal = "normal" => "The default.",
+        High = "high" => "Loses units last.",
     }
 }
 

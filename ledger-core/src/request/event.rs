@@ -34,29 +34,21 @@ vocabulary! {
     /// The urgency of a request.
     #[derive(Default)]
     pub enum Urgency {
-        /// Units are needed some day.
-        Low = "low",
-        /// The default.
+        Low = "low" => "Units are needed some day.",
         #[default]
-        Normal = "normal",
-        /// Units are needed now.
-        High = "high",
+        Normal = "normal" => "The default.",
+        High = "high" => "Units are needed now.",
     }
 }
 
 vocabulary! {
     /// The status of a request; all but the first are final.
     pub enum RequestStatus {
-        /// The request is undecided.
-        Pending = "pending",
-        /// The request was approved, in full or in part.
-        Approved = "approved",
-        /// The request was rejected.
-        Rejected = "rejected",
-        /// The request was withdrawn.
-        Withdrawn = "withdrawn",
-        /// The request expired without a decision.
-        Expired = "expired",
+        Pending = "pending" => "The request is undecided.",
+        Approved = "approved" => "The request was approved, in full or in part.",
+        Rejected = "rejected" => "The request was rejected.",
+        Withdrawn = "withdrawn" => "The request was withdrawn.",
+        Expired = "expired" => "The request expired without a decision.",
     }
 }
 

@@ -1,10 +1,11 @@
 //! The pending requests. Closed ones are only in the log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{RequestEvent, UnitsByService};
+use crate::expiring::{Expires, Expiring};
 use crate::ids::{MemberId, RequestId, Seq};
 use crate::service::ServiceId;
 use crate::state::SchoolState;
@@ -23,7 +24,13 @@ pub struct PendingRequest {
     pub version: Seq,
 }
 
-/// The pending requests of a school, by id, by member and service, and by expiry. A member has at
+impl Expires for PendingRequest {
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+/// The pending requests of a school, by id and expiry, and by member and service. A member has at
 /// most one per service, which bounds their number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -31,9 +38,8 @@ pub struct PendingRequest {
     into = "BTreeMap<RequestId, PendingRequest>"
 )]
 pub struct Requests {
-    by_id: BTreeMap<RequestId, PendingRequest>,
+    by_id: Expiring<RequestId, PendingRequest>,
     by_line: BTreeMap<(MemberId, ServiceId), RequestId>,
-    by_expiry: BTreeSet<(Timestamp, RequestId)>,
 }
 
 impl Requests {
@@ -51,10 +57,9 @@ impl Requests {
 
     /// The member's pending requests, ordered by id.
     pub fn of_member(&self, member_id: MemberId) -> impl Iterator<Item = RequestId> {
-        self.by_id
-            .iter()
+        self.iter()
             .filter(move |(_, request)| request.member_id == member_id)
-            .map(|(request_id, _)| *request_id)
+            .map(|(request_id, _)| request_id)
     }
 
     /// The number of pending requests.
@@ -77,10 +82,8 @@ impl Requests {
     /// The pending request with the earliest expiry.
     #[must_use]
     pub fn first_to_expire(&self) -> Option<(RequestId, &PendingRequest)> {
-        let (_, request_id) = self.by_expiry.first()?;
-        self.by_id
-            .get(request_id)
-            .map(|request| (*request_id, request))
+        let (request_id, request) = self.by_id.first_to_expire()?;
+        Some((*request_id, request))
     }
 
     pub(crate) fn weight(&self) -> usize {
@@ -88,12 +91,11 @@ impl Requests {
             size_of::<(RequestId, PendingRequest)>() + size_of::<(Timestamp, RequestId)>() + 96;
         // The request and the index of lines have the service.
         const LINE: usize = 2 * size_of::<(MemberId, ServiceId)>() + 32;
-        self.by_id.len() * REQUEST + self.by_line.len() * LINE
+        self.len() * REQUEST + self.by_line.len() * LINE
     }
 
     fn insert(&mut self, request_id: RequestId, request: PendingRequest) {
         self.remove(request_id);
-        self.by_expiry.insert((request.expires_at, request_id));
         for service in request.units.keys() {
             let line = (request.member_id, service.clone());
             self.by_line.insert(line, request_id);
@@ -103,7 +105,6 @@ impl Requests {
 
     fn remove(&mut self, request_id: RequestId) {
         if let Some(request) = self.by_id.remove(&request_id) {
-            self.by_expiry.remove(&(request.expires_at, request_id));
             for service in request.units.into_keys() {
                 self.by_line.remove(&(request.member_id, service));
             }
@@ -123,7 +124,7 @@ impl From<BTreeMap<RequestId, PendingRequest>> for Requests {
 
 impl From<Requests> for BTreeMap<RequestId, PendingRequest> {
     fn from(requests: Requests) -> Self {
-        requests.by_id
+        requests.by_id.into()
     }
 }
 

@@ -69,12 +69,9 @@ impl School {
 vocabulary! {
     /// Whether a member may use units.
     pub enum MemberStatus {
-        /// The member may.
-        Active = "active",
-        /// The member may not until reactivated.
-        Suspended = "suspended",
-        /// The member has left.
-        Removed = "removed",
+        Active = "active" => "The member may.",
+        Suspended = "suspended" => "The member may not until reactivated.",
+        Removed = "removed" => "The member has left.",
     }
 }
 

@@ -64,14 +64,10 @@ impl UsageEvent {
 vocabulary! {
     /// The outcome of a call.
     pub enum Outcome {
-        /// The call succeeded.
-        Success = "success",
-        /// The call failed.
-        Error = "error",
-        /// The call timed out.
-        Timeout = "timeout",
-        /// The call was cancelled.
-        Cancelled = "cancelled",
+        Success = "success" => "The call succeeded.",
+        Error = "error" => "The call failed.",
+        Timeout = "timeout" => "The call timed out.",
+        Cancelled = "cancelled" => "The call was cancelled.",
     }
 }
 
@@ -264,10 +260,8 @@ pub struct UsageRefused {
 vocabulary! {
     /// The reason of a recorded refusal: the code of its problem document.
     pub enum RefusedFor {
-        /// Too few units were available.
-        QuotaExceeded = "quota-exceeded",
-        /// The member was suspended.
-        MemberSuspended = "member-suspended",
+        QuotaExceeded = "quota-exceeded" => "Too few units were available.",
+        MemberSuspended = "member-suspended" => "The member was suspended.",
     }
 }
 

@@ -1,12 +1,11 @@
 //! The state of usage: the open holds, and the counters of lines and pools.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::event::{HoldPlaced, UsageEvent};
 use crate::allocation::{self, Tally};
+use crate::expiring::{Expires, Expiring};
 use crate::ids::Key;
 use crate::quantity::Units;
 use crate::refusal::Level;
@@ -47,78 +46,14 @@ impl Hold {
     }
 }
 
-/// The open holds of a school, by id and by expiry.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "BTreeMap<Key, Hold>", into = "BTreeMap<Key, Hold>")]
-pub struct Holds {
-    by_id: BTreeMap<Key, Hold>,
-    by_expiry: BTreeSet<(Timestamp, Key)>,
-}
-
-impl Holds {
-    /// The open hold of this id.
-    #[must_use]
-    pub fn get(&self, hold_id: &Key) -> Option<&Hold> {
-        self.by_id.get(hold_id)
-    }
-
-    /// The number of open holds.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
-    /// Whether no hold is open.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
-    }
-
-    /// Every open hold, ordered by id.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Hold)> {
-        self.by_id.iter()
-    }
-
-    /// The open hold with the earliest expiry.
-    #[must_use]
-    pub fn first_to_expire(&self) -> Option<(&Key, &Hold)> {
-        let (_, hold_id) = self.by_expiry.first()?;
-        self.by_id.get_key_value(hold_id)
-    }
-
-    pub(crate) fn weight(&self) -> usize {
-        // Both maps have the id.
-        self.by_id.len() * (size_of::<Hold>() + 3 * size_of::<Key>() + 64)
-    }
-
-    fn insert(&mut self, hold_id: Key, hold: Hold) {
-        self.remove(&hold_id);
-        self.by_expiry.insert((hold.expires_at, hold_id.clone()));
-        self.by_id.insert(hold_id, hold);
-    }
-
-    fn remove(&mut self, hold_id: &Key) {
-        if let Some(hold) = self.by_id.remove(hold_id) {
-            self.by_expiry.remove(&(hold.expires_at, hold_id.clone()));
-        }
+impl Expires for Hold {
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
 }
 
-impl From<BTreeMap<Key, Hold>> for Holds {
-    fn from(by_id: BTreeMap<Key, Hold>) -> Self {
-        let by_expiry = by_id
-            .iter()
-            .map(|(id, hold)| (hold.expires_at, id.clone()))
-            .collect();
-        Self { by_id, by_expiry }
-    }
-}
-
-impl From<Holds> for BTreeMap<Key, Hold> {
-    fn from(holds: Holds) -> Self {
-        holds.by_id
-    }
-}
+/// The open holds of a school.
+pub type Holds = Expiring<Key, Hold>;
 
 pub(crate) fn evolve(state: &mut SchoolState, recorded_at: Timestamp, event: &UsageEvent) {
     const NONE: Units = Units::ZERO;

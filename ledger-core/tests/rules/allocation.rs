@@ -8,8 +8,8 @@ use crate::support::commands::{
     with_auto_renew, with_priority,
 };
 use crate::support::events::{
-    allocated, changed, member_not_found, more, revoked, short, terms_set, transferred,
-    unknown_service,
+    allocated, changed, member_not_found, more, revoked, short, terms_set, total_too_low,
+    transferred, unknown_service,
 };
 use crate::support::{ADA, Amount, BEN, CLAUDE, CONTENT, NOBODY, School};
 
@@ -178,12 +178,6 @@ mod amounts {
 mod unlimited {
     use super::*;
 
-    fn unlimited_school() -> School {
-        School::k12()
-            .buying(Quota::Unlimited)
-            .capped_at(Quota::Unlimited)
-    }
-
     #[test]
     fn an_unlimited_allocation_needs_an_unlimited_total() {
         School::k12()
@@ -196,7 +190,7 @@ mod unlimited {
                     .asked(Quota::Unlimited)
                     .available(100),
             );
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .when(set(ADA, Quota::Unlimited))
             .then([allocated(ADA, 0, Quota::Unlimited)])
@@ -219,7 +213,7 @@ mod unlimited {
 
     #[test]
     fn what_is_added_to_or_taken_from_unlimited_leaves_it_unlimited() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .when(add(ADA, 5))
@@ -230,7 +224,7 @@ mod unlimited {
 
     #[test]
     fn revoking_unlimited_leaves_what_is_used() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(7)
@@ -241,21 +235,16 @@ mod unlimited {
 
     #[test]
     fn a_total_stays_unlimited_beside_an_unlimited_allocation() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .when(buy(CLAUDE, 1_000))
-            .refused(
-                short(Rule::TotalBelowAllocated, Level::Pool)
-                    .limit(Quota::Unlimited)
-                    .asked(1_000)
-                    .available(Quota::Unlimited),
-            );
+            .refused(total_too_low(Quota::Unlimited, 1_000, Quota::Unlimited));
     }
 
     #[test]
     fn amounts_beyond_64_bits_are_refused_as_such() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(i64::MAX)
             .when(add(ADA, 1))

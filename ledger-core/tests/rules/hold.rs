@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use crate::support::commands::{Ask, debit, hold, reason, release, revoke, settle, suspend};
 use crate::support::events::{
-    balance, debited, expired, held, hold_settled, member_not_found, released, settled, short,
-    unknown_service,
+    balance, debited, expired, held, hold_settled, member_not_found, over_quota, released, settled,
+    short, unknown_service,
 };
 use crate::support::{ADA, Amount, BEN, CONTENT, NOBODY, School, command_key, key, start};
 
@@ -157,12 +157,7 @@ mod settling {
                 ..hold_settled("h", ADA, 51, 5, balance(50, 51, 0))
             })])
             .when(debit(ADA, 1))
-            .refused(
-                short(Rule::QuotaExceeded, Level::Member)
-                    .limit(50)
-                    .used(51)
-                    .asked(1),
-            );
+            .refused(over_quota(Level::Member, (50, 51), 1));
     }
 
     #[test]
@@ -238,9 +233,7 @@ mod settling {
 
     #[test]
     fn usage_beyond_64_bits_is_refused() {
-        School::k12()
-            .buying(Quota::Unlimited)
-            .capped_at(Quota::Unlimited)
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(1)
@@ -294,11 +287,7 @@ mod releasing {
             reason: Some(reason()),
             ..release("h")
         });
-        let last = school
-            .log
-            .last()
-            .and_then(|recorded| recorded.event.reason());
-        assert_eq!(last, Some(reason().commitment()));
+        assert_eq!(school.last_reason(), Some(reason().commitment()));
     }
 
     #[test]

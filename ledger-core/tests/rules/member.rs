@@ -162,12 +162,6 @@ mod enrolment {
 mod removal {
     use super::*;
 
-    fn unlimited_school() -> School {
-        School::k12()
-            .buying(Quota::Unlimited)
-            .capped_at(Quota::Unlimited)
-    }
-
     fn returned(before: i64, after: i64) -> Event {
         less(changed_by(Cause::Removal, ADA, before, after))
     }
@@ -186,7 +180,7 @@ mod removal {
 
     #[test]
     fn an_unlimited_allocation_returns_too() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(7)
@@ -200,7 +194,7 @@ mod removal {
 
     #[test]
     fn an_unlimited_allocation_stays_until_what_was_used_fits_into_64_bits() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(7)
@@ -222,7 +216,7 @@ mod removal {
 
     #[test]
     fn the_grant_stops_where_the_sum_is_beyond_64_bits() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(i64::MAX)
             .given(grant(CLAUDE, 10))

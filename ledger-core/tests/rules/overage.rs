@@ -3,7 +3,7 @@
 use crate::support;
 use crate::support::commands::{debit, hold, revoke, settle};
 use crate::support::events::{
-    balance, debited, held, hold_settled, pool_account, short, usage_debited,
+    balance, debited, held, hold_settled, over_quota, pool_account, short, usage_debited,
 };
 use crate::support::{ADA, CLAUDE, CONTENT, School, start};
 use ledger_core::school::{ChangeSettings, OveragePolicy, Percent};
@@ -108,12 +108,7 @@ fn a_part_of_a_unit_is_not_permitted() {
         .given(soft(10))
         .used(20)
         .when(debit(ADA, 1))
-        .refused(
-            short(Rule::QuotaExceeded, Level::Member)
-                .limit(20)
-                .used(20)
-                .asked(1),
-        );
+        .refused(over_quota(Level::Member, (20, 20), 1));
 }
 
 #[test]
@@ -134,12 +129,7 @@ fn a_policy_is_for_one_service_and_hard_takes_it_back() {
         .given(policy(CONTENT, OveragePolicy::Soft { percent: other }))
         .used(50)
         .when(debit(ADA, 1))
-        .refused(
-            short(Rule::QuotaExceeded, Level::Member)
-                .limit(50)
-                .used(50)
-                .asked(1),
-        )
+        .refused(over_quota(Level::Member, (50, 50), 1))
         .when(policy(CLAUDE, OveragePolicy::Hard))
         .then_nothing()
         .given(soft(10))
@@ -147,12 +137,7 @@ fn a_policy_is_for_one_service_and_hard_takes_it_back() {
         .then_nothing()
         .given(policy(CLAUDE, OveragePolicy::Hard))
         .when(debit(ADA, 1))
-        .refused(
-            short(Rule::QuotaExceeded, Level::Member)
-                .limit(50)
-                .used(50)
-                .asked(1),
-        );
+        .refused(over_quota(Level::Member, (50, 50), 1));
 }
 
 #[test]
@@ -172,19 +157,12 @@ fn members_who_draw_on_the_pool_may_exceed_its_total() {
         .when(debit(ADA, 3))
         .then([event(3, 22, true)])
         .when(debit(ADA, 1))
-        .refused(
-            short(Rule::QuotaExceeded, Level::Pool)
-                .limit(22)
-                .used(22)
-                .asked(1),
-        );
+        .refused(over_quota(Level::Pool, (22, 22), 1));
 }
 
 #[test]
 fn an_unlimited_allocation_is_never_exceeded() {
-    School::k12()
-        .buying(Quota::Unlimited)
-        .capped_at(Quota::Unlimited)
+    School::unlimited()
         .with_member(ADA)
         .allocated(Quota::Unlimited)
         .given(soft(10))

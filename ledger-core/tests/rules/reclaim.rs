@@ -13,7 +13,7 @@ use crate::support::commands::{
     buy, debit, go_to, hold, of, release, remove, set, settle, suspend, with_auto_renew,
     with_priority,
 };
-use crate::support::events::{changed_by, less, short};
+use crate::support::events::{changed_by, less, short, total_too_low};
 use crate::support::{ADA, Amount, BEN, CLAUDE, CLEO, CONTENT, School, service, units};
 
 /// The same with units taken back by priority.
@@ -287,15 +287,9 @@ mod limits {
 mod unlimited {
     use super::*;
 
-    fn unlimited_school() -> School {
-        School::k12()
-            .buying(Quota::Unlimited)
-            .capped_at(Quota::Unlimited)
-    }
-
     #[test]
     fn a_single_unlimited_allocation_becomes_the_whole_total() {
-        let school = unlimited_school()
+        let school = School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(7);
@@ -308,7 +302,7 @@ mod unlimited {
 
     #[test]
     fn an_allocation_without_limit_counts_as_the_whole_total_and_gives_from_there() {
-        let school = unlimited_school()
+        let school = School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(10)
@@ -328,7 +322,7 @@ mod unlimited {
 
     #[test]
     fn two_of_them_share_the_total_by_what_they_have_not_used() {
-        let school = unlimited_school()
+        let school = School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(20)
@@ -346,7 +340,7 @@ mod unlimited {
 
     #[test]
     fn low_priority_gives_first_also_to_one_without_limit() {
-        let school = unlimited_school()
+        let school = School::unlimited()
             .with_member(ADA)
             .given(with_priority(Priority::High, set(ADA, Quota::Unlimited)))
             .with_member(BEN)
@@ -363,21 +357,16 @@ mod unlimited {
 
     #[test]
     fn an_unlimited_allocation_refuses_a_downgrade_without_reclaim() {
-        unlimited_school()
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .when(buy(CLAUDE, i64::MAX))
-            .refused(
-                short(Rule::TotalBelowAllocated, Level::Pool)
-                    .limit(Quota::Unlimited)
-                    .asked(i64::MAX)
-                    .available(Quota::Unlimited),
-            );
+            .refused(total_too_low(Quota::Unlimited, i64::MAX, Quota::Unlimited));
     }
 
     #[test]
     fn as_many_units_as_there_are_are_shared_out_exactly() {
-        let school = unlimited_school()
+        let school = School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .used(1)
@@ -507,9 +496,7 @@ fn holding() -> impl Strategy<Value = Holding> {
 }
 
 fn school_of(holdings: &[Holding]) -> School {
-    let mut school = School::k12()
-        .buying(Quota::Unlimited)
-        .capped_at(Quota::Unlimited);
+    let mut school = School::unlimited();
     for (n, holding) in (1_u128..).zip(holdings) {
         let member_id = MemberId(Uuid::from_u128(n));
         school = school.with_member(member_id).given(with_priority(

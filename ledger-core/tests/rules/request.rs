@@ -86,11 +86,7 @@ mod asking {
     #[test]
     fn a_request_commits_to_its_justification() {
         let school = ada_asks_for_20();
-        let last = school
-            .log
-            .last()
-            .and_then(|recorded| recorded.event.reason());
-        assert_eq!(last, Some(reason().commitment()));
+        assert_eq!(school.last_reason(), Some(reason().commitment()));
     }
 
     #[test]

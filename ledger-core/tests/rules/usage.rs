@@ -95,9 +95,7 @@ mod debits {
 
     #[test]
     fn an_unlimited_allocation_is_not_exhausted() {
-        School::k12()
-            .buying(Quota::Unlimited)
-            .capped_at(Quota::Unlimited)
+        School::unlimited()
             .with_member(ADA)
             .allocated(Quota::Unlimited)
             .when(debit(ADA, i64::MAX))

@@ -39,10 +39,8 @@ pub struct UsageReported {
 vocabulary! {
     /// The reason why reported usage is not attributed.
     pub enum UnattributedReason {
-        /// No member is known by the subject, or there is no subject.
-        UnknownMember = "unknown_member",
-        /// No service has the name.
-        UnknownService = "unknown_service",
+        UnknownMember = "unknown_member" => "No member is known by the subject, or there is no subject.",
+        UnknownService = "unknown_service" => "No service has the name.",
     }
 }
 

@@ -110,23 +110,16 @@ impl PriorUsage {
     }
 
     fn apply(&mut self, newest: &Recorded) {
-        match &newest.event {
-            Event::Usage(UsageEvent::Attributed(e)) => {
-                self.units = Some(e.units.saturating_add(e.refunded));
-                self.refunded = e.refunded;
-                self.counted = Some(Counted::of(&e.to, newest));
-            }
-            Event::Usage(UsageEvent::Corrected(e)) => {
-                self.units = Some(e.usage_units);
-                self.refunded = e.refunded;
-                self.counted = Some(Counted::of(&e.attribution, newest));
-            }
-            Event::Usage(_)
-            | Event::School(_)
-            | Event::Department(_)
-            | Event::Allocation(_)
-            | Event::Request(_)
-            | Event::Period(_) => {}
-        }
+        let (units, refunded, attribution) =
+            if let Event::Usage(UsageEvent::Attributed(e)) = &newest.event {
+                (e.units.saturating_add(e.refunded), e.refunded, &e.to)
+            } else if let Event::Usage(UsageEvent::Corrected(e)) = &newest.event {
+                (e.usage_units, e.refunded, &e.attribution)
+            } else {
+                return;
+            };
+        self.units = Some(units);
+        self.refunded = refunded;
+        self.counted = Some(Counted::of(attribution, newest));
     }
 }

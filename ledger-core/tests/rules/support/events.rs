@@ -354,7 +354,23 @@ pub fn short(rule: Rule, level: Level) -> Numbers {
     })
 }
 
-/// A shortfall in the making.
+/// Too little is left of `limit` for `asked`.
+pub fn over_quota(level: Level, (limit, used): (i64, i64), asked: i64) -> Numbers {
+    short(Rule::QuotaExceeded, level)
+        .limit(limit)
+        .used(used)
+        .asked(asked)
+}
+
+/// A total below the allocations of the pool.
+pub fn total_too_low(limit: impl Amount, asked: i64, available: impl Amount) -> Numbers {
+    short(Rule::TotalBelowAllocated, Level::Pool)
+        .limit(limit)
+        .asked(asked)
+        .available(available)
+}
+
+/// A shortfall under construction.
 pub struct Numbers(Shortfall);
 
 impl Numbers {

@@ -18,9 +18,9 @@ use ledger_core::request::ClosedRequest;
 use ledger_core::school::{RegisterSchool, SchoolCommand};
 use ledger_core::usage::{Hold, PriorUsage, UsageCommand, UsageEvent};
 use ledger_core::{
-    Action, Actor, Attribute, Catalogue, Command, CommandKey, Context, DepartmentId, Due, EventId,
-    ExternalId, Fact, Key, MemberId, OrgType, Quota, Recorded, Refusal, RequestId, SchoolId,
-    SchoolState, ServiceId, Tier, Timestamp, Units, decide, due, evolve,
+    Action, Actor, Attribute, Catalogue, Command, CommandKey, Commitment, Context, DepartmentId,
+    Due, EventId, ExternalId, Fact, Key, MemberId, OrgType, Quota, Recorded, Refusal, RequestId,
+    SchoolId, SchoolState, ServiceId, Tier, Timestamp, Units, decide, due, evolve,
 };
 use uuid::Uuid;
 
@@ -134,6 +134,13 @@ impl School {
                 ..Default::default()
             },
         )
+    }
+
+    /// The school of [`School::k12`] with unlimited Claude messages and no cap.
+    pub fn unlimited() -> Self {
+        Self::k12()
+            .buying(Quota::Unlimited)
+            .capped_at(Quota::Unlimited)
     }
 
     /// A k12 school whose members draw straight on a pool of 20 / 10 / 5 units.
@@ -363,6 +370,11 @@ impl School {
         let mut newest_first = self.log.iter().rev();
         let newest = newest_first.find(|event| event.event.usage_id() == Some(usage_id));
         PriorUsage::of(usage, newest)
+    }
+
+    /// The commitment to the reason of the last event.
+    pub fn last_reason(&self) -> Option<Commitment> {
+        self.log.last()?.event.reason()
     }
 
     pub fn line_of(&self, member_id: MemberId, name: &str) -> Line {
