@@ -19,9 +19,7 @@ vocabulary! {
         K12 = "k12" => "A school of grades K to 12, which may have departments.",
         Individual = "individual" => "A school of one member.",
     }
-}
 
-vocabulary! {
     /// The tier that a school pays for, from the lowest to the highest.
     pub enum Tier {
         Free = "free" => "Unpaid.",
@@ -30,9 +28,7 @@ vocabulary! {
         Premium = "premium" => "Above `pro`.",
         Enterprise = "enterprise" => "The highest.",
     }
-}
 
-vocabulary! {
     /// The allocation management that a plan includes, from the least to the most.
     pub enum Management {
         None = "none" => "None: members draw directly on the pool.",

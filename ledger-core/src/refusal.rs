@@ -236,9 +236,7 @@ vocabulary! {
         TotalBelowUsage = "total-below-usage" => "A total ≥ used + held.",
         TotalBelowAllocated = "total-below-allocated" => "A total ≥ Σ allocated, of the school or of a department.",
     }
-}
 
-vocabulary! {
     /// The account of an amount.
     pub enum Level {
         Member = "member" => "The member's own allocation.",

@@ -1,17 +1,17 @@
 //! Closed vocabularies: one declaration for each list of words.
 
-/// Declares an enum of words: its variants in order, each with its spelling in JSON, columns and
-/// text, and its documentation.
+/// Declares enums of words: each with its variants in order, their spelling in JSON, columns and
+/// text, and their documentation.
 ///
 /// Gives `ALL`, `as_str`, `parse`, `FromStr`, `Display` and serde's traits. Variants are ordered
 /// as declared.
 macro_rules! vocabulary {
-    (
+    ($(
         $(#[$meta:meta])*
         pub enum $name:ident {
             $($(#[$variant_meta:meta])* $variant:ident = $word:literal => $doc:literal,)+
         }
-    ) => {
+    )+) => {$(
         $(#[$meta])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
@@ -51,7 +51,7 @@ macro_rules! vocabulary {
                 f.write_str(self.as_str())
             }
         }
-    };
+    )+};
 }
 pub(crate) use vocabulary;
 

@@ -249,7 +249,7 @@ mod tests {
                     evolve(&mut state, &recorded);
                 }
             }
-            assert_eq!(state.requests().len(), 2, "pending requests");
+            assert_eq!(state.requests().by_id().len(), 2, "pending requests");
             assert!(state.head() > Seq(200), "{}", state.head());
             for department in &DEPARTMENTS {
                 let opened = state.department(DepartmentId(department.id)).unwrap();

@@ -286,7 +286,7 @@ pub(crate) fn withdrawn_on_removal(
 
 /// The earliest expiry of a request that is due by `now`.
 pub(crate) fn due(state: &SchoolState, now: Timestamp) -> Option<(RequestId, Fact)> {
-    let (request_id, request) = state.requests.first_to_expire()?;
+    let (&request_id, request) = state.requests.by_id().first_to_expire()?;
     if request.expires_at > now {
         return None;
     }

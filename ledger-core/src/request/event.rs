@@ -39,9 +39,7 @@ vocabulary! {
         Normal = "normal" => "The default.",
         High = "high" => "Units are needed now.",
     }
-}
 
-vocabulary! {
     /// The status of a request; all but the first are final.
     pub enum RequestStatus {
         Pending = "pending" => "The request is undecided.",

@@ -57,33 +57,16 @@ impl Requests {
 
     /// The member's pending requests, ordered by id.
     pub fn of_member(&self, member_id: MemberId) -> impl Iterator<Item = RequestId> {
-        self.iter()
+        let requests = self.by_id.iter();
+        requests
             .filter(move |(_, request)| request.member_id == member_id)
-            .map(|(request_id, _)| request_id)
+            .map(|(request_id, _)| *request_id)
     }
 
-    /// The number of pending requests.
+    /// Every pending request.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
-    /// Whether no request is pending.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
-    }
-
-    /// Every pending request, ordered by id.
-    pub fn iter(&self) -> impl Iterator<Item = (RequestId, &PendingRequest)> {
-        self.by_id.iter().map(|(id, request)| (*id, request))
-    }
-
-    /// The pending request with the earliest expiry.
-    #[must_use]
-    pub fn first_to_expire(&self) -> Option<(RequestId, &PendingRequest)> {
-        let (request_id, request) = self.by_id.first_to_expire()?;
-        Some((*request_id, request))
+    pub const fn by_id(&self) -> &Expiring<RequestId, PendingRequest> {
+        &self.by_id
     }
 
     pub(crate) fn weight(&self) -> usize {
@@ -91,7 +74,7 @@ impl Requests {
             size_of::<(RequestId, PendingRequest)>() + size_of::<(Timestamp, RequestId)>() + 96;
         // The request and the index of lines have the service.
         const LINE: usize = 2 * size_of::<(MemberId, ServiceId)>() + 32;
-        self.len() * REQUEST + self.by_line.len() * LINE
+        self.by_id.len() * REQUEST + self.by_line.len() * LINE
     }
 
     fn insert(&mut self, request_id: RequestId, request: PendingRequest) {

@@ -13,21 +13,12 @@ use crate::support::events::{
 };
 use crate::support::{ADA, Amount, BEN, CLAUDE, CONTENT, NOBODY, School};
 
-/// A school of 100 Claude messages, of which Ada holds 50 and used 5, and holds 3 for a call.
-fn ada_of_50() -> School {
-    School::k12()
-        .with_member(ADA)
-        .allocated(50)
-        .used(5)
-        .given(hold("h", ADA, 3))
-}
-
 mod amounts {
     use super::*;
 
     #[test]
     fn set_makes_it_so_much_up_or_down() {
-        ada_of_50()
+        School::ada_of_50()
             .when(set(ADA, 60))
             .then([allocated(ADA, 50, 60)])
             .when(set(ADA, 8))
@@ -39,7 +30,7 @@ mod amounts {
 
     #[test]
     fn add_raises_an_allocation() {
-        ada_of_50()
+        School::ada_of_50()
             .when(add(ADA, 10))
             .then([allocated(ADA, 50, 60)]);
     }
@@ -47,7 +38,7 @@ mod amounts {
     #[test]
     fn revoke_takes_unused_units() {
         let below = short(Rule::AllocationBelowUsage, Level::Member);
-        ada_of_50()
+        School::ada_of_50()
             .when(revoke(ADA, 2))
             .then([revoked(ADA, 50, 48)])
             .when(revoke(ADA, 41))
@@ -58,7 +49,7 @@ mod amounts {
 
     #[test]
     fn revoke_without_an_amount_returns_the_unused_part() {
-        ada_of_50()
+        School::ada_of_50()
             .when(revoke_all(ADA))
             .then([revoked(ADA, 50, 8)])
             .pools(100, 8, 5, 3)
@@ -68,7 +59,7 @@ mod amounts {
 
     #[test]
     fn a_service_that_is_not_named_stays_as_it_was() {
-        let school = ada_of_50()
+        let school = School::ada_of_50()
             .given(of(CONTENT, set(ADA, 7)))
             .given(add(ADA, 1));
         assert_eq!(school.line_of(ADA, CONTENT).allocated, 7.quota());
@@ -78,7 +69,7 @@ mod amounts {
 
     #[test]
     fn a_service_has_aliases_and_an_unknown_one_is_refused() {
-        ada_of_50()
+        School::ada_of_50()
             .when(of("lesson_generation", add(ADA, 10)))
             .then([allocated(ADA, 50, 60)])
             .when(of("video", add(ADA, 10)))
@@ -87,7 +78,7 @@ mod amounts {
 
     #[test]
     fn lowering_below_what_is_used_and_held_is_refused_with_the_number() {
-        ada_of_50().when(set(ADA, 7)).refused(
+        School::ada_of_50().when(set(ADA, 7)).refused(
             short(Rule::AllocationBelowUsage, Level::Member)
                 .limit(8)
                 .used(5)
@@ -99,7 +90,7 @@ mod amounts {
 
     #[test]
     fn all_allocations_together_fit_into_the_total() {
-        ada_of_50()
+        School::ada_of_50()
             .with_member(BEN)
             .allocated(30)
             .when(set(BEN, 51))
@@ -118,7 +109,7 @@ mod amounts {
 
     #[test]
     fn what_one_member_may_hold_is_capped() {
-        ada_of_50()
+        School::ada_of_50()
             .buying(1_000)
             .when(add(ADA, 51))
             .refused(
@@ -135,7 +126,7 @@ mod amounts {
 
     #[test]
     fn no_units_are_nothing_to_ask_for() {
-        ada_of_50()
+        School::ada_of_50()
             .when(add(ADA, 0))
             .refused(Refusal::NothingAsked)
             .when(revoke(ADA, 0))
@@ -147,7 +138,7 @@ mod amounts {
 
     #[test]
     fn nobody_is_allocated_anything() {
-        ada_of_50()
+        School::ada_of_50()
             .when(set(NOBODY, 1))
             .refused(member_not_found(NOBODY))
             .when(transfer(ADA, NOBODY, 1))
@@ -156,7 +147,7 @@ mod amounts {
 
     #[test]
     fn an_overdrawn_allocation_can_be_raised_and_not_lowered() {
-        ada_of_50()
+        School::ada_of_50()
             .given(set(ADA, 8))
             .given(settle("h", 5))
             .holds(ADA, 8, 10, 0)
@@ -213,9 +204,7 @@ mod unlimited {
 
     #[test]
     fn what_is_added_to_or_taken_from_unlimited_leaves_it_unlimited() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .when(add(ADA, 5))
             .then_nothing()
             .when(revoke(ADA, 5))
@@ -224,9 +213,7 @@ mod unlimited {
 
     #[test]
     fn revoking_unlimited_leaves_what_is_used() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .used(7)
             .when(revoke_all(ADA))
             .then([revoked(ADA, Quota::Unlimited, 7)])
@@ -235,9 +222,7 @@ mod unlimited {
 
     #[test]
     fn a_total_stays_unlimited_beside_an_unlimited_allocation() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .when(buy(CLAUDE, 1_000))
             .refused(total_too_low(Quota::Unlimited, 1_000, Quota::Unlimited));
     }
@@ -310,7 +295,7 @@ mod transfers {
 
     #[test]
     fn unused_units_go_from_one_member_to_another() {
-        ada_of_50()
+        School::ada_of_50()
             .with_member(BEN)
             .when(transfer(ADA, BEN, 42))
             .then([transferred((ADA, 50), (BEN, 0), 42)])
@@ -322,7 +307,7 @@ mod transfers {
     #[test]
     fn what_is_used_or_held_does_not_go() {
         let below = short(Rule::AllocationBelowUsage, Level::Member);
-        ada_of_50()
+        School::ada_of_50()
             .with_member(BEN)
             .when(transfer(ADA, BEN, 43))
             .refused(below.limit(8).used(5).held(3).asked(43).available(42));
@@ -330,7 +315,7 @@ mod transfers {
 
     #[test]
     fn the_cap_holds_for_the_taker() {
-        ada_of_50()
+        School::ada_of_50()
             .with_member(BEN)
             .given(cap(CLAUDE, 20))
             .when(transfer(ADA, BEN, 21))
@@ -344,7 +329,7 @@ mod transfers {
 
     #[test]
     fn a_transfer_needs_two_members() {
-        ada_of_50()
+        School::ada_of_50()
             .when(transfer(ADA, ADA, 1))
             .refused(Refusal::TransferToSelf);
     }
@@ -392,7 +377,7 @@ mod terms {
 
     #[test]
     fn priority_is_normal_and_auto_renew_off_by_default() {
-        let line = ada_of_50().line_of(ADA, CLAUDE);
+        let line = School::ada_of_50().line_of(ADA, CLAUDE);
         assert_eq!((line.priority, line.auto_renew), (Priority::Normal, false));
     }
 
@@ -400,7 +385,7 @@ mod terms {
     fn priority_and_auto_renew_are_set_with_an_allocation() {
         let mut expected = changed(ADA, 50, 60);
         (expected.priority, expected.auto_renew) = (Priority::High, true);
-        ada_of_50()
+        School::ada_of_50()
             .when(with_auto_renew(
                 true,
                 with_priority(Priority::High, set(ADA, 60)),
@@ -412,7 +397,7 @@ mod terms {
     fn priority_and_auto_renew_are_set_alone_and_absent_terms_stay() {
         let low = (Priority::Normal, Priority::Low);
         let still_low = (Priority::Low, Priority::Low);
-        ada_of_50()
+        School::ada_of_50()
             .when(with_priority(Priority::Low, keep(ADA)))
             .then([terms_set(ADA, low, (false, false))])
             .when(with_auto_renew(true, set(ADA, 50)))
@@ -425,7 +410,7 @@ mod terms {
 
     #[test]
     fn a_change_of_the_amount_keeps_the_terms() {
-        let school = ada_of_50()
+        let school = School::ada_of_50()
             .given(with_auto_renew(true, keep(ADA)))
             .given(add(ADA, 1));
         assert!(school.line_of(ADA, CLAUDE).auto_renew);

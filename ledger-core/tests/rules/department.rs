@@ -12,8 +12,8 @@ use crate::support::commands::{
     set, settle, transfer, with_auto_renew,
 };
 use crate::support::events::{
-    allocated, changed, changed_by, enrolled, in_batch, less, more, removed, resets_at, revoked,
-    short, transferred,
+    allocated, changed, changed_by, enrolled, in_batch, less, more, over_quota, removed, resets_at,
+    revoked, short, transferred,
 };
 use crate::support::requests::{ASKED, approve, ask, file};
 use crate::support::{ADA, ARTS, Amount, BEN, CLAUDE, MATHS, SPORTS, School, key, service, units};
@@ -286,13 +286,9 @@ mod drawing_on_it {
         assert_eq!(drawn(&school, ADA), Some((Level::Department, 60.quota())));
         let school = school.given(debit(ADA, 25)).pools(100, 60, 25, 0);
         let school = has(school, MATHS, (60, 0, 25, 0)).holds(ADA, 0, 0, 0);
-        school.when(debit(ADA, 36)).refused(
-            short(Rule::QuotaExceeded, Level::Department)
-                .limit(60)
-                .used(25)
-                .asked(36)
-                .available(35),
-        );
+        school
+            .when(debit(ADA, 36))
+            .refused(over_quota(Level::Department, (60, 25), 36).available(35));
     }
 
     #[test]
@@ -490,7 +486,10 @@ mod over_time {
                     "after {events} events"
                 );
             }
-            assert_eq!(events, 3, "it closes, and two tell of 1,201 allocations");
+            assert_eq!(
+                events, 3,
+                "the end of the period, and two events with 1,201 renewals"
+            );
             let school = has(school, MATHS, (department, members, 0, 0));
             let _ = school.pools(4_000, department, 0, 0);
         }

@@ -47,13 +47,7 @@ mod placing {
         ada_of_50()
             .used(48)
             .when(hold("h", ADA, 3))
-            .refused(
-                short(Rule::QuotaExceeded, Level::Member)
-                    .limit(50)
-                    .used(48)
-                    .asked(3)
-                    .available(2),
-            )
+            .refused(over_quota(Level::Member, (50, 48), 3).available(2))
             .when(hold("h", ADA, 0))
             .refused(Refusal::NothingAsked)
             .when(hold("h", NOBODY, 1))
@@ -233,9 +227,7 @@ mod settling {
 
     #[test]
     fn usage_beyond_64_bits_is_refused() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .used(1)
             .given(hold("h", ADA, 5))
             .when(settle("h", i64::MAX))

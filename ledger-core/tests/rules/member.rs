@@ -180,9 +180,7 @@ mod removal {
 
     #[test]
     fn an_unlimited_allocation_returns_too() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .used(7)
             .when(remove(ADA))
             .then([
@@ -194,9 +192,7 @@ mod removal {
 
     #[test]
     fn an_unlimited_allocation_stays_until_what_was_used_fits_into_64_bits() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .used(7)
             .with_member(BEN)
             .allocated(i64::MAX)
@@ -295,19 +291,10 @@ mod removal {
 mod suspension {
     use super::*;
 
-    /// A school of 100 Claude messages, of which Ada holds 50 and used 5, and holds 3 for a call.
-    fn ada_of_50() -> School {
-        School::k12()
-            .with_member(ADA)
-            .allocated(50)
-            .used(5)
-            .given(hold("h", ADA, 3))
-    }
-
     #[test]
     fn suspension_blocks_debits_and_holds_and_keeps_the_allocation() {
         let refusal = Refusal::MemberSuspended { member_id: ADA };
-        ada_of_50()
+        School::ada_of_50()
             .when(suspend(ADA))
             .then([suspended(ADA)])
             .when(debit(ADA, 1))
@@ -319,7 +306,7 @@ mod suspension {
 
     #[test]
     fn a_hold_in_flight_still_settles() {
-        ada_of_50()
+        School::ada_of_50()
             .given(suspend(ADA))
             .given(settle("h", 4))
             .holds(ADA, 50, 9, 0);
@@ -327,7 +314,7 @@ mod suspension {
 
     #[test]
     fn a_reactivated_member_goes_on() {
-        ada_of_50()
+        School::ada_of_50()
             .given(suspend(ADA))
             .when(reactivate(ADA))
             .then([reactivated(ADA)])
@@ -336,7 +323,7 @@ mod suspension {
 
     #[test]
     fn a_repeated_suspension_or_reactivation_changes_nothing() {
-        ada_of_50()
+        School::ada_of_50()
             .when(reactivate(ADA))
             .then_nothing()
             .given(suspend(ADA))

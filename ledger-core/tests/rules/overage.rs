@@ -162,9 +162,7 @@ fn members_who_draw_on_the_pool_may_exceed_its_total() {
 
 #[test]
 fn an_unlimited_allocation_is_never_exceeded() {
-    School::unlimited()
-        .with_member(ADA)
-        .allocated(Quota::Unlimited)
+    School::unlimited_ada()
         .given(soft(10))
         .when(debit(ADA, 1_000))
         .then([debited(ADA, 1_000, balance(Quota::Unlimited, 1_000, 0))]);

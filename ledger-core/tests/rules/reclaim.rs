@@ -289,10 +289,7 @@ mod unlimited {
 
     #[test]
     fn a_single_unlimited_allocation_becomes_the_whole_total() {
-        let school = School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
-            .used(7);
+        let school = School::unlimited_ada().used(7);
         took(
             school.when(lower_to(50)),
             [taken(ADA, Priority::Normal, Quota::Unlimited, 50)],
@@ -302,9 +299,7 @@ mod unlimited {
 
     #[test]
     fn an_allocation_without_limit_counts_as_the_whole_total_and_gives_from_there() {
-        let school = School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        let school = School::unlimited_ada()
             .used(10)
             .with_member(BEN)
             .allocated(30)
@@ -322,9 +317,7 @@ mod unlimited {
 
     #[test]
     fn two_of_them_share_the_total_by_what_they_have_not_used() {
-        let school = School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        let school = School::unlimited_ada()
             .used(20)
             .with_member(BEN)
             .allocated(Quota::Unlimited);
@@ -357,18 +350,14 @@ mod unlimited {
 
     #[test]
     fn an_unlimited_allocation_refuses_a_downgrade_without_reclaim() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .when(buy(CLAUDE, i64::MAX))
             .refused(total_too_low(Quota::Unlimited, i64::MAX, Quota::Unlimited));
     }
 
     #[test]
     fn as_many_units_as_there_are_are_shared_out_exactly() {
-        let school = School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        let school = School::unlimited_ada()
             .used(1)
             .with_member(BEN)
             .allocated(Quota::Unlimited)

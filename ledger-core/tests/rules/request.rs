@@ -307,7 +307,7 @@ mod approving {
         let outcome = school.when(approve(ASKED));
         assert!(matches!(outcome.result, Err(Refusal::Shortfall(_))));
         let school = outcome.school.holds(ADA, 10, 0, 0);
-        assert_eq!(school.state.requests().len(), 1);
+        assert_eq!(school.state.requests().by_id().len(), 1);
     }
 
     #[test]
@@ -377,7 +377,7 @@ mod deciding {
     ) {
         let school = ada_asks_for_20().given(closes);
         let school = school.when(again).refused(closed(status));
-        assert!(school.state.requests().is_empty());
+        assert!(school.state.requests().by_id().is_empty());
     }
 
     #[rstest]

@@ -14,7 +14,7 @@ use rstest::rstest;
 use crate::support::commands::{
     buy, cap, debit, enrol, go_to, grant, hold, release, revoke_all, set, settle, suspend,
 };
-use crate::support::events::{short, unknown_service};
+use crate::support::events::{over_quota, short, unknown_service};
 use crate::support::{
     ADA, ASSESSMENT, Amount, BEN, CLAUDE, CONTENT, NOBODY, School, at, cycle, register, service,
 };
@@ -131,13 +131,7 @@ mod plans {
             .used(4)
             .pools(20, 0, 19, 0)
             .when(debit(ADA, 2))
-            .refused(
-                short(Rule::QuotaExceeded, Level::Pool)
-                    .limit(20)
-                    .used(19)
-                    .asked(2)
-                    .available(1),
-            );
+            .refused(over_quota(Level::Pool, (20, 19), 2).available(1));
     }
 }
 
@@ -390,12 +384,7 @@ mod subscriptions {
             .holds(ADA, 5, 5, 0)
             .pools(20, 5, 5, 0)
             .when(debit(ADA, 16))
-            .refused(
-                short(Rule::QuotaExceeded, Level::Pool)
-                    .limit(15)
-                    .asked(16)
-                    .available(15),
-            )
+            .refused(over_quota(Level::Pool, (15, 0), 16).available(15))
             .given(debit(ADA, 15))
             .pools(20, 5, 20, 0)
             .given(go_to(Tier::Basic));

@@ -95,9 +95,7 @@ mod debits {
 
     #[test]
     fn an_unlimited_allocation_is_not_exhausted() {
-        School::unlimited()
-            .with_member(ADA)
-            .allocated(Quota::Unlimited)
+        School::unlimited_ada()
             .when(debit(ADA, i64::MAX))
             .then([debited(
                 ADA,

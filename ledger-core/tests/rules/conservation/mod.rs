@@ -162,7 +162,7 @@ fn nothing_is_due_any_more(school: &School) {
     for (hold_id, hold) in school.state.holds().iter() {
         assert!(now < hold.expires_at, "{hold_id} is open at {now}");
     }
-    for (request_id, request) in school.state.requests().iter() {
+    for (request_id, request) in school.state.requests().by_id().iter() {
         assert!(now < request.expires_at, "{request_id} is pending at {now}");
     }
     let draws_on_pool = school
@@ -322,8 +322,8 @@ fn amounts(state: &SchoolState) -> Vec<Quota> {
         .collect()
 }
 
-/// A school of three of whom each holds 30 Claude messages, one of them all that his department
-/// has.
+/// A school of three members with 30 Claude messages each, one of whom has all units of a
+/// department.
 fn three_of_30(total: i64) -> School {
     let school = School::k12().buying(total);
     let school = school.with_member(ADA).allocated(30).used(10);
@@ -352,7 +352,7 @@ fn apply(rows: Vec<AllocationRow>, total: i64) -> Result<Vec<Quota>, BTreeSet<St
 proptest! {
     #![proptest_config(cases(700))]
 
-    /// Whether a batch is done, and what comes of it, does not depend on the order of its rows.
+    /// The result of a batch does not depend on the order of its rows.
     /// (Which of several rows finds the pool empty does.)
     #[test]
     fn the_result_of_a_batch_is_independent_of_its_order(

@@ -8,11 +8,11 @@ mod turn;
 use ledger_core::Event;
 use ledger_core::period::{PeriodClosed, PeriodEvent, PoolClosed, Tz};
 use ledger_core::school::SchoolCommand;
-use ledger_core::{Fact, Level, Refusal, Rule, Timestamp};
+use ledger_core::{Fact, Level, Refusal, Timestamp};
 use rstest::rstest;
 
 use crate::support::commands::{debit, set, with_auto_renew};
-use crate::support::events::{balance, debited, renewed, resets_at, rolled, row_of, short};
+use crate::support::events::{balance, debited, over_quota, renewed, resets_at, rolled, row_of};
 use crate::support::{ADA, BEN, CLAUDE, School, at, service, start, units};
 
 /// When the period after that of every test ends.
@@ -65,13 +65,7 @@ fn a_microsecond_before_the_end_the_period_is_the_old_one() {
         .after_micros(-1)
         .when(debit(ADA, 50))
         .after_due([])
-        .refused(
-            short(Rule::QuotaExceeded, Level::Member)
-                .limit(50)
-                .used(20)
-                .asked(50)
-                .available(30),
-        );
+        .refused(over_quota(Level::Member, (50, 20), 50).available(30));
 }
 
 #[test]

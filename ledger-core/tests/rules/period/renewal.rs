@@ -36,8 +36,8 @@ fn three(total: impl Amount) -> School {
         .with_member(CLEO)
 }
 
-/// What the next roll's events tell of allocations.
-fn roll(school: &mut School) -> Vec<Renewal> {
+/// The renewals of the next rollover.
+fn rollover(school: &mut School) -> Vec<Renewal> {
     let facts = school.catch_up_with_time();
     facts
         .into_iter()
@@ -112,7 +112,7 @@ fn renewals_go_from_high_to_low_priority_and_from_old_to_new() {
         .given(gets(HIGH, CLEO, 10))
         .given(gets(NORMAL, MemberId(Uuid::from_u128(1)), 10))
         .at(resets_at());
-    let order: Vec<_> = roll(&mut school).iter().map(whose).collect();
+    let order: Vec<_> = rollover(&mut school).iter().map(whose).collect();
     assert_eq!(order, [CLEO, BEN, MemberId(Uuid::from_u128(1)), ADA]);
 }
 
@@ -163,7 +163,7 @@ fn an_allocation_is_as_old_as_its_first_unit() {
         .given(add(ADA, 5));
     let since = school.line_of(ADA, CLAUDE).since;
     school = school.at(resets_at());
-    let order: Vec<_> = roll(&mut school).iter().map(whose).collect();
+    let order: Vec<_> = rollover(&mut school).iter().map(whose).collect();
     assert_eq!(order, [ADA, BEN, CLEO]);
     assert!(since > Seq::ZERO && since < school.line_of(BEN, CLAUDE).since);
     assert_eq!(
@@ -176,10 +176,10 @@ fn an_allocation_is_as_old_as_its_first_unit() {
 #[test]
 fn nobody_is_granted_more_than_the_cap() {
     let mut school = ada_renews_50().given(cap(CLAUDE, 30)).at(resets_at());
-    assert_eq!(roll(&mut school), [row_of(ADA, 50, 30)]);
+    assert_eq!(rollover(&mut school), [row_of(ADA, 50, 30)]);
     // What was cut stays cut: the next roll grants what is had.
     let mut school = school.given(cap(CLAUDE, 100)).at(super::resets_next());
-    assert_eq!(roll(&mut school), [row_of(ADA, 30, 30)]);
+    assert_eq!(rollover(&mut school), [row_of(ADA, 30, 30)]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn suspended_members_renew_and_stay_suspended() {
 fn what_a_removed_member_used_lapses() {
     let mut school = ada_renews_50().given(remove(ADA)).holds(ADA, 20, 20, 0);
     school = school.at(resets_at());
-    assert_eq!(roll(&mut school), [row_of(ADA, 20, 0)]);
+    assert_eq!(rollover(&mut school), [row_of(ADA, 20, 0)]);
     school.given(enrol(ADA)).holds(ADA, 0, 0, 0);
 }
 
@@ -208,7 +208,7 @@ fn a_school_that_gave_up_management_lets_all_lapse() {
         .used(20)
         .given(go_to(Tier::Free))
         .at(resets_at());
-    assert_eq!(roll(&mut school), [row_of(ADA, 20, 0)]);
+    assert_eq!(rollover(&mut school), [row_of(ADA, 20, 0)]);
     school.given(debit(ADA, 20)).pools(20, 0, 20, 0);
 }
 
@@ -219,7 +219,7 @@ fn unlimited_allocations_renew_without_limit() {
         .given(gets(NORMAL, BEN, 7))
         .given(debit(ADA, i64::MAX - 7))
         .at(resets_at());
-    let rows = roll(&mut school);
+    let rows = rollover(&mut school);
     assert_eq!(amounts(&rows), [(ADA, Quota::Unlimited), (BEN, 7.quota())]);
     school
         .holds(ADA, Quota::Unlimited, 0, 0)
@@ -233,7 +233,7 @@ fn an_unlimited_allocation_under_a_new_cap_fits_beside_the_others() {
         .given(gets(NORMAL, BEN, i64::MAX - 5))
         .given(cap(CLAUDE, i64::MAX))
         .at(resets_at());
-    let rows = roll(&mut school);
+    let rows = rollover(&mut school);
     let fits = [(ADA, 5.quota()), (BEN, (i64::MAX - 5).quota())];
     assert_eq!(amounts(&rows), fits);
 }
@@ -245,7 +245,7 @@ fn the_largest_amounts_renew() {
         .given(gets(NORMAL, BEN, 1))
         .given(debit(ADA, i64::MAX - 1))
         .at(resets_at());
-    roll(&mut school);
+    rollover(&mut school);
     school
         .holds(ADA, i64::MAX - 1, 0, 0)
         .pools(i64::MAX, i64::MAX, 0, 0);

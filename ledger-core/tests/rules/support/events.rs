@@ -60,7 +60,7 @@ pub fn rolled(claude: &[(i64, i64, i64, i64)]) -> Event {
     }))
 }
 
-/// What came of allocations in the period after that of every test.
+/// Renewals in the period after that of every test.
 pub fn renewed<const N: usize>(rows: [Renewal; N]) -> Event {
     Event::Period(PeriodEvent::Renewed(AllocationsRenewed {
         period: next_period(),
@@ -70,13 +70,14 @@ pub fn renewed<const N: usize>(rows: [Renewal; N]) -> Event {
 
 /// A holder of normal priority.
 pub fn row_of(holder: impl Into<Holder>, before: impl Amount, after: impl Amount) -> Renewal {
+    let changed = changed(holder, before, after);
     Renewal {
-        holder: holder.into(),
-        funded_by: None,
-        service: service(CLAUDE),
-        before: before.quota(),
-        after: after.quota(),
-        priority: Priority::Normal,
+        holder: changed.holder,
+        funded_by: changed.funded_by,
+        service: changed.service,
+        before: changed.before,
+        after: changed.after,
+        priority: changed.priority,
     }
 }
 

@@ -64,7 +64,7 @@ fn services(state: &SchoolState) -> impl Iterator<Item = &ServiceId> {
 /// and what an approval grants names it as its cause.
 fn pending_requests_wait_for_a_decision(recorded: &Recorded, after: &SchoolState) {
     let mut asked = BTreeSet::new();
-    for (request_id, request) in after.requests().iter() {
+    for (&request_id, request) in after.requests().by_id().iter() {
         assert!(!request.units.is_empty());
         for (service, units) in &request.units {
             assert!(!units.is_zero());

@@ -1,6 +1,5 @@
-//! Given, when, then: a school in memory, driven as the store's writer drives it. Before each
-//! command everything that is due is taken in, the events are numbered, and after each step the
-//! laws of the books are checked.
+//! Given, when, then: a school in memory, driven like the store's writer. Due events precede each
+//! command, events are numbered, and the laws of the books are checked after each event.
 
 pub mod commands;
 pub mod events;
@@ -143,7 +142,23 @@ impl School {
             .capped_at(Quota::Unlimited)
     }
 
-    /// A k12 school whose members draw straight on a pool of 20 / 10 / 5 units.
+    /// The school of [`School::unlimited`], in which Ada has no limit.
+    pub fn unlimited_ada() -> Self {
+        Self::unlimited()
+            .with_member(ADA)
+            .allocated(Quota::Unlimited)
+    }
+
+    /// The school of [`School::k12`], in which Ada has 50 Claude messages, 5 used and 3 held.
+    pub fn ada_of_50() -> Self {
+        Self::k12()
+            .with_member(ADA)
+            .allocated(50)
+            .used(5)
+            .given(commands::hold("h", ADA, 3))
+    }
+
+    /// A k12 school whose members draw directly on a pool of 20 / 10 / 5 units.
     pub fn k12_without_management() -> Self {
         Self::registered(OrgType::K12, Tier::Free)
     }

@@ -281,7 +281,12 @@ async fn assert_requests_equal(
     )
     .await;
     assert_eq!(found, Value::Object(expected), "requests of {school_id}");
-    let pending: Vec<_> = state.requests().iter().map(|(id, _)| id.0).collect();
+    let pending: Vec<_> = state
+        .requests()
+        .by_id()
+        .iter()
+        .map(|(id, _)| id.0)
+        .collect();
     let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT request_id FROM request JOIN live_build('requests') USING (build)
           WHERE school_id = $1 AND status = 'pending' ORDER BY request_id",
