@@ -8,7 +8,7 @@ use crate::ClusterError;
 use crate::access::{allow_search, check_owner, check_searchable, create_with_parents, restrict};
 use crate::account::Account;
 use crate::error::io;
-use crate::settings::PORT;
+use crate::url::PORT;
 
 /// The maximum length of a socket path, bytes: `sockaddr_un.sun_path` has 108 with its final zero.
 const SOCKET_PATH_LIMIT: usize = 107;

@@ -3,8 +3,8 @@
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use crate::settings::PORT;
 use crate::url;
+use crate::url::PORT;
 
 /// Returns the superuser's URL of `database` in the cluster that another process runs in
 /// `data_dir`; `None` if no server accepts connections there.

@@ -6,9 +6,7 @@
 use std::ffi::OsString;
 
 use crate::folders::Folders;
-
-/// The port in the name of the socket.
-pub(crate) const PORT: u16 = 5432;
+use crate::url::PORT;
 
 /// The name of the cluster, by which [`leftover`](crate::leftover) recognises its servers.
 pub(crate) const CLUSTER_NAME: (&str, &str) = ("cluster_name", "private-postgres");

@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::SUPERUSER;
-use crate::settings::PORT;
+
+/// The port in the name of the socket.
+pub(crate) const PORT: u16 = 5432;
 
 /// Returns `postgres://postgres@localhost:5432/app?host=/path/of/socket&sslmode=disable`.
 ///

@@ -1,5 +1,5 @@
-//! The books, checked: by SQL over the log, and by comparing the read models with a fold of the
-//! log through the pure core, which `ledger replay` prints.
+//! Checks of the books: SQL over the log, and a comparison of the read models with the fold that
+//! `ledger replay` prints.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::postgres::{Postgres, number};
 use crate::server::{eventually, executable};
 
-/// Queries that count what is wrong.
+/// Queries that count violations.
 const WRONG: [(&str, &str); 9] = [
     (
         "streams with a gap, or whose head is not their last event",
@@ -21,7 +21,7 @@ const WRONG: [(&str, &str); 9] = [
          WHERE coalesce(e.n, 0) <> s.head_seq OR coalesce(e.last, 0) <> s.head_seq",
     ),
     (
-        "pools of which more is allocated than there is",
+        "pools with more allocated than their total",
         "SELECT count(*) FROM balance_pool AS p JOIN (
              SELECT school_id, service, sum(allocated) AS allocated FROM (
                  SELECT l.school_id, l.service, l.allocated FROM balance_line AS l
@@ -34,7 +34,7 @@ const WRONG: [(&str, &str); 9] = [
          WHERE l.allocated > p.total OR l.allocated <> p.allocated",
     ),
     (
-        "departments of which more is allocated than they have",
+        "departments with more allocated to members than to them",
         "SELECT count(*) FROM (
              SELECT m.school_id, m.department_id, l.service, sum(l.allocated) AS allocated
                FROM balance_member AS m JOIN balance_line AS l
@@ -47,7 +47,7 @@ const WRONG: [(&str, &str); 9] = [
          WHERE l.allocated > CASE WHEN d.school_id IS NULL THEN 0 ELSE d.allocated END",
     ),
     (
-        "members who spent more than they hold without an overage on record",
+        "members with more used than allocated and no recorded overage",
         "SELECT count(*) FROM balance_line AS l
           WHERE holder_kind = 'member' AND used + held > allocated AND NOT EXISTS (
               SELECT FROM event AS e
@@ -56,7 +56,7 @@ const WRONG: [(&str, &str); 9] = [
                  AND e.member_id = l.holder_id AND e.service = l.service)",
     ),
     (
-        "debits that left a balance below zero and are not marked",
+        "debits with a negative balance and no overage mark",
         "SELECT count(*) FROM event
           WHERE kind IN ('usage_debited', 'hold_placed') AND overage IS NOT TRUE
             AND balance_used + balance_held > balance_allocated",
@@ -118,28 +118,28 @@ const WRONG: [(&str, &str); 9] = [
             OR p.held <> p.direct_held + coalesce(l.held, 0)",
     ),
     (
-        "ids that stand twice in the log",
+        "duplicate ids in the log",
         "SELECT count(*) - count(DISTINCT (school_id, event_id)) FROM event",
     ),
 ];
 
-/// Waits until the read models have taken in the whole log.
+/// Waits until the read models have applied the whole log.
 pub async fn caught_up(pool: &PgPool) {
     let behind = "SELECT count(*) FROM stream CROSS JOIN projection
                    LEFT JOIN projection_checkpoint AS c
                      ON c.school_id = stream.school_id AND c.name = projection.name
                     AND c.build = projection.live_build
                   WHERE stream.head_seq > coalesce(c.seq, 0)";
-    eventually("the read models' catching up", || async {
+    eventually("catch-up of the read models", || async {
         number(pool, behind).await == 0
     })
     .await;
 }
 
-/// Checks everything and gives the head of the school's stream. A worker must be running.
+/// Checks everything; returns the head of the school's stream. Needs a running worker.
 ///
 /// # Panics
-/// When the books are wrong.
+/// If the books are wrong.
 pub async fn check(postgres: &Postgres, school: Uuid) -> i64 {
     let pool = postgres.superuser().await;
     caught_up(&pool).await;
@@ -156,18 +156,18 @@ pub async fn check(postgres: &Postgres, school: Uuid) -> i64 {
     head
 }
 
-/// What `ledger replay` prints as of now.
+/// Returns the output of `ledger replay` as of now.
 ///
 /// # Panics
-/// When it fails.
+/// If it fails.
 pub async fn replay(postgres: &Postgres, school: Uuid) -> Value {
     replay_to(postgres, school, None).await
 }
 
-/// The same as of an event: nothing that is due by now is taken in.
+/// Returns the output of `ledger replay` as of an event, without due events.
 ///
 /// # Panics
-/// When it fails.
+/// If it fails.
 pub async fn replay_to(postgres: &Postgres, school: Uuid, seq: Option<i64>) -> Value {
     let upto = seq.map(|seq| ["--as-of-seq".to_owned(), seq.to_string()]);
     let output = Command::new(executable())
@@ -186,7 +186,7 @@ pub async fn replay_to(postgres: &Postgres, school: Uuid, seq: Option<i64>) -> V
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The read models' rows against the fold.
+/// Compares the rows of the read models with the fold.
 async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
     let pools = sqlx::query_as::<_, (String, Option<i64>, i64, i64)>(
         "SELECT service, total, used, held FROM balance_pool WHERE school_id = $1 ORDER BY service",
@@ -229,7 +229,7 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
             })
             .expect("the member's line");
         if folded["level"] != "member" {
-            continue; // what he can use is not his own line
+            continue; // the member draws on another account
         }
         let allocated = allocated.map_or_else(|| "unlimited".into(), Value::from);
         assert_eq!(folded["allocated"], allocated, "{member} {service}");
@@ -241,7 +241,7 @@ async fn compare(pool: &PgPool, school: Uuid, replayed: &Value) {
     compare_departments(pool, school, replayed).await;
 }
 
-/// The departments' rows against the fold.
+/// Compares the rows of departments with the fold.
 async fn compare_departments(pool: &PgPool, school: Uuid, replayed: &Value) {
     let lines = sqlx::query_as::<_, (Uuid, String, Option<i64>, String, bool)>(
         "SELECT holder_id, service, allocated, priority, auto_renew FROM balance_line

@@ -1,5 +1,5 @@
-//! What the end-to-end suites stand on: a private Postgres, a school to write to, servers that are
-//! real processes.
+//! Fixtures of the end-to-end suites: Postgres servers, schools, server processes and HTTP
+//! callers.
 
 pub mod books;
 pub mod school;

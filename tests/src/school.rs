@@ -1,4 +1,4 @@
-//! A school written to through the writer, without HTTP.
+//! A school that uses the writer, without HTTP.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use ledger_store::{Database, Wakes};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// The service that the suites use.
+/// The service of the suites.
 pub const CLAUDE: &str = "claude_messages";
 
-/// The instant now.
+/// The present instant.
 #[must_use]
 pub fn now() -> Timestamp {
     Timestamp::new(Utc::now())
 }
 
-/// So many units.
+/// A number of units.
 ///
 /// # Panics
-/// When `n` is below zero.
+/// If `n` is negative.
 #[must_use]
 pub fn units(n: i64) -> Units {
     Units::new(n).expect("units")
@@ -39,7 +39,7 @@ pub fn units(n: i64) -> Units {
 /// A key.
 ///
 /// # Panics
-/// When the text is no key.
+/// If the text is not a key.
 #[must_use]
 pub fn key(text: &str) -> Key {
     Key::new(text).expect("a key")
@@ -56,13 +56,13 @@ pub fn writer(database: &Database, settings: WriterSettings) -> (Writer, WriterT
     )
 }
 
-/// An action as the writer takes it. The fingerprint stands for the action's own words.
+/// An envelope of an action. Its fingerprint is a hash of the action's `Debug` form.
 #[must_use]
 pub fn envelope(key: CommandKey, action: Action) -> Envelope {
     envelope_at(now(), key, action)
 }
 
-/// The same at a given instant.
+/// The same with a given instant.
 #[must_use]
 pub fn envelope_at(now: Timestamp, key: CommandKey, action: Action) -> Envelope {
     let fingerprint = Fingerprint::of(format!("{action:?}").as_bytes());
@@ -73,7 +73,7 @@ pub fn envelope_at(now: Timestamp, key: CommandKey, action: Action) -> Envelope 
     Envelope::new(&key, fingerprint, Command { actor, now, action })
 }
 
-/// A key for a command that is sent once.
+/// A new key for a command that is sent once.
 #[must_use]
 pub fn fresh() -> CommandKey {
     CommandKey::Fresh(Uuid::now_v7())
@@ -94,7 +94,7 @@ pub fn debit(id: &str, owner: impl Into<Owner>, n: i64) -> Envelope {
     debit_at(now(), id, owner, n)
 }
 
-/// The same at a given instant.
+/// The same with a given instant.
 #[must_use]
 pub fn debit_at(at: Timestamp, id: &str, owner: impl Into<Owner>, n: i64) -> Envelope {
     let id = key(id);
@@ -169,7 +169,7 @@ pub fn allocate(member_id: MemberId, n: i64) -> Envelope {
     allocate_at(now(), member_id, n, None)
 }
 
-/// The same at a given instant, with or without renewal.
+/// The same with a given instant, with or without renewal.
 #[must_use]
 pub fn allocate_at(
     at: Timestamp,
@@ -207,10 +207,10 @@ pub fn register(total: i64) -> Envelope {
     envelope(fresh(), Action::School(SchoolCommand::Register(command)))
 }
 
-/// Enrols a member who is granted nothing, with external ids.
+/// Enrols a member without units, with external ids.
 ///
 /// # Panics
-/// When an external id is none.
+/// If an external id is invalid.
 #[must_use]
 pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Envelope {
     let command = EnrolMember {
@@ -227,7 +227,7 @@ pub fn enrol(member_id: MemberId, role: Role, external_ids: &[&str]) -> Envelope
     envelope(fresh(), action).with_side_writes(entry)
 }
 
-/// A registered k12 school with `total` units, no cap, and members who each hold `allocated`.
+/// A registered k12 school with `total` units, no cap, and members with `allocated` units each.
 #[derive(Clone, Debug)]
 pub struct School {
     /// Its id.
@@ -237,18 +237,18 @@ pub struct School {
 }
 
 impl School {
-    /// Registers it.
+    /// Registers the school.
     ///
     /// # Panics
-    /// When the writer refuses.
+    /// If the writer refuses a command.
     pub async fn register(writer: &Writer, total: i64, members: usize, allocated: i64) -> Self {
         Self::register_at(now(), writer, total, (members, allocated, None)).await
     }
 
-    /// The same at a given instant, with allocations that renew or do not.
+    /// The same with a given instant, with or without renewal.
     ///
     /// # Panics
-    /// When the writer refuses.
+    /// If the writer refuses a command.
     pub async fn register_at(
         at: Timestamp,
         writer: &Writer,
@@ -289,7 +289,7 @@ impl School {
     /// Sends one command.
     ///
     /// # Panics
-    /// When the writer cannot answer at all.
+    /// If the writer fails.
     pub async fn send(&self, writer: &Writer, envelope: Envelope) -> Answer {
         writer
             .submit(self.id, envelope)

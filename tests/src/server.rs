@@ -1,4 +1,4 @@
-//! Servers that are real processes, and people who talk to them over HTTP.
+//! Server processes, and callers of their HTTP API.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -23,10 +23,10 @@ pub const SECRET: &str = "a secret of the suites, of more than 32 bytes";
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// The built executable, which stands two folders above the suites' own.
+/// The path of the built executable, in the folder above the test programs.
 ///
 /// # Panics
-/// When the workspace was not built: `make test` does.
+/// If the workspace is not built; `make test` builds it.
 #[must_use]
 pub fn executable() -> PathBuf {
     let mut path = std::env::current_exe().expect("this program's path");
@@ -50,15 +50,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server on this Postgres and waits until it listens.
+    /// Starts a server on this Postgres; returns when it listens.
     pub async fn start(postgres: &Postgres) -> Self {
         Self::start_with(postgres, &[]).await
     }
 
-    /// The same with more settings.
+    /// The same with further settings.
     ///
     /// # Panics
-    /// When it does not get ready.
+    /// If it does not become ready.
     pub async fn start_with(postgres: &Postgres, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(executable())
             .arg("serve")
@@ -87,14 +87,14 @@ impl Server {
             }
         })
         .await
-        .expect("ledger serve gets ready");
+        .expect("ledger serve becomes ready");
         Self { child, base }
     }
 
-    /// Ends it as a crash does.
+    /// Kills it, as a crash would.
     ///
     /// # Panics
-    /// When it ended already.
+    /// If it has ended.
     pub async fn kill_9(mut self) {
         self.child.kill().await.expect("it runs");
     }
@@ -102,29 +102,29 @@ impl Server {
     /// Sends it a signal.
     ///
     /// # Panics
-    /// When it ended already.
+    /// If it has ended.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().expect("it runs").cast_signed());
         kill(pid, signal).expect("a signal");
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops it with SIGTERM; returns when it has ended.
     ///
     /// # Panics
-    /// When it ended already, or with an error.
+    /// If it has ended, or ends with an error.
     pub async fn stop(mut self) {
         self.signal(Signal::SIGTERM);
         let status = self.child.wait().await.expect("its status");
         assert!(status.success(), "ledger serve ended with {status}");
     }
 
-    /// Somebody who talks to it.
+    /// A caller of a role, with a new subject.
     #[must_use]
     pub fn as_role(&self, role: Role, school: Option<Uuid>) -> Person {
         self.person(role, school, Uuid::now_v7())
     }
 
-    /// Somebody of this subject.
+    /// A caller with this subject.
     #[must_use]
     pub fn person(&self, role: Role, school: Option<Uuid>, subject: Uuid) -> Person {
         Person {
@@ -134,7 +134,7 @@ impl Server {
         }
     }
 
-    /// Somebody with this token, whatever it is.
+    /// A caller with this token, which need not be valid.
     #[must_use]
     pub fn bearer(&self, token: &str) -> Person {
         let (http, base) = (reqwest::Client::new(), self.base.clone());
@@ -146,10 +146,10 @@ impl Server {
     }
 }
 
-/// A token that the suites' servers believe.
+/// A token that the suites' servers accept.
 ///
 /// # Panics
-/// When the role needs a school and none is given.
+/// If the role requires a school and there is none.
 #[must_use]
 pub fn token(role: Role, school: Option<Uuid>, subject: &str) -> String {
     let settings = JwtSettings {
@@ -170,31 +170,31 @@ pub fn token(role: Role, school: Option<Uuid>, subject: &str) -> String {
         .to_owned()
 }
 
-/// Somebody with a token.
+/// A caller of the API with a token.
 #[derive(Clone, Debug)]
 pub struct Person {
     http: reqwest::Client,
-    /// The server he talks to.
+    /// The base URL of the server.
     pub base: String,
     token: String,
 }
 
-/// What a server answered.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: reqwest::header::HeaderMap,
-    /// The body, or null when it is no JSON.
+    /// The body, or null if it is not JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// Reads an answer to its end.
+    /// Reads a response to its end.
     ///
     /// # Errors
-    /// When it breaks off.
+    /// If the connection breaks.
     pub async fn of(response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
@@ -205,7 +205,7 @@ impl Answer {
         })
     }
 
-    /// The last part of the problem's type, or the status where it is no problem.
+    /// The last part of the problem's type, or the status if there is no problem.
     #[must_use]
     pub fn problem(&self) -> String {
         let code = self.body["type"]
@@ -214,10 +214,10 @@ impl Answer {
         code.map_or_else(|| self.status.to_string(), str::to_owned)
     }
 
-    /// The body of an answer that must be a success.
+    /// The body of a response that must be a success.
     ///
     /// # Panics
-    /// When it is not.
+    /// If it is not.
     #[must_use]
     pub fn ok(self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.body);
@@ -227,7 +227,7 @@ impl Answer {
     /// `Ledger-Seq`.
     ///
     /// # Panics
-    /// When it is missing.
+    /// If it is missing.
     #[must_use]
     pub fn seq(&self) -> i64 {
         self.headers["ledger-seq"]
@@ -239,7 +239,7 @@ impl Answer {
 }
 
 impl Person {
-    /// The same person at another server.
+    /// The same caller on another server.
     #[must_use]
     pub fn at(&self, server: &Server) -> Self {
         Self {
@@ -248,7 +248,7 @@ impl Person {
         }
     }
 
-    /// Somebody with this token, at the server of this address.
+    /// A caller with this token on the server at `base`.
     #[must_use]
     pub fn with_token(base: &str, token: &str) -> Self {
         Self {
@@ -258,10 +258,10 @@ impl Person {
         }
     }
 
-    /// Sends a request; an error is a connection that broke.
+    /// Sends a request.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn try_send(
         &self,
         method: Method,
@@ -279,10 +279,10 @@ impl Person {
         Answer::of(request.send().await?).await
     }
 
-    /// Sends a request with headers of its own.
+    /// Sends a request with further headers.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn send_with(
         &self,
         method: Method,
@@ -303,10 +303,10 @@ impl Person {
         request.send().await.expect("an answer")
     }
 
-    /// Sends a body that is no JSON.
+    /// Sends a body that is not JSON.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn send_text(
         &self,
         method: Method,
@@ -329,7 +329,7 @@ impl Person {
     /// `GET`.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn get(&self, path: &str) -> Answer {
         self.try_send(Method::GET, path, None)
             .await
@@ -339,7 +339,7 @@ impl Person {
     /// `POST`.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.try_send(Method::POST, path, Some(&body))
             .await
@@ -349,7 +349,7 @@ impl Person {
     /// `PUT`.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
         self.try_send(Method::PUT, path, Some(&body))
             .await
@@ -359,7 +359,7 @@ impl Person {
     /// `PATCH`.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         self.try_send(Method::PATCH, path, Some(&body))
             .await
@@ -367,7 +367,7 @@ impl Person {
     }
 }
 
-/// A school made over HTTP, with members who hold `allocated` units of `claude_messages` each.
+/// A school registered over HTTP, whose members have `allocated` units of `claude_messages` each.
 #[derive(Clone, Debug)]
 pub struct HttpSchool {
     /// Its id.
@@ -377,10 +377,10 @@ pub struct HttpSchool {
 }
 
 impl HttpSchool {
-    /// Makes it.
+    /// Registers the school.
     ///
     /// # Panics
-    /// When a step is refused.
+    /// If a step is refused.
     pub async fn register(server: &Server, total: i64, members: usize, allocated: i64) -> Self {
         let admin = server.as_role(Role::PlatformAdmin, None);
         let school = json!({"name": "Test School", "org_type": "k12", "tier": "enterprise",
@@ -418,15 +418,15 @@ impl HttpSchool {
     }
 }
 
-/// Polls until `done` says so.
+/// Polls until `done` returns true.
 ///
 /// # Panics
-/// When it does not within a minute.
+/// If that takes more than a minute.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     while !done().await {
-        assert!(Instant::now() < deadline, "{what} did not come about");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         poll.tick().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Is a balance of the past what it was then, for every holder, and what `ledger replay` says?
+//! Past balances of every holder equal those of `ledger replay`.
 
 use ledger_core::Role;
 use ledger_tests::books;
@@ -6,13 +6,13 @@ use ledger_tests::postgres::Postgres;
 use ledger_tests::server::{HttpSchool, Server};
 use serde_json::{Value, json};
 
-/// The services of a balance, as `ledger replay` prints them too.
+/// The services of a balance, in the form that `ledger replay` prints too.
 fn services(balance: &Value) -> &Value {
     &balance["services"]
 }
 
 #[tokio::test]
-async fn a_balance_as_of_an_event_is_what_replay_says_of_it() {
+async fn a_balance_as_of_an_event_equals_the_replay() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000, 2, 100).await;
@@ -43,19 +43,19 @@ async fn a_balance_as_of_an_event_is_what_replay_says_of_it() {
             assert_eq!(services(&then), services(member), "{id} at {seq}");
         }
     }
-    // A teacher looks at his own past, out of events that he does not see.
+    // A teacher reads their own past, which is folded from events that they cannot read.
     let own = school.path(&format!("/members/{ada}/balance?as_of_seq={head}"));
     assert_eq!(teacher.get(&own).await.ok()["seq"], head);
     let other = school.path(&format!("/members/{bob}/balance?as_of_seq={head}"));
     assert_eq!(teacher.get(&other).await.problem(), "member-not-found");
-    // Before he was enrolled there was no such member.
+    // Before the enrolment the member does not exist.
     let early = school.path(&format!("/members/{bob}/balance?as_of_seq=1"));
     assert_eq!(principal.get(&early).await.problem(), "member-not-found");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_balance_as_of_an_instant_counts_what_was_recorded_by_then() {
+async fn a_balance_as_of_an_instant_counts_the_events_recorded_by_then() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000, 1, 100).await;
@@ -74,7 +74,7 @@ async fn a_balance_as_of_an_instant_counts_what_was_recorded_by_then() {
         assert!(at.ends_with('Z'));
         let path = school.path(&format!("/balance?as_of={at}"));
         let then = auditor.get(&path).await.ok();
-        // Several events may have been recorded at the same instant: the last of them counts.
+        // If several events have the same instant, the last of them counts.
         assert!(then["seq"].as_i64() >= event["seq"].as_i64(), "{then}");
         let by_seq = school.path(&format!("/balance?as_of_seq={}", then["seq"]));
         assert_eq!(services(&auditor.get(&by_seq).await.ok()), services(&then));

@@ -1,4 +1,4 @@
-//! Does everything that is wrong get its documented answer, and leave no trace?
+//! Invalid requests get their documented problem and change nothing.
 
 use chrono::Utc;
 use ledger_core::Role;
@@ -8,14 +8,14 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-struct World {
+struct Fixture {
     postgres: Postgres,
     server: Server,
     school: HttpSchool,
     proxy: Person,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let postgres = Postgres::start().await;
         let server = Server::start(&postgres).await;
@@ -38,11 +38,16 @@ impl World {
     }
 }
 
-/// Sends bytes that may be no JSON.
-async fn raw(world: &World, path: &str, content_type: &str, body: Vec<u8>) -> (StatusCode, Value) {
+/// Sends bytes that need not be JSON.
+async fn raw(
+    fixture: &Fixture,
+    path: &str,
+    content_type: &str,
+    body: Vec<u8>,
+) -> (StatusCode, Value) {
     let response = reqwest::Client::new()
-        .post(format!("{}{path}", world.server.base))
-        .bearer_auth(token(Role::Proxy, Some(world.school.id), "proxy"))
+        .post(format!("{}{path}", fixture.server.base))
+        .bearer_auth(token(Role::Proxy, Some(fixture.school.id), "proxy"))
         .header("content-type", content_type)
         .body(body)
         .send()
@@ -53,12 +58,12 @@ async fn raw(world: &World, path: &str, content_type: &str, body: Vec<u8>) -> (S
 }
 
 #[tokio::test]
-async fn a_debit_that_is_not_of_the_form_is_an_invalid_request() {
-    let world = World::start().await;
-    let before = world.events().await;
-    let debits = world.school.path("/debits");
-    let member = world.school.members[0];
-    let good = world.school.debit("x", member, 1);
+async fn a_malformed_debit_is_an_invalid_request() {
+    let fixture = Fixture::start().await;
+    let before = fixture.events().await;
+    let debits = fixture.school.path("/debits");
+    let member = fixture.school.members[0];
+    let good = fixture.school.debit("x", member, 1);
     let with = |name: &str, value: Value| {
         let mut body = good.clone();
         body[name] = value;
@@ -101,7 +106,7 @@ async fn a_debit_that_is_not_of_the_form_is_an_invalid_request() {
         json!("text"),
     ];
     for case in cases {
-        let answer = world.proxy.post(&debits, case.clone()).await;
+        let answer = fixture.proxy.post(&debits, case.clone()).await;
         assert_eq!(
             answer.status,
             StatusCode::BAD_REQUEST,
@@ -135,19 +140,19 @@ async fn a_debit_that_is_not_of_the_form_is_an_invalid_request() {
             StatusCode::PAYLOAD_TOO_LARGE,
         ),
     ] {
-        let (answered, problem) = raw(&world, &debits, content_type, body).await;
+        let (answered, problem) = raw(&fixture, &debits, content_type, body).await;
         assert_eq!(answered, status, "{problem}");
     }
-    assert_eq!(world.events().await, before);
-    world.server.stop().await;
+    assert_eq!(fixture.events().await, before);
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn a_change_that_is_not_of_the_form_names_what_is_wrong() {
-    let world = World::start().await;
-    let before = world.events().await;
-    let admin = world.server.as_role(Role::PlatformAdmin, None);
-    let [one, other] = <[Uuid; 2]>::try_from(world.school.members.clone()).unwrap();
+async fn the_problem_of_a_malformed_change_names_the_cause() {
+    let fixture = Fixture::start().await;
+    let before = fixture.events().await;
+    let admin = fixture.server.as_role(Role::PlatformAdmin, None);
+    let [one, other] = <[Uuid; 2]>::try_from(fixture.school.members.clone()).unwrap();
     let school = |name: &str, value: Value| {
         let mut body = json!({"name": "Another", "org_type": "k12", "tier": "enterprise",
             "time_zone": "UTC"});
@@ -162,13 +167,13 @@ async fn a_change_that_is_not_of_the_form_names_what_is_wrong() {
     };
     let nil = json!(Uuid::nil());
     let twice = json!({"claude_messages": 1_000, "lesson_generation": 2_000});
-    let (schools, members) = ("/v1/schools".to_owned(), world.school.path("/members"));
+    let (schools, members) = ("/v1/schools".to_owned(), fixture.school.path("/members"));
     let (batch, settings) = (
-        world.school.path("/allocations/batch"),
-        world.school.path("/settings"),
+        fixture.school.path("/allocations/batch"),
+        fixture.school.path("/settings"),
     );
-    let subscription = world.school.path("/subscription");
-    for (method, path, body, named) in [
+    let subscription = fixture.school.path("/subscription");
+    for (method, path, body, cause) in [
         (
             Method::POST,
             &schools,
@@ -222,76 +227,80 @@ async fn a_change_that_is_not_of_the_form_names_what_is_wrong() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {body}");
         assert_eq!(answer.problem(), "invalid-request", "{path} {body}");
         let detail = answer.body["detail"].as_str().unwrap();
-        assert!(detail.contains(named), "{path} {body}: {detail}");
+        assert!(detail.contains(cause), "{path} {body}: {detail}");
     }
-    assert_eq!(world.events().await, before);
-    world.server.stop().await;
+    assert_eq!(fixture.events().await, before);
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn what_a_debit_names_must_exist() {
-    let world = World::start().await;
-    let before = world.events().await;
-    let debits = world.school.path("/debits");
-    let [member, _] = <[Uuid; 2]>::try_from(world.school.members.clone()).unwrap();
-    let mut unknown_service = world.school.debit("x", member, 1);
+async fn the_school_member_and_service_of_a_debit_must_exist() {
+    let fixture = Fixture::start().await;
+    let before = fixture.events().await;
+    let debits = fixture.school.path("/debits");
+    let [member, _] = <[Uuid; 2]>::try_from(fixture.school.members.clone()).unwrap();
+    let mut unknown_service = fixture.school.debit("x", member, 1);
     unknown_service["service"] = json!("video");
-    let mut unknown_subject = world.school.debit("x", member, 1);
+    let mut unknown_subject = fixture.school.debit("x", member, 1);
     unknown_subject.as_object_mut().unwrap().remove("member_id");
     unknown_subject["subject"] = json!("nobody@example.org");
     for (body, status, code) in [
         (unknown_service, 422, "unknown-service"),
         (
-            world.school.debit("x", Uuid::now_v7(), 1),
+            fixture.school.debit("x", Uuid::now_v7(), 1),
             404,
             "member-not-found",
         ),
         (unknown_subject, 404, "member-not-found"),
-        (world.school.debit("x", member, 101), 429, "quota-exceeded"),
         (
-            world.school.debit("x", member, i64::MAX),
+            fixture.school.debit("x", member, 101),
+            429,
+            "quota-exceeded",
+        ),
+        (
+            fixture.school.debit("x", member, i64::MAX),
             429,
             "quota-exceeded",
         ),
     ] {
-        let answer = world.proxy.post(&debits, body).await;
+        let answer = fixture.proxy.post(&debits, body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.problem().as_str()),
             (status, code)
         );
     }
     let nowhere = format!("/v1/schools/{}/debits", Uuid::now_v7());
-    let anywhere = world.server.as_role(Role::Proxy, None);
+    let anywhere = fixture.server.as_role(Role::Proxy, None);
     let answer = anywhere
-        .post(&nowhere, world.school.debit("x", member, 1))
+        .post(&nowhere, fixture.school.debit("x", member, 1))
         .await;
     assert_eq!(
         (answer.status.as_u16(), answer.problem().as_str()),
         (404, "school-not-found")
     );
-    assert_eq!(world.events().await, before);
-    world.server.stop().await;
+    assert_eq!(fixture.events().await, before);
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn a_quota_refusal_explains_itself() {
-    let world = World::start().await;
-    let member = world.school.members[0];
-    let debits = world.school.path("/debits");
-    let _ = world
+async fn a_quota_refusal_has_limit_usage_and_reset() {
+    let fixture = Fixture::start().await;
+    let member = fixture.school.members[0];
+    let debits = fixture.school.path("/debits");
+    let _ = fixture
         .proxy
-        .post(&debits, world.school.debit("1", member, 60))
+        .post(&debits, fixture.school.debit("1", member, 60))
         .await
         .ok();
-    let hold = world.school.debit("h", member, 30);
-    let _ = world
+    let hold = fixture.school.debit("h", member, 30);
+    let _ = fixture
         .proxy
-        .post(&world.school.path("/holds"), hold)
+        .post(&fixture.school.path("/holds"), hold)
         .await
         .ok();
-    let answer = world
+    let answer = fixture
         .proxy
-        .post(&debits, world.school.debit("2", member, 11))
+        .post(&debits, fixture.school.debit("2", member, 11))
         .await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     let numbers = ["limit", "used", "held", "asked", "available"].map(|name| &answer.body[name]);
@@ -311,17 +320,17 @@ async fn a_quota_refusal_explains_itself() {
     assert!(
         answer.headers.contains_key("ratelimit") && answer.headers.contains_key("ratelimit-policy")
     );
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn a_credential_opens_only_its_own_doors() {
-    let world = World::start().await;
-    let before = world.events().await;
-    let member = world.school.members[0];
-    let debits = world.school.path("/debits");
-    let debit = world.school.debit("x", member, 1);
-    let school = Some(world.school.id);
+async fn a_credential_is_accepted_only_for_its_school_and_role() {
+    let fixture = Fixture::start().await;
+    let before = fixture.events().await;
+    let member = fixture.school.members[0];
+    let debits = fixture.school.path("/debits");
+    let debit = fixture.school.debit("x", member, 1);
+    let school = Some(fixture.school.id);
     let good = token(Role::Proxy, school, "proxy");
     let (head, rest) = good.split_once('.').unwrap();
     let (claims, signature) = rest.split_once('.').unwrap();
@@ -341,7 +350,7 @@ async fn a_credential_opens_only_its_own_doors() {
         SECRET.to_owned(),
     ];
     for token in forged {
-        let answer = world
+        let answer = fixture
             .server
             .bearer(&token)
             .post(&debits, debit.clone())
@@ -350,8 +359,8 @@ async fn a_credential_opens_only_its_own_doors() {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(answer.headers.contains_key("www-authenticate"));
     }
-    // Another school's proxy, and roles that may not debit.
-    let stranger = world.server.as_role(Role::Proxy, Some(Uuid::now_v7()));
+    // The proxy of another school, and roles that may not debit.
+    let stranger = fixture.server.as_role(Role::Proxy, Some(Uuid::now_v7()));
     let answer = stranger.post(&debits, debit.clone()).await;
     assert_eq!(
         (answer.status.as_u16(), answer.problem().as_str()),
@@ -363,42 +372,42 @@ async fn a_credential_opens_only_its_own_doors() {
         Role::Auditor,
         Role::PrincipalAdmin,
     ] {
-        let answer = world
+        let answer = fixture
             .server
             .as_role(role, school)
             .post(&debits, debit.clone())
             .await;
         assert_eq!(answer.problem(), "forbidden", "{role}");
     }
-    // A proxy allocates nothing and reads no log.
-    let allocation = world
+    // A proxy may not allocate or read the log.
+    let allocation = fixture
         .school
         .path(&format!("/members/{member}/allocations/claude_messages"));
     let body = json!({"units": 1, "reason": "no"});
     assert_eq!(
-        world.proxy.put(&allocation, body).await.problem(),
+        fixture.proxy.put(&allocation, body).await.problem(),
         "forbidden"
     );
     assert_eq!(
-        world
+        fixture
             .proxy
-            .get(&world.school.path("/events"))
+            .get(&fixture.school.path("/events"))
             .await
             .problem(),
         "forbidden"
     );
-    assert_eq!(world.events().await, before);
-    world.server.stop().await;
+    assert_eq!(fixture.events().await, before);
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_as_a_problem() {
-    let world = World::start().await;
+async fn an_unknown_path_method_or_id_is_a_problem() {
+    let fixture = Fixture::start().await;
     for (method, path, status, code) in [
         (Method::GET, "/nothing".to_owned(), 404, "not-found"),
         (
             Method::DELETE,
-            world.school.path("/debits"),
+            fixture.school.path("/debits"),
             405,
             "method-not-allowed",
         ),
@@ -410,13 +419,13 @@ async fn what_is_not_there_is_said_as_a_problem() {
         ),
         (
             Method::POST,
-            world.school.path("/holds/none/release"),
+            fixture.school.path("/holds/none/release"),
             404,
             "hold-not-found",
         ),
     ] {
         let body = (method == Method::POST).then(|| json!({}));
-        let answer = world
+        let answer = fixture
             .proxy
             .try_send(method, &path, body.as_ref())
             .await
@@ -427,5 +436,5 @@ async fn what_is_not_there_is_said_as_a_problem() {
             "{path}"
         );
     }
-    world.server.stop().await;
+    fixture.server.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Do the names that people already query read on, each with its reader's own eyes?
+//! The compatibility views keep the names of existing queries and the reader's row security.
 
 use ledger_core::Role;
 use ledger_tests::books;
@@ -19,7 +19,7 @@ const VIEWS: [&str; 8] = [
     "school_daily_ai_usage",
 ];
 
-/// Somebody as PostgREST knows him: by the claims of his token alone.
+/// A reader as PostgREST identifies one: by the claims of the token alone.
 #[derive(Clone, Copy)]
 struct Claims {
     role: &'static str,
@@ -27,7 +27,7 @@ struct Claims {
     subject: Uuid,
 }
 
-/// What a query in the transaction of such a reader answers.
+/// The result of a query in a transaction of the reader.
 async fn ask(pool: &PgPool, claims: Claims, sql: &str) -> i64 {
     let Claims {
         role,
@@ -48,7 +48,7 @@ async fn ask(pool: &PgPool, claims: Claims, sql: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn each_view_shows_a_teacher_his_own_a_principal_the_school_and_a_stranger_nothing() {
+async fn each_view_shows_teachers_their_rows_principals_the_school_and_other_schools_nothing() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000, 2, 100).await;
@@ -104,14 +104,14 @@ async fn each_view_shows_a_teacher_his_own_a_principal_the_school_and_a_stranger
         );
         let to_teacher = ask(&pool, ada_reads, &of_school).await;
         assert!(to_teacher > 0, "{view} shows a teacher nothing");
-        // A person's column, whatever the view calls it.
-        let whose = match view {
+        // The column with the person's id.
+        let person_column = match view {
             "ai_allocation_requests" => "teacher_id",
             "ai_allocation_history" => "target_user_id",
             "school_ai_subscriptions" | "school_daily_ai_usage" => continue,
             _ => "user_id",
         };
-        let others = format!("{all} WHERE {whose} IS DISTINCT FROM '{ada}'");
+        let others = format!("{all} WHERE {person_column} IS DISTINCT FROM '{ada}'");
         assert_eq!(
             ask(&pool, ada_reads, &others).await,
             0,
@@ -119,7 +119,7 @@ async fn each_view_shows_a_teacher_his_own_a_principal_the_school_and_a_stranger
         );
     }
 
-    // The numbers are the ledger's.
+    // The numbers equal those of the ledger.
     for (sql, expected) in [
         ("SELECT sum(quota_consumed) FROM compat.ai_usage_logs", 12),
         ("SELECT sum(total_cost) * 10 FROM compat.ai_usage_logs", 45),
@@ -157,7 +157,7 @@ async fn each_view_shows_a_teacher_his_own_a_principal_the_school_and_a_stranger
 }
 
 #[tokio::test]
-async fn every_view_reads_with_its_reader_s_eyes_and_none_can_be_written() {
+async fn every_view_has_the_row_security_of_its_reader_and_is_read_only() {
     let postgres = Postgres::start().await;
     let pool = postgres.superuser().await;
     let blind = "SELECT count(*) FROM pg_class

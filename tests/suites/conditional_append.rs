@@ -1,4 +1,4 @@
-//! Is an append without a lock as safe as one under it?
+//! An append without a lock is as safe as one with a lock.
 
 use futures::future::join_all;
 use ledger_core::catalog::Event;
@@ -11,7 +11,7 @@ use ledger_tests::postgres::{Postgres, role};
 use ledger_tests::school::{School, allocate, debit, hold, now, settle, writer};
 use ledger_tests::server::{HttpSchool, Server};
 
-/// More batches in a row than the writer waits for before it goes without locks.
+/// More consecutive batches than the writer requires before it appends without locks.
 const CALM: usize = 40;
 
 fn done(answer: Answer) -> Receipt {
@@ -25,8 +25,8 @@ fn is_shortfall(answer: Answer) -> bool {
     )
 }
 
-/// One debit after another, each a batch of its own.
-async fn calm(writer: &Writer, school: &School, name: &str) {
+/// Sends debits one after another, each a batch of its own.
+async fn without_locks(writer: &Writer, school: &School, name: &str) {
     for n in 0..CALM {
         let debit = debit(&format!("{name}{n}"), school.members[0], 1);
         done(school.send(writer, debit).await);
@@ -34,7 +34,7 @@ async fn calm(writer: &Writer, school: &School, name: &str) {
 }
 
 #[tokio::test]
-async fn whoever_writes_in_between_is_seen() {
+async fn concurrent_writes_of_another_writer_are_detected() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (here, _tasks) = writer(&database, WriterSettings::default());
@@ -42,7 +42,7 @@ async fn whoever_writes_in_between_is_seen() {
     let school = School::register(&here, 1_000, 1, 200).await;
     let member = school.members[0];
 
-    calm(&here, &school, "a").await;
+    without_locks(&here, &school, "a").await;
     let before = done(school.send(&here, debit("here", member, 1)).await).seq;
     assert_eq!(
         done(school.send(&there, debit("there", member, 1)).await).seq,
@@ -53,19 +53,19 @@ async fn whoever_writes_in_between_is_seen() {
         before.next().next()
     );
 
-    // Nothing is left, which only the other writer knows.
-    calm(&here, &school, "b").await;
+    // The member has no units left, which only the other writer knows.
+    without_locks(&here, &school, "b").await;
     let used = i64::try_from(2 * CALM + 3).unwrap();
     done(school.send(&there, allocate(member, used)).await);
     assert!(is_shortfall(
         school.send(&here, debit("too much", member, 1)).await
     ));
 
-    // There is room again, which only the other writer knows.
+    // The member has units again, which only the other writer knows.
     done(school.send(&there, allocate(member, 300)).await);
     done(school.send(&here, debit("too much", member, 1)).await);
 
-    // Two at once, and both calm.
+    // Two writers at the same time, both without locks.
     let clients = (0..64).map(|n| {
         let writer = if n % 8 == 0 { &there } else { &here };
         school.send(writer, debit(&format!("both{n}"), member, 3))
@@ -87,40 +87,40 @@ async fn whoever_writes_in_between_is_seen() {
         .all(|(event, seq)| event.seq.0 == seq);
     assert!(in_order, "seq has a gap");
     let Event::Usage(UsageEvent::Debited(last)) = &events.last().unwrap().event else {
-        panic!("the last event is no debit");
+        panic!("the last event is not a debit");
     };
     assert_eq!(last.balance.used.get(), used + 1 + 64 * 3);
 }
 
 #[tokio::test]
-async fn a_repeated_command_is_done_once() {
+async fn a_repeated_command_is_applied_once() {
     let postgres = Postgres::start().await;
     let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 1_000, 1, 200).await;
     let member = school.members[0];
 
     let first = done(school.send(&writer, debit("x", member, 2)).await);
-    calm(&writer, &school, "a").await;
+    without_locks(&writer, &school, "a").await;
     let again = done(school.send(&writer, debit("x", member, 2)).await);
     assert!(again.replayed && !first.replayed);
     assert_eq!((first.seq, first.events), (again.seq, again.events));
 
-    // Another body under a key of the log is refused, with and without room for it.
-    calm(&writer, &school, "b").await;
+    // Another body with a used key is refused, whether or not it fits the quota.
+    without_locks(&writer, &school, "b").await;
     for units in [3, 500] {
         let other = school.send(&writer, debit("x", member, units)).await;
         assert!(matches!(other.unwrap_err().reason, RefusedBy::KeyReused));
     }
 
-    // The same at the same time: one is done, the others are told what came of it.
-    calm(&writer, &school, "c").await;
+    // Concurrent repetitions: one is applied, the others get its outcome.
+    without_locks(&writer, &school, "c").await;
     let same = (0..16).map(|_| school.send(&writer, debit("y", member, 1)));
     let answers: Vec<_> = join_all(same).await.into_iter().map(done).collect();
     assert!(answers.windows(2).all(|pair| pair[0].seq == pair[1].seq));
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
 
-    // A hold is settled once, also when the state does not keep it any more.
-    calm(&writer, &school, "d").await;
+    // A hold is settled once, even if the state no longer contains it.
+    without_locks(&writer, &school, "d").await;
     let at = now();
     done(school.send(&writer, hold(at, "h", member, 5, 60)).await);
     let settled = done(school.send(&writer, settle(at, "h", 4)).await);
@@ -130,7 +130,7 @@ async fn a_repeated_command_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_calm_stream_is_appended_to_without_a_lock_and_a_repeated_command_under_it() {
+async fn a_calm_stream_is_appended_without_a_lock_until_a_command_is_repeated() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000, 1, 500).await;
@@ -142,7 +142,7 @@ async fn a_calm_stream_is_appended_to_without_a_lock_and_a_repeated_command_unde
     let without = batches(&server.base, "conditional").await;
     assert!(without > 0, "{CALM} debits were all written under locks");
 
-    // Repeating one makes the writer careful again.
+    // After a repetition the writer takes locks again.
     assert_eq!(
         proxy.post(&school.path("/debits"), debit(0)).await.ok()["replayed"],
         true
@@ -153,7 +153,7 @@ async fn a_calm_stream_is_appended_to_without_a_lock_and_a_repeated_command_unde
     server.stop().await;
 }
 
-/// How many batches the server wrote this way, as its metrics say.
+/// The number of batches that the server wrote in this way, from its metrics.
 async fn batches(base: &str, way: &str) -> u64 {
     let page = reqwest::get(format!("{base}/metrics")).await.unwrap();
     let page = page.text().await.unwrap();

@@ -1,4 +1,4 @@
-//! Can usage be refunded, in full and in part, never more than it was, and by whom?
+//! Refunds of usage: in full or in part, never more than the usage, by permitted roles.
 
 use ledger_core::Role;
 use ledger_tests::books;
@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-struct World {
+struct Fixture {
     postgres: Postgres,
     server: Server,
     school: HttpSchool,
@@ -16,7 +16,7 @@ struct World {
     principal: Person,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let postgres = Postgres::start().await;
         let server = Server::start(&postgres).await;
@@ -71,10 +71,10 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_debit_is_refunded_in_parts_and_never_more_than_it_was() {
-    let world = World::start().await;
-    world.debit("a", 5).await;
-    let part = world
+async fn a_debit_is_refunded_in_parts_up_to_its_units() {
+    let fixture = Fixture::start().await;
+    fixture.debit("a", 5).await;
+    let part = fixture
         .correct("a", json!({"units": 2, "reason": "half an answer"}))
         .await;
     assert_eq!(part.status, StatusCode::CREATED);
@@ -83,9 +83,9 @@ async fn a_debit_is_refunded_in_parts_and_never_more_than_it_was() {
     assert_eq!(body["units"], 2);
     assert_eq!(body["correction"]["refunded"], 2);
     assert_eq!(body["correction"]["balance"]["used"], 3);
-    assert_eq!(world.counted(seq).await, (3, 1, 3));
+    assert_eq!(fixture.counted(seq).await, (3, 1, 3));
 
-    let refused = world
+    let refused = fixture
         .correct("a", json!({"units": 4, "reason": "all of it"}))
         .await;
     assert_eq!(refused.problem(), "correction-exceeds-usage");
@@ -97,17 +97,17 @@ async fn a_debit_is_refunded_in_parts_and_never_more_than_it_was() {
         ),
         (&json!(5), &json!(2), &json!(4))
     );
-    let rest = world.correct("a", json!({"reason": "all of it"})).await;
+    let rest = fixture.correct("a", json!({"reason": "all of it"})).await;
     let seq = rest.seq();
     assert_eq!(rest.ok()["units"], 3);
-    assert_eq!(world.counted(seq).await, (0, 1, 0), "the call was made");
-    let nothing = world.correct("a", json!({"reason": "once more"})).await;
+    assert_eq!(fixture.counted(seq).await, (0, 1, 0), "the call was made");
+    let nothing = fixture.correct("a", json!({"reason": "once more"})).await;
     assert_eq!(nothing.status, StatusCode::OK);
     assert_eq!(nothing.body["event_id"], Value::Null);
 
-    let history = world
+    let history = fixture
         .principal
-        .get(&world.school.path("/history?kind=usage_corrected"))
+        .get(&fixture.school.path("/history?kind=usage_corrected"))
         .await
         .ok();
     let entries = history["entries"].as_array().unwrap();
@@ -120,27 +120,27 @@ async fn a_debit_is_refunded_in_parts_and_never_more_than_it_was() {
         ),
         (&json!(5), &json!(3))
     );
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn a_settled_hold_and_a_reported_event_are_refunded_by_their_ids() {
-    let world = World::start().await;
-    let hold = world.school.debit("a", world.school.members[0], 7);
-    let _ = world
+async fn settled_holds_and_reported_usage_are_refunded_by_id() {
+    let fixture = Fixture::start().await;
+    let hold = fixture.school.debit("a", fixture.school.members[0], 7);
+    let _ = fixture
         .proxy
-        .post(&world.school.path("/holds"), hold)
+        .post(&fixture.school.path("/holds"), hold)
         .await
         .ok();
-    let path = world.school.path("/holds/a/settle");
-    let _ = world.proxy.post(&path, json!({"units": 6})).await.ok();
-    world.debit("a", 5).await;
+    let path = fixture.school.path("/holds/a/settle");
+    let _ = fixture.proxy.post(&path, json!({"units": 6})).await.ok();
+    fixture.debit("a", 5).await;
     let event = json!({
         "specversion": "1.0", "id": "a", "source": "/gateway", "type": "claude_messages",
-        "subject": world.school.members[0], "data": {"units": 4},
+        "subject": fixture.school.members[0], "data": {"units": 4},
     });
     assert_eq!(
-        world.proxy.post("/v1/events", event).await.status,
+        fixture.proxy.post("/v1/events", event).await.status,
         StatusCode::NO_CONTENT
     );
     for (body, units) in [
@@ -151,12 +151,15 @@ async fn a_settled_hold_and_a_reported_event_are_refunded_by_their_ids() {
             4,
         ),
     ] {
-        assert_eq!(world.correct("a", body).await.ok()["units"], units);
+        assert_eq!(fixture.correct("a", body).await.ok()["units"], units);
     }
     let other = json!({"reason": "x", "kind": "event", "source": "/another"});
-    assert_eq!(world.correct("a", other).await.problem(), "usage-not-found");
+    assert_eq!(
+        fixture.correct("a", other).await.problem(),
+        "usage-not-found"
+    );
     for id in ["b", &"b".repeat(200)] {
-        let answer = world.correct(id, json!({"reason": "x"})).await;
+        let answer = fixture.correct(id, json!({"reason": "x"})).await;
         assert_eq!(answer.problem(), "usage-not-found");
     }
     for body in [
@@ -166,22 +169,25 @@ async fn a_settled_hold_and_a_reported_event_are_refunded_by_their_ids() {
         json!({"reason": "x", "units": 0}),
         json!({"units": 1}),
     ] {
-        assert_eq!(world.correct("a", body).await.problem(), "invalid-request");
+        assert_eq!(
+            fixture.correct("a", body).await.problem(),
+            "invalid-request"
+        );
     }
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn a_correction_that_is_sent_again_is_made_once() {
-    let world = World::start().await;
-    world.debit("a", 5).await;
-    let path = world.school.path("/debits/a/correction");
+async fn a_repeated_correction_is_applied_once() {
+    let fixture = Fixture::start().await;
+    fixture.debit("a", 5).await;
+    let path = fixture.school.path("/debits/a/correction");
     let key = [("idempotency-key", "once")];
     let body = json!({"units": 2, "reason": "half an answer"});
     let mut seqs = Vec::new();
     for expected in [StatusCode::CREATED, StatusCode::OK] {
         let method = reqwest::Method::POST;
-        let sent = world
+        let sent = fixture
             .principal
             .send_with(method, &path, &key, Some(&body))
             .await;
@@ -191,14 +197,14 @@ async fn a_correction_that_is_sent_again_is_made_once() {
         assert_eq!(answer.ok()["correction"]["refunded"], 2);
     }
     assert_eq!(seqs[0], seqs[1]);
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn many_who_refund_at_once_refund_no_more_than_there_was() {
-    let world = World::start().await;
-    world.debit("a", 10).await;
-    let attempts = (0..12).map(|_| world.correct("a", json!({"units": 1, "reason": "x"})));
+async fn concurrent_refunds_never_exceed_the_usage() {
+    let fixture = Fixture::start().await;
+    fixture.debit("a", 10).await;
+    let attempts = (0..12).map(|_| fixture.correct("a", json!({"units": 1, "reason": "x"})));
     let answers = futures::future::join_all(attempts).await;
     let done = answers
         .iter()
@@ -206,17 +212,17 @@ async fn many_who_refund_at_once_refund_no_more_than_there_was() {
         .count();
     assert_eq!(done, 10);
     let seq = answers.iter().map(Answer::seq).max().unwrap();
-    assert_eq!(world.counted(seq).await, (0, 1, 0));
-    world.stop().await;
+    assert_eq!(fixture.counted(seq).await, (0, 1, 0));
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn only_who_answers_for_the_school_refunds() {
-    let world = World::start().await;
-    world.debit("a", 5).await;
-    let path = world.school.path("/debits/a/correction");
+async fn only_principals_and_admins_refund() {
+    let fixture = Fixture::start().await;
+    fixture.debit("a", 5).await;
+    let path = fixture.school.path("/debits/a/correction");
     let body = json!({"reason": "x", "units": 1});
-    let school = Some(world.school.id);
+    let school = Some(fixture.school.id);
     for (role, expected) in [
         (Role::Proxy, StatusCode::FORBIDDEN),
         (Role::Teacher, StatusCode::FORBIDDEN),
@@ -224,40 +230,45 @@ async fn only_who_answers_for_the_school_refunds() {
         (Role::Principal, StatusCode::CREATED),
         (Role::PrincipalAdmin, StatusCode::CREATED),
     ] {
-        let person = world.server.as_role(role, school);
+        let person = fixture.server.as_role(role, school);
         assert_eq!(
             person.post(&path, body.clone()).await.status,
             expected,
             "{role}"
         );
     }
-    let stranger = world.server.as_role(Role::Principal, Some(Uuid::now_v7()));
+    let stranger = fixture
+        .server
+        .as_role(Role::Principal, Some(Uuid::now_v7()));
     assert_eq!(
         stranger.post(&path, body).await.status,
         StatusCode::NOT_FOUND
     );
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn a_soft_policy_lets_usage_exceed_what_is_allocated_and_marks_it() {
-    let world = World::start().await;
-    let settings = world.school.path("/settings");
+async fn a_soft_policy_marks_usage_beyond_the_allocation() {
+    let fixture = Fixture::start().await;
+    let settings = fixture.school.path("/settings");
     let soft = json!({"overage": {"claude_messages": {"policy": "soft", "percent": 10}}});
-    let changed = world.principal.patch(&settings, soft).await.ok();
+    let changed = fixture.principal.patch(&settings, soft).await.ok();
     assert_eq!(
         changed["settings"]["overage"]["claude_messages"]["percent"],
         10
     );
-    world.debit("a", 105).await;
-    let body = world.school.debit("b", world.school.members[0], 6);
-    let refused = world.proxy.post(&world.school.path("/debits"), body).await;
+    fixture.debit("a", 105).await;
+    let body = fixture.school.debit("b", fixture.school.members[0], 6);
+    let refused = fixture
+        .proxy
+        .post(&fixture.school.path("/debits"), body)
+        .await;
     assert_eq!(refused.problem(), "quota-exceeded");
     assert_eq!(
         (&refused.body["limit"], &refused.body["available"]),
         (&json!(110), &json!(5))
     );
-    let school = world.principal.get(&world.school.path("")).await.ok();
+    let school = fixture.principal.get(&fixture.school.path("")).await.ok();
     assert_eq!(
         school["settings"]["overage"]["claude_messages"]["policy"],
         "soft"
@@ -267,11 +278,11 @@ async fn a_soft_policy_lets_usage_exceed_what_is_allocated_and_marks_it() {
         json!({"overage": {"claude_messages": {"policy": "soft", "percent": 101}}}),
         json!({"overage": {"claude_messages": {"policy": "hard", "percent": 1}}}),
     ] {
-        let answer = world.principal.patch(&settings, wrong).await;
+        let answer = fixture.principal.patch(&settings, wrong).await;
         assert_eq!(answer.problem(), "invalid-request");
     }
     let unknown = json!({"overage": {"video": {"policy": "hard"}}});
-    let answer = world.principal.patch(&settings, unknown).await;
+    let answer = fixture.principal.patch(&settings, unknown).await;
     assert_eq!(answer.problem(), "unknown-service");
-    world.stop().await;
+    fixture.stop().await;
 }

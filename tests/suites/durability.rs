@@ -1,4 +1,4 @@
-//! Does what was acknowledged survive, exactly once, whatever is killed?
+//! Acknowledged commands survive exactly once if the server or Postgres is killed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use uuid::Uuid;
 const CLIENTS: usize = 16;
 const KILLS: usize = 3;
 
-/// What the clients know: for each debit they sent, the seq that was acknowledged, if one was.
+/// The clients' record: for each debit sent, the acknowledged seq, if any.
 type Book = Arc<Mutex<BTreeMap<String, Option<i64>>>>;
 
-/// Clients who debit until they are told to stop, and retry what was not answered.
+/// Clients that debit until they are stopped, and retry unanswered calls.
 struct Clients {
     book: Book,
     stop: Arc<AtomicBool>,
@@ -70,7 +70,7 @@ impl Clients {
     }
 }
 
-/// Sends a debit and writes its seq down; false when nobody answered.
+/// Sends a debit and records its seq; returns false if there is no answer.
 async fn debit(school: &HttpSchool, proxy: &Person, book: &Book, id: &str, member: Uuid) -> bool {
     let body = school.debit(id, member, 1);
     match proxy
@@ -86,7 +86,7 @@ async fn debit(school: &HttpSchool, proxy: &Person, book: &Book, id: &str, membe
             );
             true
         }
-        // The database is away: to be sent again.
+        // The database is unavailable: to be sent again.
         Ok(answer) => {
             assert_eq!(
                 answer.status,
@@ -100,9 +100,9 @@ async fn debit(school: &HttpSchool, proxy: &Person, book: &Book, id: &str, membe
     }
 }
 
-/// Sends everything that was not acknowledged once more, and checks that the log holds each id
-/// once, where it was acknowledged.
-async fn settle_up(school: &HttpSchool, proxy: &Person, book: &Book, pool: &PgPool) {
+/// Sends all unacknowledged debits again, and checks that the log contains each id once, at the
+/// acknowledged position.
+async fn resend_and_check(school: &HttpSchool, proxy: &Person, book: &Book, pool: &PgPool) {
     let open: Vec<String> = {
         let book = book.lock().await;
         book.iter()
@@ -128,7 +128,7 @@ async fn settle_up(school: &HttpSchool, proxy: &Person, book: &Book, pool: &PgPo
     assert_eq!(
         book.len(),
         logged.len(),
-        "a debit is missing from the log, or stands there twice"
+        "a debit is missing from the log or recorded twice"
     );
     for (id, seq) in book.iter() {
         assert_eq!(*seq, logged.get(id).copied(), "{id}");
@@ -136,7 +136,7 @@ async fn settle_up(school: &HttpSchool, proxy: &Person, book: &Book, pool: &PgPo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_loses_and_doubles_nothing() {
+async fn a_killed_server_loses_and_repeats_nothing() {
     let postgres = Postgres::start_durable().await;
     let pool = postgres.superuser().await;
     let mut server = Server::start(&postgres).await;
@@ -152,13 +152,13 @@ async fn a_killed_server_loses_and_doubles_nothing() {
         server = Server::start(&postgres).await;
     }
     let proxy = server.as_role(Role::Proxy, Some(school.id));
-    settle_up(&school, &proxy, &book, &pool).await;
+    resend_and_check(&school, &proxy, &book, &pool).await;
     books::check(&postgres, school.id).await;
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_postgres_loses_and_doubles_nothing() {
+async fn a_killed_postgres_loses_and_repeats_nothing() {
     let mut postgres = Postgres::start_durable().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000_000, 4, 250_000).await;
@@ -170,7 +170,7 @@ async fn a_killed_postgres_loses_and_doubles_nothing() {
         eventually("load", || async { clients.acknowledged().await >= enough }).await;
         kill(Pid::from_raw(postgres.pid()), Signal::SIGKILL).unwrap();
         postgres.restart().await;
-        // The same server goes on by itself.
+        // The server recovers without a restart.
         let enough = clients.acknowledged().await + 300;
         eventually("load after the crash", || async {
             clients.acknowledged().await >= enough
@@ -179,13 +179,13 @@ async fn a_killed_postgres_loses_and_doubles_nothing() {
         clients.finish().await;
     }
     let pool = postgres.superuser().await;
-    settle_up(&school, &proxy, &book, &pool).await;
+    resend_and_check(&school, &proxy, &book, &pool).await;
     books::check(&postgres, school.id).await;
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_asked_to_stop_answers_all_that_it_accepted() {
+async fn a_stopping_server_answers_all_accepted_requests() {
     let postgres = Postgres::start_durable().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000_000, 1, 1_000_000).await;
@@ -203,7 +203,7 @@ async fn a_server_that_is_asked_to_stop_answers_all_that_it_accepted() {
     let pool = postgres.superuser().await;
     let begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ledger_writer'
                     AND state <> 'idle'";
-    // Either the batch is being written, or it has been.
+    // The batch is being written, or is written.
     eventually("the batch", || async {
         batch.is_finished() || ledger_tests::postgres::number(&pool, begun).await > 0
     })

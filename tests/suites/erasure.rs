@@ -1,4 +1,4 @@
-//! Is a person gone from everything that is read, and the log the same, byte for byte?
+//! An erased person is in no read, and the log is unchanged, byte for byte.
 
 use ledger_core::school::SchoolCommand;
 use ledger_core::{Action, MemberId, Role};
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// A school with two colleagues, and Thandi, who can be known by her e-mail address.
-struct World {
+/// A school with two colleagues and Thandi, whose e-mail address is an external id.
+struct Fixture {
     postgres: Postgres,
     server: Server,
     superuser: PgPool,
@@ -24,7 +24,7 @@ struct World {
 
 const THANDI: &str = "thandi@x.example";
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let postgres = Postgres::start().await;
         let server = Server::start(&postgres).await;
@@ -43,8 +43,8 @@ impl World {
         }
     }
 
-    /// A person of the school under the id that another system knows him by.
-    fn known_as(&self, role: Role, subject: &str) -> Person {
+    /// A person of the school, by an external id.
+    fn by_external_id(&self, role: Role, subject: &str) -> Person {
         let token = token(role, Some(self.school.id), subject);
         self.server.bearer(&token)
     }
@@ -64,7 +64,7 @@ impl World {
         Answer::of(response.await).await.unwrap()
     }
 
-    /// Everything that the log holds, up to here.
+    /// Count and hash of the log up to an event.
     async fn log(&self, up_to: i64) -> (i64, String) {
         sqlx::query_as(
             "SELECT count(*), md5(string_agg(e::text, E'\n' ORDER BY e.seq))
@@ -83,7 +83,7 @@ impl World {
         history["entries"].as_array().unwrap().clone()
     }
 
-    /// The texts that are kept, whoever they are about.
+    /// All stored texts.
     async fn texts(&self) -> Vec<String> {
         sqlx::query_scalar("SELECT body FROM free_text WHERE school_id = $1 ORDER BY body")
             .bind(self.school.id)
@@ -94,32 +94,32 @@ impl World {
 }
 
 #[tokio::test]
-async fn who_is_erased_is_gone_from_every_read_and_the_log_stays_as_it_is() {
-    let world = World::start().await;
-    let (thandi, colleague) = (world.thandi, world.school.members[0]);
-    world
-        .change(&world.admin, thandi, "suspend", "an operation")
+async fn an_erased_member_is_in_no_read_and_the_log_is_unchanged() {
+    let fixture = Fixture::start().await;
+    let (thandi, colleague) = (fixture.thandi, fixture.school.members[0]);
+    fixture
+        .change(&fixture.admin, thandi, "suspend", "an operation")
         .await;
-    world
-        .change(&world.admin, thandi, "reactivate", "well again")
+    fixture
+        .change(&fixture.admin, thandi, "reactivate", "well again")
         .await;
-    world
-        .change(&world.admin, colleague, "suspend", "a sabbatical")
+    fixture
+        .change(&fixture.admin, colleague, "suspend", "a sabbatical")
         .await;
-    let teacher = world.known_as(Role::Teacher, THANDI);
+    let teacher = fixture.by_external_id(Role::Teacher, THANDI);
     let asked = json!({"member_id": thandi, "units": {"claude_messages": 5},
         "justification": "my own class", "urgency": "low"});
-    let asked = teacher.post(&world.school.path("/requests"), asked).await;
+    let asked = teacher.post(&fixture.school.path("/requests"), asked).await;
     let request = asked.body["request_id"].as_str().unwrap().to_owned();
     let head = asked.seq();
-    let before = world.log(head).await;
+    let before = fixture.log(head).await;
     assert_eq!(before.0, head, "all of it");
 
-    let erased = world.erase(thandi, "a").await;
+    let erased = fixture.erase(thandi, "a").await;
     assert!(erased.body["event_id"].is_string(), "{}", erased.body);
-    assert_eq!(erased.seq(), head + 1, "it says that it was done");
-    assert_eq!(world.log(head).await, before, "byte for byte");
-    let texts = world.texts().await;
+    assert_eq!(erased.seq(), head + 1, "the erasure is an event");
+    assert_eq!(fixture.log(head).await, before, "byte for byte");
+    let texts = fixture.texts().await;
     assert!(texts.contains(&"a sabbatical".to_owned()), "{texts:?}");
     for gone in ["an operation", "well again", "my own class"] {
         assert!(!texts.contains(&gone.to_owned()), "{gone}");
@@ -128,19 +128,19 @@ async fn who_is_erased_is_gone_from_every_read_and_the_log_stays_as_it_is() {
         "SELECT count(*) FROM member_directory
           WHERE member_id = $1 AND (display_name IS NOT NULL OR email IS NOT NULL)",
     );
-    let left = left.bind(thandi).fetch_one(&world.superuser).await;
+    let left = left.bind(thandi).fetch_one(&fixture.superuser).await;
     assert_eq!(left.unwrap(), 0);
 
-    // The directory, the history, the log and the request have his id, and no word of him.
+    // Directory, history, log and request contain the id and no personal data.
     let min_seq = format!("min_seq={}", erased.seq());
-    let path = world.school.path(&format!("/members/{thandi}?{min_seq}"));
-    let member = world.admin.get(&path).await.ok();
+    let path = fixture.school.path(&format!("/members/{thandi}?{min_seq}"));
+    let member = fixture.admin.get(&path).await.ok();
     for name in ["display_name", "email"] {
         assert_eq!(member[name], Value::Null, "{name}");
     }
     assert_eq!(member["external_ids"], json!([]));
     assert!(member["erased_at"].is_string(), "{member}");
-    let history = world.history(&format!("member={thandi}&{min_seq}")).await;
+    let history = fixture.history(&format!("member={thandi}&{min_seq}")).await;
     let (newest, older) = history.split_first().unwrap();
     assert_eq!(newest["type"], "member_erased");
     assert_eq!(newest["actor"]["role"], "principal_admin");
@@ -148,76 +148,80 @@ async fn who_is_erased_is_gone_from_every_read_and_the_log_stays_as_it_is() {
     assert!(older.iter().all(|entry| entry["reason"] == Value::Null));
     let committed = older.iter().filter(|e| e["reason_commitment"].is_string());
     assert_eq!(committed.count(), 3, "{older:?}");
-    let path = world.school.path("/events?limit=1000");
-    let events = world.admin.get(&path).await.ok();
+    let path = fixture.school.path("/events?limit=1000");
+    let events = fixture.admin.get(&path).await.ok();
     let with_texts = events["events"].as_array().unwrap().iter();
     let with_texts = with_texts.filter(|e| e["data"]["member_id"] == json!(thandi));
     let with_texts: Vec<_> = with_texts.filter(|e| e["texts"].is_object()).collect();
     assert_eq!(with_texts.len(), 1, "{with_texts:?}");
     assert_eq!(with_texts[0]["type"], "member_erased");
-    let request = world.school.path(&format!("/requests/{request}?{min_seq}"));
-    let request = world.admin.get(&request).await.ok();
+    let request = fixture
+        .school
+        .path(&format!("/requests/{request}?{min_seq}"));
+    let request = fixture.admin.get(&request).await.ok();
     assert_eq!(request["justification"], Value::Null, "{request}");
 
-    // Nobody is known by the ids that were hers; under her own id the books go on.
-    let proxy = world.server.as_role(Role::Proxy, Some(world.school.id));
-    let debits = world.school.path("/debits");
+    // The external ids identify no member; the member id still has its books.
+    let proxy = fixture.server.as_role(Role::Proxy, Some(fixture.school.id));
+    let debits = fixture.school.path("/debits");
     let by_subject = json!({"id": "1", "subject": "hr-17", "service": "claude_messages"});
     let by_subject = proxy.post(&debits, by_subject).await;
     assert_eq!(by_subject.problem(), "member-not-found");
-    books::check(&world.postgres, world.school.id).await;
-    world.server.stop().await;
+    books::check(&fixture.postgres, fixture.school.id).await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn who_is_erased_again_loses_what_was_written_since() {
-    let world = World::start().await;
-    let first = world.erase(world.thandi, "a").await;
-    let repeated = world.erase(world.thandi, "a").await;
+async fn another_erasure_deletes_later_texts() {
+    let fixture = Fixture::start().await;
+    let first = fixture.erase(fixture.thandi, "a").await;
+    let repeated = fixture.erase(fixture.thandi, "a").await;
     assert_eq!(repeated.headers["idempotent-replayed"], "true");
     assert_eq!(repeated.body["event_id"], first.body["event_id"]);
-    world
-        .change(&world.admin, world.thandi, "suspend", "late")
+    fixture
+        .change(&fixture.admin, fixture.thandi, "suspend", "late")
         .await;
-    let once_more = world.erase(world.thandi, "c").await;
+    let once_more = fixture.erase(fixture.thandi, "c").await;
     assert!(once_more.body["event_id"].is_string());
-    assert!(!world.texts().await.contains(&"late".to_owned()));
+    assert!(!fixture.texts().await.contains(&"late".to_owned()));
 
-    let path = world
+    let path = fixture
         .school
-        .path(&format!("/members/{}/erase", world.thandi));
-    let blank = world.admin.post(&path, json!({"reason": " "})).await;
+        .path(&format!("/members/{}/erase", fixture.thandi));
+    let blank = fixture.admin.post(&path, json!({"reason": " "})).await;
     assert_eq!(blank.problem(), "invalid-request");
-    let without = world.admin.try_send(Method::POST, &path, None).await;
+    let without = fixture.admin.try_send(Method::POST, &path, None).await;
     assert!(without.unwrap().ok()["event_id"].is_string());
-    let nobody = world.erase(Uuid::now_v7(), "d").await;
+    let nobody = fixture.erase(Uuid::now_v7(), "d").await;
     assert_eq!(nobody.problem(), "member-not-found");
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
 async fn texts_of_an_erased_author_are_deleted_under_each_of_their_ids() {
-    let world = World::start().await;
-    let members = world.school.path("/members");
+    let fixture = Fixture::start().await;
+    let members = fixture.school.path("/members");
     let body = json!({"role": "principal", "external_ids": ["pat@x.example"]});
-    let pat = world.admin.post(&members, body).await.ok();
+    let pat = fixture.admin.post(&members, body).await.ok();
     let pat: Uuid = pat["member_id"].as_str().unwrap().parse().unwrap();
-    let [ada, ben] = <[Uuid; 2]>::try_from(world.school.members.clone()).unwrap();
-    let by_mail = world.known_as(Role::Principal, "pat@x.example");
-    world
+    let [ada, ben] = <[Uuid; 2]>::try_from(fixture.school.members.clone()).unwrap();
+    let by_mail = fixture.by_external_id(Role::Principal, "pat@x.example");
+    fixture
         .change(&by_mail, ada, "suspend", "written by mail")
         .await;
-    let by_id = world.known_as(Role::Principal, &pat.to_string());
-    world.change(&by_id, ben, "suspend", "written by id").await;
-    world
-        .change(&world.admin, ada, "reactivate", "by another")
+    let by_id = fixture.by_external_id(Role::Principal, &pat.to_string());
+    fixture
+        .change(&by_id, ben, "suspend", "written by id")
+        .await;
+    fixture
+        .change(&fixture.admin, ada, "reactivate", "by another")
         .await;
 
-    let path = world.school.path(&format!("/members/{pat}"));
-    let gone = world.admin.try_send(Method::DELETE, &path, None).await;
+    let path = fixture.school.path(&format!("/members/{pat}"));
+    let gone = fixture.admin.try_send(Method::DELETE, &path, None).await;
     let _ = gone.unwrap().ok();
-    let _ = world.erase(pat, "a").await;
-    let texts = world.texts().await;
+    let _ = fixture.erase(pat, "a").await;
+    let texts = fixture.texts().await;
     for (text, kept) in [
         ("written by mail", false),
         ("written by id", false),
@@ -226,59 +230,61 @@ async fn texts_of_an_erased_author_are_deleted_under_each_of_their_ids() {
         assert_eq!(texts.contains(&text.to_owned()), kept, "{text}: {texts:?}");
     }
     // The token is still valid, so the author can write under an id that no member has.
-    let last = world
+    let last = fixture
         .change(&by_mail, ada, "suspend", "written afterwards")
         .await;
-    let _ = world.erase(pat, "b").await;
+    let _ = fixture.erase(pat, "b").await;
     assert!(
-        !world
+        !fixture
             .texts()
             .await
             .contains(&"written afterwards".to_owned())
     );
     let query = format!("kind=member_suspended&min_seq={}", last.seq());
-    let suspended = world.history(&query).await;
+    let suspended = fixture.history(&query).await;
     assert_eq!(suspended.len(), 3);
     assert!(suspended.iter().all(|entry| entry["reason"] == Value::Null));
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn a_subject_under_which_his_usage_was_reported_goes_too() {
-    let world = World::start().await;
-    let proxy = world.server.as_role(Role::Proxy, Some(world.school.id));
+async fn the_subject_of_assigned_usage_is_deleted_too() {
+    let fixture = Fixture::start().await;
+    let proxy = fixture.server.as_role(Role::Proxy, Some(fixture.school.id));
     for (id, subject) in [("1", "thandi@old.example"), ("2", "another@x.example")] {
         let report = json!({"specversion": "1.0", "id": id, "source": "/gateway",
             "type": "claude_messages", "subject": subject});
         let reported = proxy.post("/v1/events", report).await;
         assert!(reported.status.is_success(), "{}", reported.body);
         if id == "2" {
-            break; // he stays nobody's
+            break; // stays unattributed
         }
         let path = format!("/unattributed?min_seq={}", reported.seq());
-        let list = world.admin.get(&world.school.path(&path)).await.ok();
+        let list = fixture.admin.get(&fixture.school.path(&path)).await.ok();
         let usage = list["usage"][0]["event_id"].as_str().unwrap();
-        let path = world.school.path(&format!("/unattributed/{usage}/assign"));
-        let body = json!({"member_id": world.thandi, "reason": "her old address"});
-        let _ = world.admin.post(&path, body).await.ok();
+        let path = fixture
+            .school
+            .path(&format!("/unattributed/{usage}/assign"));
+        let body = json!({"member_id": fixture.thandi, "reason": "an old address"});
+        let _ = fixture.admin.post(&path, body).await.ok();
     }
-    let _ = world.erase(world.thandi, "a").await;
-    let texts = world.texts().await;
+    let _ = fixture.erase(fixture.thandi, "a").await;
+    let texts = fixture.texts().await;
     for (text, kept) in [
         ("thandi@old.example", false),
-        ("her old address", false),
+        ("an old address", false),
         ("another@x.example", true),
     ] {
         assert_eq!(texts.contains(&text.to_owned()), kept, "{text}: {texts:?}");
     }
-    books::check(&world.postgres, world.school.id).await;
-    world.server.stop().await;
+    books::check(&fixture.postgres, fixture.school.id).await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn the_name_of_an_individuals_school_is_his_own_and_goes_with_him() {
-    let world = World::start().await;
-    let platform = world.server.as_role(Role::PlatformAdmin, None);
+async fn the_name_of_an_individuals_school_is_deleted_with_the_person() {
+    let fixture = Fixture::start().await;
+    let platform = fixture.server.as_role(Role::PlatformAdmin, None);
     let body = json!({"name": "Nomsa Dlamini", "org_type": "individual", "tier": "free",
         "time_zone": "UTC"});
     let school = platform.post("/v1/schools", body).await.ok();
@@ -291,19 +297,19 @@ async fn the_name_of_an_individuals_school_is_his_own_and_goes_with_him() {
     let read = format!("{school}?min_seq={}", erased.seq());
     assert_eq!(platform.get(&read).await.ok()["name"], Value::Null);
     let kept = "SELECT count(*) FROM school_directory WHERE name = 'Nomsa Dlamini'";
-    assert_eq!(number(&world.superuser, kept).await, 0);
+    assert_eq!(number(&fixture.superuser, kept).await, 0);
 
-    // A school is not its teachers.
-    let erased = world.erase(world.thandi, "a").await;
+    // The name of a school with several members is not personal data.
+    let erased = fixture.erase(fixture.thandi, "a").await;
     let read = format!("?min_seq={}", erased.seq());
-    let read = world.admin.get(&world.school.path(&read)).await.ok();
+    let read = fixture.admin.get(&fixture.school.path(&read)).await.ok();
     assert_eq!(read["name"], "Test School");
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
-/// Commands that wait together are written together, and yet one after another.
+/// Commands of one batch are applied in order.
 #[tokio::test]
-async fn what_comes_after_an_erasure_in_one_batch_stays() {
+async fn texts_after_an_erasure_in_the_same_batch_are_kept() {
     let postgres = Postgres::start().await;
     let (writer, tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100, 0, 0).await;
@@ -338,10 +344,14 @@ async fn what_comes_after_an_erasure_in_one_batch_stays() {
     assert_eq!(
         number(&pool, texts).await,
         1,
-        "of the allocation that came after"
+        "of the allocation after the erasure"
     );
     let erased = "SELECT count(*) FROM member_directory WHERE erased_at IS NOT NULL";
-    assert_eq!(number(&pool, erased).await, 0, "he came back");
+    assert_eq!(
+        number(&pool, erased).await,
+        0,
+        "the member is enrolled again"
+    );
     drop(writer);
     tasks.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Does the executable start, stop, print and exit as its page says?
+//! The executable starts, stops, prints and exits as documented.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -14,11 +14,11 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// The ids that every demo school has.
+/// The ids of each demo school.
 const SCHOOL: &str = "10000000-0000-4000-8000-000000000001";
 const TEACHER: &str = "20000000-0000-4000-8000-000000000011";
 
-/// The executable, without the settings of whoever runs the tests.
+/// The executable, without the caller's environment.
 fn ledger(arguments: &[&str]) -> Command {
     let mut command = Command::new(executable());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LEDGER_")) {
@@ -40,7 +40,7 @@ async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
-fn said(bytes: &[u8]) -> String {
+fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -70,7 +70,11 @@ impl Demo {
         .spawn()
         .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next_line().await.unwrap().expect("it gets ready");
+        let first = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the demo becomes ready");
         let base = first
             .strip_prefix("ledger: listening on ")
             .unwrap()
@@ -83,7 +87,7 @@ impl Demo {
         }
     }
 
-    /// What it says after the first line, up to the last line to paste.
+    /// The output after the first line, up to the last line to paste.
     async fn words(&mut self) -> Vec<String> {
         let mut words = Vec::new();
         while let Some(line) = self.lines.next_line().await.unwrap() {
@@ -105,8 +109,8 @@ impl Demo {
                 .flat_map(|subject| ["--subject", subject]),
         );
         let token = run(&arguments, &[]).await;
-        assert!(token.status.success(), "{}", said(&token.stderr));
-        Person::with_token(&self.base, said(&token.stdout).trim())
+        assert!(token.status.success(), "{}", text_of(&token.stderr));
+        Person::with_token(&self.base, text_of(&token.stdout).trim())
     }
 
     async fn replay(&self, more: &[&str]) -> Value {
@@ -119,7 +123,7 @@ impl Demo {
         ];
         arguments.extend(more);
         let replay = run(&arguments, &[("LEDGER_LOG_FILTER", "error")]).await;
-        assert!(replay.status.success(), "{}", said(&replay.stderr));
+        assert!(replay.status.success(), "{}", text_of(&replay.stderr));
         serde_json::from_slice(&replay.stdout).unwrap()
     }
 
@@ -154,13 +158,13 @@ fn pool<'a>(balance: &'a Value, service: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn a_demo_has_a_school_says_how_to_sign_in_and_keeps_everything() {
+async fn a_demo_has_a_school_prints_how_to_sign_in_and_keeps_its_data() {
     let folder = folder();
     let data_dir = folder.path().join("my data");
     let mut demo = Demo::start(&data_dir).await;
     let words = demo.words().await;
     assert_eq!(words[0], format!("school: {SCHOOL}"));
-    // Pasted into a shell, the lines sign somebody in: the folder's name has a space.
+    // The lines work in a shell, although the folder's name has a space.
     let exports: Vec<_> = words
         .iter()
         .filter(|line| line.starts_with("export "))
@@ -174,7 +178,10 @@ async fn a_demo_has_a_school_says_how_to_sign_in_and_keeps_everything() {
             .args(["-c", &format!("{line}; printenv {role}")])
             .output();
         assert_eq!(
-            said(&shell.await.unwrap().stdout).trim().split('.').count(),
+            text_of(&shell.await.unwrap().stdout)
+                .trim()
+                .split('.')
+                .count(),
             3,
             "{line}"
         );
@@ -210,7 +217,7 @@ async fn a_replay_prints_what_the_api_reads() {
     let folder = folder();
     let demo = Demo::start(folder.path()).await;
     let proxy = demo.person(Role::Proxy, None).await;
-    // A hold that runs out counts no more, whether or not the log says so yet.
+    // An expired hold does not count, whether or not the expiry is recorded.
     let holds = format!("/v1/schools/{SCHOOL}/holds");
     for (id, ttl_seconds) in [("short", 1), ("long", 3_600)] {
         let hold = json!({"id": id, "member_id": TEACHER, "service": "content_generation",
@@ -242,7 +249,7 @@ async fn a_replay_prints_what_the_api_reads() {
             assert_eq!(member[field], balance[field], "{field} of {id}");
         }
     }
-    // Up to an event it is what the log said then.
+    // Up to an event, the replay shows the state at that event.
     let seq = replay["seq"].as_i64().unwrap();
     let earlier = demo.replay(&["--as-of-seq", &(seq - 1).to_string()]).await;
     assert_eq!(earlier["seq"], seq - 1);
@@ -253,7 +260,7 @@ async fn a_replay_prints_what_the_api_reads() {
 }
 
 #[tokio::test]
-async fn a_killed_demo_leaves_nothing_running_and_starts_again() {
+async fn a_killed_demo_leaves_no_process_and_starts_again() {
     let folder = folder();
     let demo = Demo::start(folder.path()).await;
     let (before, postgres) = (demo.replay(&[]).await, demo.postgres());
@@ -276,7 +283,7 @@ async fn a_demo_without_its_postgres_ends() {
 }
 
 #[tokio::test]
-async fn a_port_or_a_folder_in_use_is_an_error_that_leaves_nothing_behind() {
+async fn a_port_or_folder_in_use_is_an_error_without_leftovers() {
     let (folder, other) = (folder(), folder());
     let demo = Demo::start(folder.path()).await;
     let address = demo.base.strip_prefix("http://").unwrap();
@@ -288,9 +295,9 @@ async fn a_port_or_a_folder_in_use_is_an_error_that_leaves_nothing_behind() {
     .await;
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        said(&refused.stderr).contains("in use"),
+        text_of(&refused.stderr).contains("in use"),
         "{}",
-        said(&refused.stderr)
+        text_of(&refused.stderr)
     );
     assert!(refused.stdout.is_empty() && !unused.exists());
 
@@ -303,13 +310,13 @@ async fn a_port_or_a_folder_in_use_is_an_error_that_leaves_nothing_behind() {
     ];
     let refused = run(&arguments, &[]).await;
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused.stderr).contains("in use by another process"));
+    assert!(text_of(&refused.stderr).contains("in use by another process"));
     assert!(refused.stdout.is_empty());
     assert_eq!(demo.end(Signal::SIGINT).await, Some(0));
 }
 
 #[tokio::test]
-async fn a_wrong_call_exits_with_2_and_an_answer_that_is_no_with_1() {
+async fn a_usage_error_exits_with_2_and_a_refusal_with_1() {
     let folder = folder();
     let data_dir = path(folder.path());
     for (arguments, variables, code, word) in [
@@ -355,7 +362,7 @@ async fn a_wrong_call_exits_with_2_and_an_answer_that_is_no_with_1() {
         ),
     ] {
         let output = run(arguments, variables).await;
-        let stderr = said(&output.stderr);
+        let stderr = text_of(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
         assert!(stderr.contains(word), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
@@ -370,7 +377,7 @@ async fn settings_are_shown_without_secrets() {
         ("LEDGER_WRITER_SHARDS", "2"),
     ];
     let shown = run(&["serve", "--print-config"], &variables).await;
-    let text = said(&shown.stdout);
+    let text = text_of(&shown.stdout);
     assert!(
         shown.status.success() && text.contains("writer.shards = 2"),
         "{text}"
@@ -379,7 +386,7 @@ async fn settings_are_shown_without_secrets() {
 }
 
 #[tokio::test]
-async fn a_server_says_when_the_database_has_no_ledger_in_it() {
+async fn a_server_reports_a_database_without_the_schema() {
     let postgres = Postgres::start().await;
     let full = postgres.url();
     let empty = full.replace("/ledger?", "/postgres?");
@@ -391,12 +398,12 @@ async fn a_server_says_when_the_database_has_no_ledger_in_it() {
     let refused = run(&arguments, &variables).await;
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        said(&refused.stderr).contains("ledger migrate"),
+        text_of(&refused.stderr).contains("ledger migrate"),
         "{}",
-        said(&refused.stderr)
+        text_of(&refused.stderr)
     );
     let migrated = run(&["migrate"], &[("DATABASE_URL", full.as_str())]).await;
-    assert!(said(&migrated.stdout).contains("migrations are in force"));
+    assert!(text_of(&migrated.stdout).contains("migrations are in force"));
 
     let superuser = postgres.superuser().await;
     sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = '' WHERE version = 1")
@@ -410,7 +417,7 @@ async fn a_server_says_when_the_database_has_no_ledger_in_it() {
     for command in [&["migrate"][..], &arguments] {
         let refused = run(command, &variables).await;
         assert_eq!(refused.status.code(), Some(1));
-        let text = said(&refused.stderr);
+        let text = text_of(&refused.stderr);
         assert!(
             text.contains("another pre-release (migration 1 differs)"),
             "{text}"
@@ -418,19 +425,19 @@ async fn a_server_says_when_the_database_has_no_ledger_in_it() {
     }
 }
 
-/// TLS comes from a feature of `sqlx-core` alone; without it the URL is refused before a connection.
+/// TLS comes from a feature of `sqlx-core`; without it the URL would be refused before connecting.
 #[tokio::test]
 async fn a_database_url_can_require_tls() {
     let postgres = Postgres::start().await;
     let url = postgres.url().replace("sslmode=disable", "sslmode=require");
     let refused = run(&["migrate"], &[("DATABASE_URL", url.as_str())]).await;
     assert_eq!(refused.status.code(), Some(1));
-    let text = said(&refused.stderr);
+    let text = text_of(&refused.stderr);
     assert!(text.contains("server does not support TLS"), "{text}");
 }
 
 #[tokio::test]
-async fn a_worker_beside_a_server_keeps_its_read_models() {
+async fn a_worker_process_updates_the_read_models_of_a_server() {
     let postgres = Postgres::start().await;
     let server = Server::start_with(&postgres, &[("LEDGER_WORKERS", "0")]).await;
     let mut worker = ledger(&["worker"])
@@ -457,7 +464,7 @@ async fn a_worker_beside_a_server_keeps_its_read_models() {
 }
 
 #[tokio::test]
-async fn the_plan_catalogue_is_read_again_when_the_server_is_told_to() {
+async fn a_signal_reloads_the_plan_catalogue() {
     let postgres = Postgres::start().await;
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("plans.toml");
@@ -475,7 +482,7 @@ async fn the_plan_catalogue_is_read_again_when_the_server_is_told_to() {
     let before = proxy.post(&school.path("/debits"), debit("a")).await;
     assert_eq!(before.problem(), "unknown-service");
 
-    // A file that is no catalogue changes nothing; the next one that is does.
+    // An invalid file changes nothing; the next valid one takes effect.
     std::fs::write(&file, "nonsense").unwrap();
     server.signal(Signal::SIGHUP);
     let alias = "aliases = [\"lesson_generation\"]";

@@ -1,4 +1,4 @@
-//! Can anybody change what happened?
+//! Recorded events cannot be changed.
 
 use ledger_store::DatabaseRole;
 use ledger_store::writer::WriterSettings;
@@ -19,7 +19,7 @@ async fn refusal(pool: &PgPool, sql: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn no_role_of_the_service_may_change_events_and_their_owner_is_told_not_to() {
+async fn no_role_can_change_events_not_even_their_owner() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, tasks) = writer(&database, WriterSettings::default());
@@ -43,7 +43,7 @@ async fn no_role_of_the_service_may_change_events_and_their_owner_is_told_not_to
             );
         }
     }
-    // The superuser passes privileges and policies, as the owner of a table passes its grants.
+    // The superuser bypasses privileges and policies, as the owner of a table does, but no trigger.
     for change in CHANGES {
         let refusal = refusal(&superuser, change).await;
         assert!(

@@ -23,4 +23,5 @@ mod refusals;
 mod reported_usage;
 mod requests;
 mod row_security;
+mod tidy;
 mod writer;

@@ -1,4 +1,4 @@
-//! Can anybody spend what is not there, however many ask at once?
+//! Concurrent clients cannot spend more than the quota.
 
 use futures::future::join_all;
 use ledger_core::Role;
@@ -9,11 +9,11 @@ use reqwest::StatusCode;
 
 const UNITS: i64 = 1_000;
 const CLIENTS: usize = 64;
-/// 64 clients ask 20 times each: 280 more than there is.
+/// 64 clients with 20 calls each: 280 calls more than there are units.
 const CALLS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_64_clients_at_two_servers_exactly_as_many_succeed_as_there_are_units() {
+async fn exactly_as_many_calls_of_64_clients_on_two_servers_succeed_as_there_are_units() {
     let postgres = Postgres::start().await;
     let servers = [
         Server::start(&postgres).await,
@@ -46,7 +46,7 @@ async fn of_64_clients_at_two_servers_exactly_as_many_succeed_as_there_are_units
         CLIENTS * CALLS - 1_000
     );
 
-    // Both servers say the same, and so does the log.
+    // Both servers agree with the log.
     let head = books::check(&postgres, school.id).await;
     for server in &servers {
         let auditor = server.as_role(Role::Auditor, Some(school.id));
@@ -68,7 +68,7 @@ async fn of_64_clients_at_two_servers_exactly_as_many_succeed_as_there_are_units
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn holds_debits_and_allocations_at_once_break_no_rule() {
+async fn concurrent_holds_debits_and_allocations_break_no_rule() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 500, 5, 50).await;
@@ -84,7 +84,7 @@ async fn holds_debits_and_allocations_at_once_break_no_rule() {
                     0 => {
                         let units = 30 + (client * call) % 120;
                         let path = format!("/members/{member}/allocations/claude_messages");
-                        let body = serde_json::json!({"units": units, "reason": "to and fro"});
+                        let body = serde_json::json!({"units": units, "reason": "back and forth"});
                         principal.put(&school.path(&path), body).await;
                     }
                     1 => {

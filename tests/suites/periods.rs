@@ -1,5 +1,5 @@
-//! Does a period end when it ends, once, in whatever school and whoever writes, and do the books
-//! say so afterwards?
+//! Periods end at their instant and once, in busy and idle schools, and the closed books are
+//! correct.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::new(text.parse().unwrap())
 }
 
-fn done(answer: Answer) -> Receipt {
+fn accepted(answer: Answer) -> Receipt {
     answer.unwrap()
 }
 
@@ -55,7 +55,7 @@ async fn log(database: &Database, school: &School) -> Vec<Recorded> {
     events
 }
 
-fn rolls(events: &[Recorded]) -> Vec<&PeriodClosed> {
+fn rollovers(events: &[Recorded]) -> Vec<&PeriodClosed> {
     events
         .iter()
         .filter_map(|recorded| match &recorded.event {
@@ -70,13 +70,13 @@ fn rolls(events: &[Recorded]) -> Vec<&PeriodClosed> {
         .collect()
 }
 
-async fn take_in(database: &Database) {
+async fn apply_all(database: &Database) {
     catch_up(database, &Registry::standard(), &WorkerSettings::default())
         .await
         .unwrap();
 }
 
-/// A month that ends with a call in flight, one that comes late, and one that ran out.
+/// A month whose end has an open hold, a hold that is settled late, and an expired one.
 async fn month(writer: &Writer, school: &School, name: &str, from: Timestamp, end: Timestamp) {
     let [one, two] = [school.members[0], school.members[1]];
     let id = |what: &str| format!("{name} {what}");
@@ -92,7 +92,7 @@ async fn month(writer: &Writer, school: &School, name: &str, from: Timestamp, en
         settle(end.plus_seconds(6), &id("over"), 9),
         settle(end.plus_seconds(7), &id("late"), 3),
     ] {
-        done(school.send(writer, request).await);
+        accepted(school.send(writer, request).await);
     }
 }
 
@@ -109,7 +109,7 @@ async fn the_books_of_every_period_are_the_sum_of_the_log() {
             at("2026-02-10T00:00:00Z"),
             at("2026-03-01T00:00:00Z"),
         ),
-        // Nobody comes in March and April.
+        // No usage in March and April.
         (
             "may",
             at("2026-05-10T00:00:00Z"),
@@ -118,15 +118,15 @@ async fn the_books_of_every_period_are_the_sum_of_the_log() {
     ];
     for (name, from, end) in months {
         month(&writer, &school, name, from, end).await;
-        take_in(&database).await;
+        apply_all(&database).await;
     }
     let events = log(&database, &school).await;
-    let closed: Vec<_> = rolls(&events)
+    let closed: Vec<_> = rollovers(&events)
         .iter()
         .map(|roll| roll.closed.end.get().format("%m-%d").to_string())
         .collect();
     assert_eq!(closed, ["02-01", "03-01", "04-01", "05-01", "06-01"]);
-    // What was held as a period closed settles into it; what came to nothing does not.
+    // A hold counts in the period in which it was placed; an expired one does not count.
     let pool = postgres.superuser().await;
     for (start, used) in [("2026-01-01", 23), ("2026-02-01", 24), ("2026-05-01", 23)] {
         let closed: (i64, i64) = sqlx::query_as(
@@ -141,7 +141,7 @@ async fn the_books_of_every_period_are_the_sum_of_the_log() {
     }
     books::check(&postgres, school.id.0).await;
 
-    // A snapshot and the log from its first event come to the same.
+    // Loading from a snapshot equals folding the whole log.
     let mut conn = role(&database, DatabaseRole::Writer)
         .acquire()
         .await
@@ -150,7 +150,7 @@ async fn the_books_of_every_period_are_the_sum_of_the_log() {
     assert_eq!(loaded, fold(&events));
 }
 
-/// A report of usage that occurred at an instant, told now.
+/// A report, sent at `now`, of usage that occurred at `at`.
 fn report(now: Timestamp, id: &str, who: Option<MemberId>, n: i64, at: Timestamp) -> Envelope {
     let attribute = |text: &str| Attribute::new(text).unwrap();
     let command = Report {
@@ -184,7 +184,7 @@ fn refund(now: Timestamp, usage: &CommandKey, n: i64) -> Envelope {
     envelope_at(now, fresh(), Action::Usage(UsageCommand::Correct(command)))
 }
 
-fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Envelope {
+fn attribute_to(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Envelope {
     let command = AttributeUsage {
         usage_id: usage.first_event_id(),
         member_id,
@@ -199,7 +199,7 @@ fn give(now: Timestamp, usage: &CommandKey, member_id: MemberId) -> Envelope {
 }
 
 #[tokio::test]
-async fn what_is_learnt_of_a_closed_period_moves_its_books_and_no_others() {
+async fn late_usage_of_a_closed_period_changes_only_its_books() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
@@ -219,16 +219,16 @@ async fn what_is_learnt_of_a_closed_period_moves_its_books_and_no_others() {
         refund(now, &reported("late"), 4),
         refund(now, &CommandKey::Debit(key("february")), 1),
         report(now, "nobody's", None, 11, january),
-        give(now, &reported("nobody's"), one),
-        give(now, &reported("nobody's"), two),
+        attribute_to(now, &reported("nobody's"), one),
+        attribute_to(now, &reported("nobody's"), two),
         refund(now, &reported("nobody's"), 1),
-        // When there was no such school.
+        // Before the registration of the school.
         report(now, "before", Some(two), 9, at("2025-06-01T08:00:00Z")),
         refund(now, &reported("before"), 9),
     ] {
-        done(school.send(&writer, request).await);
+        accepted(school.send(&writer, request).await);
     }
-    take_in(&database).await;
+    apply_all(&database).await;
     let pool = postgres.superuser().await;
     let lines: Vec<(String, i64)> = sqlx::query_as(
         "SELECT to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM'), used FROM (
@@ -258,26 +258,26 @@ async fn what_is_learnt_of_a_closed_period_moves_its_books_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_calm_stream_rolls_in_the_statement_of_the_command_and_another_process_follows() {
+async fn a_rollover_is_part_of_an_append_without_locks_and_other_processes_load_it() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (here, _tasks) = writer(&database, WriterSettings::default());
     let (there, _more_tasks) = writer(&database, WriterSettings::default());
     let school = School::register_at(start(), &here, 1_000, (1, 100, Some(true))).await;
     let member = school.members[0];
-    // Both know the stream; one of them is calm enough to write without a lock.
-    done(
+    // Both have the state; one of them appends without locks.
+    accepted(
         school
             .send(&there, debit_at(start(), "there", member, 1))
             .await,
     );
     for n in 0..40 {
         let debit = debit_at(start(), &format!("calm {n}"), member, 1);
-        done(school.send(&here, debit).await);
+        accepted(school.send(&here, debit).await);
     }
-    // A year later: all that is due goes with the debit.
+    // A year later, all due events are appended with the debit.
     let now = at("2027-01-20T08:00:00Z");
-    let receipt = done(
+    let receipt = accepted(
         school
             .send(&here, debit_at(now, "a year later", member, 100))
             .await,
@@ -289,21 +289,21 @@ async fn a_calm_stream_rolls_in_the_statement_of_the_command_and_another_process
         "a receipt has the command's own events"
     );
     let Event::Usage(UsageEvent::Debited(debited)) = &receipt.events[0].event else {
-        panic!("it is a debit");
+        panic!("a debit");
     };
     assert_eq!(debited.balance.used, units(100));
-    // The other one's clock is behind, and its state too.
+    // The clock and the state of the other writer are behind.
     let behind = debit_at(start(), "behind", member, 0);
-    let receipt = done(school.send(&there, behind).await);
+    let receipt = accepted(school.send(&there, behind).await);
     assert_eq!(receipt.period.start, at("2027-01-01T00:00:00Z"));
     let events = log(&database, &school).await;
-    assert_eq!(rolls(&events).len(), 12);
+    assert_eq!(rollovers(&events).len(), 12);
     let ids: BTreeSet<EventId> = events.iter().map(|event| event.event_id).collect();
     assert_eq!(ids.len(), events.len());
 }
 
 #[tokio::test]
-async fn processes_that_come_to_the_boundary_together_roll_once() {
+async fn concurrent_processes_record_a_rollover_once() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let writers: Vec<_> = (0..3)
@@ -313,11 +313,11 @@ async fn processes_that_come_to_the_boundary_together_roll_once() {
     let end = at("2026-02-01T00:00:00Z");
     for (n, (writer, _)) in writers.iter().enumerate() {
         let debit = debit_at(start(), &format!("before {n}"), school.members[n], 10);
-        done(school.send(writer, debit).await);
+        accepted(school.send(writer, debit).await);
     }
     let clients = (0..60).map(|n| {
         let (writer, _) = &writers[n % 3];
-        // Some clocks are there already, some are not.
+        // Half of the clocks have passed the end of the period.
         let now = end.plus_seconds(if n % 2 == 0 { 1 } else { -1 });
         school.send(
             writer,
@@ -325,11 +325,11 @@ async fn processes_that_come_to_the_boundary_together_roll_once() {
         )
     });
     for answer in join_all(clients).await {
-        done(answer);
+        accepted(answer);
     }
     let events = log(&database, &school).await;
-    let [roll] = rolls(&events)[..] else {
-        panic!("one roll");
+    let [roll] = rollovers(&events)[..] else {
+        panic!("one rollover");
     };
     let closed = roll
         .pools
@@ -342,12 +342,12 @@ async fn processes_that_come_to_the_boundary_together_roll_once() {
         90,
         "nothing is lost or doubled"
     );
-    take_in(&database).await;
+    apply_all(&database).await;
     books::check(&postgres, school.id.0).await;
 }
 
 #[tokio::test]
-async fn idle_schools_roll_by_themselves_and_each_by_one_worker() {
+async fn rollovers_of_idle_schools_are_recorded_by_one_worker_each() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
@@ -357,56 +357,56 @@ async fn idle_schools_roll_by_themselves_and_each_by_one_worker() {
     }
     let one = schools[0].members[0];
     let ttl = 60;
-    done(
+    accepted(
         schools[0]
             .send(&writer, hold(start(), "out", one, 5, ttl))
             .await,
     );
-    take_in(&database).await;
+    apply_all(&database).await;
     let keeper = || {
         let settings = TimekeeperSettings::default();
         Timekeeper::new(postgres.database(), writer.clone(), settings)
     };
-    // A hold ran out; a minute later it is on record.
+    // The expiry of a hold is recorded a minute later.
     let later = start().plus_seconds(ttl + 6);
     assert_eq!(
         keeper().poll(start().plus_seconds(ttl + 1)).await.unwrap(),
         0
     );
     assert_eq!(keeper().poll(later).await.unwrap(), 1);
-    take_in(&database).await;
+    apply_all(&database).await;
     let pool = postgres.superuser().await;
     assert_eq!(number(&pool, "SELECT count(*) FROM balance_hold").await, 0);
 
-    // The month ends in all of them, before two workers at once.
+    // The month ends in all schools, and two workers look at the same time.
     let end = at("2026-02-01T00:00:00Z");
     let (first, second) = (keeper(), keeper());
     let (first, second) = tokio::join!(first.poll(end), second.poll(end));
     assert_eq!(first.unwrap() + second.unwrap(), 5);
-    // They are claimed until the read model has had time to hear of it, and then there is nothing.
+    // A claim lasts until the read model has applied the events; then nothing is due.
     assert_eq!(keeper().poll(end).await.unwrap(), 0);
-    take_in(&database).await;
+    apply_all(&database).await;
     let claim = i64::try_from(CLAIM.as_secs()).unwrap();
     assert_eq!(keeper().poll(end.plus_seconds(claim + 1)).await.unwrap(), 0);
     for school in &schools {
         let events = log(&database, school).await;
-        assert_eq!(rolls(&events).len(), 1);
+        assert_eq!(rollovers(&events).len(), 1);
         books::check(&postgres, school.id.0).await;
     }
 }
 
 #[tokio::test]
-async fn a_roll_of_many_allocations_is_some_events_and_a_history_of_each() {
+async fn a_rollover_of_many_allocations_is_few_events_and_an_entry_for_each() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
     let school = School::register_at(start(), &writer, 2_000, (1_001, 1, Some(true))).await;
     let end = at("2026-02-01T00:00:00Z");
     let kept = school.members[0];
-    let caught_up = done(school.send(&writer, Envelope::catch_up(end)).await);
+    let caught_up = accepted(school.send(&writer, Envelope::catch_up(end)).await);
     assert!(caught_up.events.is_empty());
-    done(school.send(&writer, allocate_at(end, kept, 2, None)).await);
-    take_in(&database).await;
+    accepted(school.send(&writer, allocate_at(end, kept, 2, None)).await);
+    apply_all(&database).await;
     let events = log(&database, &school).await;
     let kinds: Vec<_> = events
         .iter()
@@ -430,11 +430,11 @@ async fn a_roll_of_many_allocations_is_some_events_and_a_history_of_each() {
     assert_eq!(number(&pool, renewed).await, 1_001);
     books::check(&postgres, school.id.0).await;
 
-    // Told page by page, each event whole.
+    // Pages of the history contain all entries of an event.
     let server = Server::start(&postgres).await;
     let principal = server.as_role(Role::Principal, Some(school.id.0));
     let path = |rest: &str| format!("/v1/schools/{}{rest}", school.id);
-    // By the server's clock some more months have passed; reading a balance has that recorded.
+    // By the server's clock more months have passed; a read of a balance records their ends.
     let _ = principal.get(&path("/balance")).await.ok();
     books::caught_up(&pool).await;
     let (mut entries, mut next) = (0, path("/history?kind=allocations_renewed&limit=100"));
@@ -448,21 +448,24 @@ async fn a_roll_of_many_allocations_is_some_events_and_a_history_of_each() {
             "/history?kind=allocations_renewed&limit=100&cursor={cursor}"
         ));
     }
-    let told = "SELECT count(*) FROM history_entry WHERE kind = 'allocations_renewed'";
-    let told = usize::try_from(number(&pool, told).await).unwrap();
-    assert!(entries == told && told > 2_000, "{entries} of {told}");
+    let recorded = "SELECT count(*) FROM history_entry WHERE kind = 'allocations_renewed'";
+    let recorded = usize::try_from(number(&pool, recorded).await).unwrap();
+    assert!(
+        entries == recorded && recorded > 2_000,
+        "{entries} of {recorded}"
+    );
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_read_after_the_end_sees_the_new_period_and_by_its_day_the_old_one() {
+async fn a_read_after_the_end_shows_the_new_period_and_by_day_the_old_one() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
     let school = School::register_at(start(), &writer, 1_000, (2, 100, Some(true))).await;
     let [one, two] = [school.members[0], school.members[1]];
-    done(school.send(&writer, debit_at(start(), "a", one, 30)).await);
-    // The read models stand in January; the server's clock does not.
+    accepted(school.send(&writer, debit_at(start(), "a", one, 30)).await);
+    // The read models are in January; the server's clock is later.
     let server = Server::start_with(&postgres, &[("LEDGER_WORKERS", "1")]).await;
     let principal = server.as_role(Role::Principal, Some(school.id.0));
     let proxy = server.as_role(Role::Proxy, Some(school.id.0));
@@ -484,11 +487,11 @@ async fn a_read_after_the_end_sees_the_new_period_and_by_its_day_the_old_one() {
     assert_eq!(mine["period"], balance["period"]);
     let read = principal.get(&path("")).await.ok();
     assert_eq!(read["period"], balance["period"]);
-    // `ledger replay` says the same, whether or not the log does.
+    // `ledger replay` has the same period, recorded or not.
     let replayed = books::replay(&postgres, school.id.0).await;
     assert_eq!(replayed["period"], balance["period"]);
 
-    // January, by any of its days, to whoever may read balances.
+    // January, by any of its days, for every role that may read balances.
     for reader in [&principal, &proxy] {
         let january = reader.get(&path("/balance?period=2026-01-31")).await.ok();
         assert_eq!(january["period"]["end"], "2026-02-01T00:00:00Z");
@@ -541,7 +544,7 @@ async fn a_read_after_the_end_sees_the_new_period_and_by_its_day_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_worker_process_makes_time_happen_where_nobody_serves() {
+async fn a_worker_records_due_events_without_a_server() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
@@ -553,14 +556,14 @@ async fn a_worker_process_makes_time_happen_where_nobody_serves() {
         .spawn()
         .unwrap();
     let pool = postgres.superuser().await;
-    let stands = "SELECT count(*) FROM balance_school WHERE period_end > now()";
+    let is_current = "SELECT count(*) FROM balance_school WHERE period_end > now()";
     eventually("the idle school's new period", || async {
-        number(&pool, stands).await == 1
+        number(&pool, is_current).await == 1
     })
     .await;
     let pid = nix::unistd::Pid::from_raw(worker.id().unwrap().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(30), worker.wait()).await;
     assert!(ended.unwrap().unwrap().success());
-    assert!(rolls(&log(&database, &school).await).len() > 1);
+    assert!(rollovers(&log(&database, &school).await).len() > 1);
 }

@@ -1,4 +1,4 @@
-//! Do reads tell what the log holds, whole, in order, as fresh as they are asked to be, and live?
+//! Reads: complete, ordered, as fresh as requested, and live.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-struct World {
+struct Fixture {
     postgres: Postgres,
     server: Server,
     school: HttpSchool,
@@ -20,7 +20,7 @@ struct World {
     proxy: Person,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let postgres = Postgres::start().await;
         let server = Server::start(&postgres).await;
@@ -51,12 +51,12 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_list_goes_on_where_the_page_before_said() {
-    let world = World::start().await;
-    let mut path = world.school.path("/members?limit=2&min_seq=8");
+async fn a_page_continues_after_the_one_before() {
+    let fixture = Fixture::start().await;
+    let mut path = fixture.school.path("/members?limit=2&min_seq=8");
     let mut seen = Vec::new();
     loop {
-        let page = world.principal.get(&path).await;
+        let page = fixture.principal.get(&path).await;
         let members = page.body["members"].as_array().unwrap();
         seen.extend(
             members
@@ -73,7 +73,7 @@ async fn a_list_goes_on_where_the_page_before_said() {
         assert!(target.contains(page.body["next"].as_str().unwrap()));
         path = target.trim_matches(['<', '>']).to_owned();
     }
-    let mut expected: Vec<_> = world.school.members.iter().map(Uuid::to_string).collect();
+    let mut expected: Vec<_> = fixture.school.members.iter().map(Uuid::to_string).collect();
     expected.sort();
     assert_eq!(seen, expected);
     for wrong in [
@@ -84,37 +84,40 @@ async fn a_list_goes_on_where_the_page_before_said() {
         "page=2",
         "limit=1&limit=1",
     ] {
-        let answer = world
+        let answer = fixture
             .principal
-            .get(&world.school.path(&format!("/members?{wrong}")))
+            .get(&fixture.school.path(&format!("/members?{wrong}")))
             .await;
         assert_eq!(answer.problem(), "invalid-request", "{wrong}");
     }
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn a_read_waits_for_what_it_must_know_and_shows_its_caller_his_own_writes() {
-    let world = World::start().await;
-    let member = world.school.members[0];
-    let allocation = world
+async fn a_read_waits_for_min_seq_and_for_its_callers_own_writes() {
+    let fixture = Fixture::start().await;
+    let member = fixture.school.members[0];
+    let allocation = fixture
         .school
         .path(&format!("/members/{member}/allocations/claude_messages"));
-    let balance = world.school.path(&format!("/members/{member}/balance"));
+    let balance = fixture.school.path(&format!("/members/{member}/balance"));
     for units in 101..121 {
         let set = json!({"units": units, "reason": "r"});
-        let set = world.principal.put(&allocation, set).await;
-        let own = world.principal.get(&balance).await.ok();
-        assert_eq!(own["services"][1]["allocated"], units, "his own write");
+        let set = fixture.principal.put(&allocation, set).await;
+        let own = fixture.principal.get(&balance).await.ok();
+        assert_eq!(own["services"][1]["allocated"], units, "own write");
         let seq = set.seq();
-        let fresh = world
+        let fresh = fixture
             .proxy
             .get(&format!("{balance}?min_seq={seq}"))
             .await
             .ok();
         assert_eq!(fresh["services"][1]["allocated"], units, "min_seq");
     }
-    let ahead = world.proxy.get(&format!("{balance}?min_seq=1000000")).await;
+    let ahead = fixture
+        .proxy
+        .get(&format!("{balance}?min_seq=1000000"))
+        .await;
     assert_eq!(
         (ahead.status.as_u16(), ahead.problem().as_str()),
         (503, "projection-behind")
@@ -122,8 +125,8 @@ async fn a_read_waits_for_what_it_must_know_and_shows_its_caller_his_own_writes(
     assert!(ahead.headers.contains_key("retry-after"));
     assert_eq!(ahead.body["asked_seq"], 1_000_000);
 
-    // A school that nobody registered is not waited for.
-    let platform = world.server.as_role(Role::PlatformAdmin, None);
+    // A read of an unknown school does not wait.
+    let platform = fixture.server.as_role(Role::PlatformAdmin, None);
     for rest in [
         "",
         "/balance",
@@ -149,23 +152,23 @@ async fn a_read_waits_for_what_it_must_know_and_shows_its_caller_his_own_writes(
         );
         assert!(started.elapsed() < Duration::from_secs(4), "{path}");
     }
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn the_history_tells_who_changed_what_and_why_newest_first() {
-    let world = World::start().await;
-    let [one, two, _] = <[Uuid; 3]>::try_from(world.school.members.clone()).unwrap();
+async fn the_history_lists_actor_change_and_reason_newest_first() {
+    let fixture = Fixture::start().await;
+    let [one, two, _] = <[Uuid; 3]>::try_from(fixture.school.members.clone()).unwrap();
     let transfer = json!({"reason": "helps out", "items": [{"op": "transfer", "member_id": one,
         "to_member_id": two, "service": "claude_messages", "units": 10}]});
-    let _ = world
+    let _ = fixture
         .principal
-        .post(&world.school.path("/allocations/batch"), transfer)
+        .post(&fixture.school.path("/allocations/batch"), transfer)
         .await
         .ok();
-    let history = |query: &str| world.school.path(&format!("/history?{query}"));
+    let history = |query: &str| fixture.school.path(&format!("/history?{query}"));
 
-    let page = world.principal.get(&history("limit=1")).await;
+    let page = fixture.principal.get(&history("limit=1")).await;
     assert!(page.headers.contains_key("link"));
     let entries = page.body["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 2, "both sides of a transfer");
@@ -177,7 +180,7 @@ async fn the_history_tells_who_changed_what_and_why_newest_first() {
     );
     assert!(entries.iter().all(|e| e["actor"]["role"] == "principal"));
 
-    let of_two = world
+    let of_two = fixture
         .principal
         .get(&history(&format!("member={two}")))
         .await
@@ -191,17 +194,20 @@ async fn the_history_tells_who_changed_what_and_why_newest_first() {
         (&json!(100), &json!(110))
     );
     let kinds = history("kind=member_enrolled&service=claude_messages");
-    assert_eq!(world.principal.get(&kinds).await.ok()["entries"], json!([]));
-    let kinds = world
+    assert_eq!(
+        fixture.principal.get(&kinds).await.ok()["entries"],
+        json!([])
+    );
+    let kinds = fixture
         .principal
         .get(&history("kind=member_enrolled"))
         .await
         .ok();
     assert_eq!(kinds["entries"].as_array().unwrap().len(), 3);
 
-    let teacher = world
+    let teacher = fixture
         .server
-        .person(Role::Teacher, Some(world.school.id), two);
+        .person(Role::Teacher, Some(fixture.school.id), two);
     let own = teacher.get(&history("limit=1000")).await.ok();
     let own = own["entries"].as_array().unwrap();
     assert!(!own.is_empty() && own.iter().all(|e| e["member_id"] == json!(two)));
@@ -212,18 +218,18 @@ async fn the_history_tells_who_changed_what_and_why_newest_first() {
         ("service=video", "unknown-service"),
     ] {
         assert_eq!(
-            world.principal.get(&history(wrong)).await.problem(),
+            fixture.principal.get(&history(wrong)).await.problem(),
             code,
             "{wrong}"
         );
     }
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn usage_is_summed_up_as_it_is_asked_for() {
-    let world = World::start().await;
-    let [one, two, _] = <[Uuid; 3]>::try_from(world.school.members.clone()).unwrap();
+async fn usage_is_summed_by_the_requested_groups() {
+    let fixture = Fixture::start().await;
+    let [one, two, _] = <[Uuid; 3]>::try_from(fixture.school.members.clone()).unwrap();
     let day = |n: u32| format!("2026-03-{n:02}T10:00:00Z");
     for (id, member, model, at) in [
         ("1", one, "sonnet", day(2)),
@@ -232,20 +238,22 @@ async fn usage_is_summed_up_as_it_is_asked_for() {
     ] {
         let more = json!({"model": model, "occurred_at": at, "input_tokens": 10, "output_tokens": 5,
             "latency_ms": 100, "cost_micros": 7, "outcome": "success"});
-        world.debit(id, member, &more).await;
+        fixture.debit(id, member, &more).await;
     }
-    let seq = world
+    let seq = fixture
         .debit("4", two, &json!({"occurred_at": day(31)}))
         .await;
     let usage = |person: &Person, query: &str| {
-        let path = world.school.path(&format!("/usage?min_seq={seq}&{query}"));
+        let path = fixture
+            .school
+            .path(&format!("/usage?min_seq={seq}&{query}"));
         let person = person.clone();
         async move { person.get(&path).await }
     };
     let march = "from=2026-03-01&to=2026-03-31";
-    let days = usage(&world.principal, march).await.ok();
+    let days = usage(&fixture.principal, march).await.ok();
     let rows = days["rows"].as_array().unwrap();
-    let told: Vec<_> = rows
+    let summary: Vec<_> = rows
         .iter()
         .map(|r| {
             (
@@ -255,7 +263,7 @@ async fn usage_is_summed_up_as_it_is_asked_for() {
         })
         .collect();
     assert_eq!(
-        told,
+        summary,
         [("2026-03-02", 2), ("2026-03-03", 1), ("2026-03-31", 1)]
     );
     assert_eq!(
@@ -264,14 +272,14 @@ async fn usage_is_summed_up_as_it_is_asked_for() {
     );
 
     let month = format!("granularity=month&group_by=model,member&{march}");
-    let month = usage(&world.principal, &month).await.ok();
+    let month = usage(&fixture.principal, &month).await.ok();
     let rows = month["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 4, "a row for each member and model: {rows:?}");
     assert!(rows.iter().all(|r| r["bucket"] == "2026-03-01"));
 
-    let teacher = world
+    let teacher = fixture
         .server
-        .person(Role::Teacher, Some(world.school.id), one);
+        .person(Role::Teacher, Some(fixture.school.id), one);
     let own = usage(&teacher, &format!("granularity=month&{march}"))
         .await
         .ok();
@@ -280,7 +288,7 @@ async fn usage_is_summed_up_as_it_is_asked_for() {
         usage(&teacher, &format!("member={two}")).await.problem(),
         "member-not-found"
     );
-    let empty = usage(&world.principal, "from=2026-04-01&to=2026-03-01")
+    let empty = usage(&fixture.principal, "from=2026-04-01&to=2026-03-01")
         .await
         .ok();
     assert_eq!(
@@ -294,27 +302,29 @@ async fn usage_is_summed_up_as_it_is_asked_for() {
         "until=2026-03-01",
     ] {
         assert_eq!(
-            usage(&world.principal, wrong).await.problem(),
+            usage(&fixture.principal, wrong).await.problem(),
             "invalid-request",
             "{wrong}"
         );
     }
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn the_log_is_read_by_pages_and_as_lines_and_both_are_all_of_it() {
-    let world = World::start().await;
-    let [one, ..] = world.school.members[..] else {
+async fn the_log_is_complete_in_pages_and_as_lines() {
+    let fixture = Fixture::start().await;
+    let [one, ..] = fixture.school.members[..] else {
         panic!()
     };
-    world.debit("1", one, &json!({})).await;
-    let head = books::check(&world.postgres, world.school.id).await;
+    fixture.debit("1", one, &json!({})).await;
+    let head = books::check(&fixture.postgres, fixture.school.id).await;
     let mut after = 0;
     let mut paged = Vec::new();
     loop {
-        let path = world.school.path(&format!("/events?after={after}&limit=3"));
-        let page = world.principal.get(&path).await.ok();
+        let path = fixture
+            .school
+            .path(&format!("/events?after={after}&limit=3"));
+        let page = fixture.principal.get(&path).await.ok();
         let events = page["events"].as_array().unwrap();
         paged.extend(events.iter().cloned());
         let next = page["next_after"].as_i64().unwrap();
@@ -328,8 +338,8 @@ async fn the_log_is_read_by_pages_and_as_lines_and_both_are_all_of_it() {
     assert_eq!(seqs, (1..=head).collect::<Vec<_>>());
 
     let lines = |query: &str| {
-        let path = world.school.path(&format!("/events?{query}"));
-        let principal = world.principal.clone();
+        let path = fixture.school.path(&format!("/events?{query}"));
+        let principal = fixture.principal.clone();
         async move {
             let accept = [("accept", "application/x-ndjson")];
             let response = principal.send_with(Method::GET, &path, &accept, None).await;
@@ -345,7 +355,7 @@ async fn the_log_is_read_by_pages_and_as_lines_and_both_are_all_of_it() {
     assert_eq!(lines("after=2&limit=2").await, paged[2..4]);
     assert_eq!(lines(&format!("after={head}")).await, Vec::<Value>::new());
 
-    // A reason that is still kept proves itself.
+    // The commitment proves a reason that is still kept.
     let allocated = paged
         .iter()
         .find(|e| e["type"] == "units_allocated")
@@ -360,18 +370,18 @@ async fn the_log_is_read_by_pages_and_as_lines_and_both_are_all_of_it() {
     let types: BTreeSet<_> = paged.iter().map(|e| e["type"].as_str().unwrap()).collect();
     assert!(types.contains("usage_debited") && types.contains("school_registered"));
     let html = [("accept", "text/html")];
-    let path = world.school.path("/events");
-    let refused = world
+    let path = fixture.school.path("/events");
+    let refused = fixture
         .principal
         .send_with(Method::GET, &path, &html, None)
         .await;
     assert_eq!(refused.status(), 406);
-    let ahead = world
+    let ahead = fixture
         .principal
-        .get(&world.school.path("/events?min_seq=1000"))
+        .get(&fixture.school.path("/events?min_seq=1000"))
         .await;
     assert_eq!(ahead.problem(), "projection-behind");
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 fn hex(digits: &str) -> [u8; 16] {
@@ -398,7 +408,7 @@ impl Messages {
         }
     }
 
-    /// The next message's id, event and data; none at the end of the stream.
+    /// Returns the next message's id, event and data; `None` at the end of the stream.
     async fn next(&mut self) -> Option<(i64, String, Value)> {
         loop {
             if let Some((message, rest)) = self.buffer.split_once("\n\n") {
@@ -417,26 +427,29 @@ impl Messages {
                 continue; // a comment
             }
             let chunk = tokio::time::timeout(Duration::from_secs(30), self.response.chunk());
-            let chunk = chunk.await.expect("news within 30 seconds").unwrap()?;
+            let chunk = chunk.await.expect("a message within 30 seconds").unwrap()?;
             self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 }
 
 #[tokio::test]
-async fn the_log_is_followed_live_across_processes_and_misses_nothing() {
-    let world = World::start().await;
-    let other = Server::start(&world.postgres).await;
-    let member = world.school.members[0];
-    let path = world.school.path("/stream");
-    let mut live = Messages::follow(&world.principal, &path, &[]).await;
-    let mut all = Messages::follow(&world.principal, &format!("{path}?after=0"), &[]).await;
+async fn the_live_stream_is_complete_across_processes() {
+    let fixture = Fixture::start().await;
+    let other = Server::start(&fixture.postgres).await;
+    let member = fixture.school.members[0];
+    let path = fixture.school.path("/stream");
+    let mut live = Messages::follow(&fixture.principal, &path, &[]).await;
+    let mut all = Messages::follow(&fixture.principal, &format!("{path}?after=0"), &[]).await;
     assert_eq!(all.next().await.unwrap().1, "school_registered");
 
-    let first = world.debit("here", member, &json!({})).await;
-    let there = world.proxy.at(&other);
-    let debit = world.school.debit("there", member, 1);
-    let second = there.post(&world.school.path("/debits"), debit).await.ok()["seq"]
+    let first = fixture.debit("here", member, &json!({})).await;
+    let there = fixture.proxy.at(&other);
+    let debit = fixture.school.debit("there", member, 1);
+    let second = there
+        .post(&fixture.school.path("/debits"), debit)
+        .await
+        .ok()["seq"]
         .as_i64()
         .unwrap();
     for (seq, key) in [(first, "here"), (second, "there")] {
@@ -451,24 +464,24 @@ async fn the_log_is_followed_live_across_processes_and_misses_nothing() {
         assert_eq!(all.next().await.unwrap().0, seq);
     }
 
-    // Who was cut off goes on where he was.
+    // After a disconnection the client continues at its last event.
     drop(live);
     let last = [("last-event-id", first.to_string())];
     let last: Vec<_> = last.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let mut again = Messages::follow(&world.principal, &format!("{path}?after=0"), &last).await;
+    let mut again = Messages::follow(&fixture.principal, &format!("{path}?after=0"), &last).await;
     assert_eq!(again.next().await.unwrap().0, second);
 
-    // A server that stops lets its followers go, and does not wait for them.
-    let stopped = tokio::time::timeout(Duration::from_secs(20), world.server.stop());
+    // A server that stops closes its streams and does not wait for the clients.
+    let stopped = tokio::time::timeout(Duration::from_secs(20), fixture.server.stop());
     let (ended, stopped) = tokio::join!(again.next(), stopped);
     assert!(ended.is_none() && stopped.is_ok());
     other.stop().await;
 }
 
 #[tokio::test]
-async fn a_follower_is_disconnected_when_the_token_expires() {
-    let world = World::start().await;
-    let server = Server::start_with(&world.postgres, &[("LEDGER_JWT_LEEWAY_SECONDS", "0")]).await;
+async fn a_stream_ends_when_the_token_expires() {
+    let fixture = Fixture::start().await;
+    let server = Server::start_with(&fixture.postgres, &[("LEDGER_JWT_LEEWAY_SECONDS", "0")]).await;
     let settings = ledger_auth::JwtSettings {
         hs256_secret: Some(secrecy::SecretString::from(ledger_tests::server::SECRET)),
         ..Default::default()
@@ -476,31 +489,31 @@ async fn a_follower_is_disconnected_when_the_token_expires() {
     let issuer = ledger_auth::TokenIssuer::new(&settings).unwrap();
     let grant = ledger_auth::TokenGrant {
         role: Role::Auditor,
-        school: Some(ledger_core::SchoolId(world.school.id)),
+        school: Some(ledger_core::SchoolId(fixture.school.id)),
         subject: "auditor",
         ttl_seconds: 2,
     };
     let now = ledger_core::Timestamp::new(chrono::Utc::now());
     let token = issuer.issue(grant, now).unwrap();
     let auditor = server.bearer(secrecy::ExposeSecret::expose_secret(&token));
-    let path = world.school.path("/stream");
+    let path = fixture.school.path("/stream");
     let mut live = Messages::follow(&auditor, &path, &[]).await;
     assert!(
         live.next().await.is_none(),
         "the stream ends with the token"
     );
     server.stop().await;
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn many_lines_are_sent_while_others_go_on() {
-    let world = World::start().await;
-    let member = world.school.members[0];
-    let _ = world
+async fn a_long_export_blocks_no_other_request() {
+    let fixture = Fixture::start().await;
+    let member = fixture.school.members[0];
+    let _ = fixture
         .principal
         .put(
-            &world
+            &fixture
                 .school
                 .path(&format!("/members/{member}/allocations/claude_messages")),
             json!({"units": 800, "reason": "r"}),
@@ -508,14 +521,14 @@ async fn many_lines_are_sent_while_others_go_on() {
         .await
         .ok();
     let debits: Vec<_> = (0..2_500)
-        .map(|n| world.school.debit(&n.to_string(), member, 0))
+        .map(|n| fixture.school.debit(&n.to_string(), member, 0))
         .collect();
-    let batch = world.school.path("/debits/batch");
-    let _ = world.proxy.post(&batch, Value::Array(debits)).await.ok();
-    let head = books::check(&world.postgres, world.school.id).await;
-    let path = world.school.path("/events");
+    let batch = fixture.school.path("/debits/batch");
+    let _ = fixture.proxy.post(&batch, Value::Array(debits)).await.ok();
+    let head = books::check(&fixture.postgres, fixture.school.id).await;
+    let path = fixture.school.path("/events");
     let accept = [("accept", "application/x-ndjson")];
-    let response = world
+    let response = fixture
         .principal
         .send_with(Method::GET, &path, &accept, None)
         .await;
@@ -524,9 +537,9 @@ async fn many_lines_are_sent_while_others_go_on() {
     while let Some(chunk) = body.next().await {
         let chunk = chunk.unwrap();
         lines += chunk.iter().filter(|byte| **byte == b'\n').count();
-        // Between two pages nobody holds a transaction.
+        // No transaction is open between two pages.
         if lines > 1_000 && lines < 1_100 {
-            world.debit("meanwhile", member, &json!({})).await;
+            fixture.debit("meanwhile", member, &json!({})).await;
         }
     }
     assert_eq!(
@@ -537,8 +550,8 @@ async fn many_lines_are_sent_while_others_go_on() {
     eventually("nothing left open", || async {
         let open = "SELECT count(*) FROM pg_stat_activity
                      WHERE application_name = 'ledger_reader' AND state <> 'idle'";
-        ledger_tests::postgres::number(&world.postgres.superuser().await, open).await == 0
+        ledger_tests::postgres::number(&fixture.postgres.superuser().await, open).await == 0
     })
     .await;
-    world.server.stop().await;
+    fixture.server.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Are refusals kept, once a minute, and counted?
+//! Refusals are counted and recorded once a minute.
 
 use ledger_core::catalog::Event;
 use ledger_core::usage::{RefusedFor, UsageEvent, UsageRefused};
@@ -22,7 +22,7 @@ fn debit_at(now: &str, id: &str, member: MemberId, units: i64) -> Envelope {
 }
 
 #[tokio::test]
-async fn a_thousand_refusals_of_a_minute_are_one_event() {
+async fn a_thousand_refusals_in_a_minute_are_one_event() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, tasks) = writer(&database, WriterSettings::default());
@@ -38,11 +38,11 @@ async fn a_thousand_refusals_of_a_minute_are_one_event() {
     assert!(school.send(&writer, late).await.is_err());
     let too_large = hold(at("2099-01-01T08:01:59Z"), "c", bob, 99, 60);
     assert!(school.send(&writer, too_large).await.is_err());
-    // Nobody's usage, and usage of nothing, could fill the log with names.
+    // Refusals of unknown members are not recorded: they could fill the log with ids.
     let stranger = MemberId(uuid::Uuid::now_v7());
     let nobody = debit_at("2099-01-01T08:01:59Z", "d", stranger, 1);
     assert!(school.send(&writer, nobody).await.is_err());
-    // What fits is no refusal.
+    // A debit that fits is not a refusal.
     let fits = debit_at("2099-01-01T08:02:00Z", "e", ada, 10);
     school.send(&writer, fits).await.unwrap();
 
@@ -60,7 +60,7 @@ async fn a_thousand_refusals_of_a_minute_are_one_event() {
         .filter_map(|recorded| match &recorded.event {
             Event::Usage(UsageEvent::Refused(refused)) => {
                 assert_eq!(recorded.occurred_at, refused.minute);
-                Some(told(refused))
+                Some(summary(refused))
             }
             Event::School(_)
             | Event::Department(_)
@@ -79,7 +79,7 @@ async fn a_thousand_refusals_of_a_minute_are_one_event() {
     assert_eq!(refused, expected);
 }
 
-fn told(refused: &UsageRefused) -> (MemberId, String, i64, i64) {
+fn summary(refused: &UsageRefused) -> (MemberId, String, i64, i64) {
     assert_eq!(refused.reason, RefusedFor::QuotaExceeded);
     let minute = refused.minute.to_string();
     let (times, units) = (refused.times.get(), refused.units.get());
@@ -104,7 +104,7 @@ async fn refusals_are_in_the_rollups_and_in_the_history() {
     let debit = school.debit("suspended", member, 1);
     let refused = proxy.post(&school.path("/debits"), debit).await;
     assert_eq!(refused.problem(), "member-suspended");
-    // A server that stops writes what it has counted.
+    // A server that stops records its counted refusals.
     server.stop().await;
 
     let server = Server::start(&postgres).await;

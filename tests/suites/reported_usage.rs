@@ -1,4 +1,4 @@
-//! Is usage that happened always recorded, once, and on whom it was?
+//! Reported usage is always recorded, once, for the right member.
 
 use ledger_core::Role;
 use ledger_tests::books;
@@ -12,14 +12,14 @@ const ONE: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 const JSON: &str = "application/json";
 
-struct World {
+struct Fixture {
     postgres: Postgres,
     server: Server,
     school: HttpSchool,
     principal: Person,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let postgres = Postgres::start().await;
         let server = Server::start(&postgres).await;
@@ -37,7 +37,7 @@ impl World {
         self.school.members[n]
     }
 
-    /// An event that reports one call of a subject.
+    /// A CloudEvent that reports one call of a subject.
     fn event(id: &str, subject: impl ToString) -> Value {
         json!({
             "specversion": "1.0", "id": id, "source": "/gateway", "type": "claude_messages",
@@ -77,7 +77,7 @@ impl World {
         (status, seq, response.json().await.unwrap_or(Value::Null))
     }
 
-    /// Reports something that must be recorded, and gives the position that it left.
+    /// Sends a report that must be recorded; returns its position in the log.
     async fn report(&self, event: &Value) -> i64 {
         let (status, seq, body) = self.send(ONE, event).await;
         assert_eq!(status, StatusCode::NO_CONTENT, "{event}: {body}");
@@ -135,11 +135,11 @@ fn with(mut event: Value, name: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_way_of_sending_a_cloud_event_records_it() {
-    let world = World::start().await;
-    let ada = world.member(0);
-    let event = |id: &str| World::event(id, ada);
-    let proxy = token(Role::Proxy, Some(world.school.id), "gateway");
+async fn a_cloud_event_is_recorded_in_each_content_mode() {
+    let fixture = Fixture::start().await;
+    let ada = fixture.member(0);
+    let event = |id: &str| Fixture::event(id, ada);
+    let proxy = token(Role::Proxy, Some(fixture.school.id), "gateway");
     let mut last = 0;
     for (content_type, body) in [
         (ONE, event("1")),
@@ -148,7 +148,7 @@ async fn every_way_of_sending_a_cloud_event_records_it() {
         (JSON, json!([event("5"), event("6")])),
         (BATCH, json!([])),
     ] {
-        let (status, seq, problem) = world.send(content_type, &body).await;
+        let (status, seq, problem) = fixture.send(content_type, &body).await;
         assert_eq!(status, StatusCode::NO_CONTENT, "{body}: {problem}");
         last = seq.max(last);
     }
@@ -163,62 +163,62 @@ async fn every_way_of_sending_a_cloud_event_records_it() {
     ];
     let data = json!({"service": "lesson_generation", "units": 2, "prompt": "ignored"});
     for path in ["/v1/events", "/api/v1/events"] {
-        let (status, seq, _) = world
+        let (status, seq, _) = fixture
             .send_as(&proxy, path, &attributes, data.to_string())
             .await;
         assert_eq!(status, StatusCode::NO_CONTENT);
         last = seq.max(last);
     }
-    assert_eq!(world.used(ada, last).await, 8);
-    world.stop().await;
+    assert_eq!(fixture.used(ada, last).await, 8);
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn the_first_event_of_a_source_and_id_counts_whatever_later_ones_say() {
-    let world = World::start().await;
-    let ada = world.member(0);
-    let first = world.report(&World::event("a", ada)).await;
+async fn only_the_first_event_of_a_source_and_id_counts() {
+    let fixture = Fixture::start().await;
+    let ada = fixture.member(0);
+    let first = fixture.report(&Fixture::event("a", ada)).await;
     let other = with(
         with(
-            World::event("a", world.member(1)),
+            Fixture::event("a", fixture.member(1)),
             "data",
             json!({"units": 9}),
         ),
         "time",
         json!("2026-01-01T00:00:00Z"),
     );
-    assert_eq!(world.report(&other).await, first);
-    let twice = json!([World::event("b", ada), World::event("b", ada)]);
-    let (status, seq, _) = world.send(BATCH, &twice).await;
+    assert_eq!(fixture.report(&other).await, first);
+    let twice = json!([Fixture::event("b", ada), Fixture::event("b", ada)]);
+    let (status, seq, _) = fixture.send(BATCH, &twice).await;
     assert_eq!((status, seq), (StatusCode::NO_CONTENT, first + 1));
-    let elsewhere = with(World::event("a", ada), "source", json!("/another"));
-    assert_eq!(world.report(&elsewhere).await, first + 2);
-    assert_eq!(world.used(ada, first + 2).await, 3);
-    assert_eq!(world.used(world.member(1), first + 2).await, 0);
-    world.stop().await;
+    let elsewhere = with(Fixture::event("a", ada), "source", json!("/another"));
+    assert_eq!(fixture.report(&elsewhere).await, first + 2);
+    assert_eq!(fixture.used(ada, first + 2).await, 3);
+    assert_eq!(fixture.used(fixture.member(1), first + 2).await, 0);
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn it_is_recorded_over_quota_and_of_a_member_who_is_suspended_or_gone() {
-    let world = World::start().await;
-    let (ada, ben) = (world.member(0), world.member(1));
-    let path = |rest: &str| world.school.path(&format!("/members/{ben}{rest}"));
+async fn usage_is_recorded_beyond_the_quota_and_for_suspended_or_removed_members() {
+    let fixture = Fixture::start().await;
+    let (ada, ben) = (fixture.member(0), fixture.member(1));
+    let path = |rest: &str| fixture.school.path(&format!("/members/{ben}{rest}"));
     let body = json!({"reason": "on leave"});
-    let _ = world.principal.post(&path("/suspend"), body).await.ok();
-    let many = with(World::event("a", ada), "data", json!({"units": 25}));
-    world.report(&many).await;
-    world.report(&World::event("b", ben)).await;
-    let gone = world
+    let _ = fixture.principal.post(&path("/suspend"), body).await.ok();
+    let many = with(Fixture::event("a", ada), "data", json!({"units": 25}));
+    fixture.report(&many).await;
+    fixture.report(&Fixture::event("b", ben)).await;
+    let gone = fixture
         .principal
         .try_send(reqwest::Method::DELETE, &path(""), None)
         .await
         .unwrap();
     assert!(gone.status.is_success());
-    let seq = world.report(&World::event("c", ben)).await;
-    assert_eq!(world.used(ada, seq).await, 25);
-    let events = world
+    let seq = fixture.report(&Fixture::event("c", ben)).await;
+    assert_eq!(fixture.used(ada, seq).await, 25);
+    let events = fixture
         .principal
-        .get(&world.school.path("/events?limit=1000"))
+        .get(&fixture.school.path("/events?limit=1000"))
         .await
         .ok();
     let marks: Vec<_> = events["events"]
@@ -234,64 +234,66 @@ async fn it_is_recorded_over_quota_and_of_a_member_who_is_suspended_or_gone() {
         })
         .collect();
     assert_eq!(marks, [("a", true), ("b", false), ("c", true)]);
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn late_usage_counts_on_the_day_on_which_it_occurred() {
-    let world = World::start().await;
-    let ada = world.member(0);
-    // Johannesburg is two hours ahead: this is the evening of the day before in UTC.
+async fn late_usage_counts_on_the_day_it_occurred() {
+    let fixture = Fixture::start().await;
+    let ada = fixture.member(0);
+    // Johannesburg is two hours ahead: in UTC this is the evening of the day before.
     let late = with(
-        World::event("a", ada),
+        Fixture::event("a", ada),
         "time",
         json!("2026-03-14T22:30:00Z"),
     );
-    let seq = world.report(&late).await;
+    let seq = fixture.report(&late).await;
     assert_eq!(
-        world.rollup(ada, seq).await,
+        fixture.rollup(ada, seq).await,
         [("2026-03-15".to_owned(), 1, 1)]
     );
     assert_eq!(
-        world.used(ada, seq).await,
+        fixture.used(ada, seq).await,
         0,
         "it counts in a closed period"
     );
     let ahead = with(
-        World::event("b", ada),
+        Fixture::event("b", ada),
         "time",
         json!("2126-01-01T00:00:00Z"),
     );
-    let seq = world.report(&ahead).await;
+    let seq = fixture.report(&ahead).await;
     assert_eq!(
-        world.used(ada, seq).await,
+        fixture.used(ada, seq).await,
         1,
         "what is reported happened by now"
     );
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn usage_of_nobody_known_is_kept_listed_and_assigned() {
-    let world = World::start().await;
-    let (ada, ben) = (world.member(0), world.member(1));
+async fn usage_of_an_unknown_subject_is_kept_listed_and_assigned() {
+    let fixture = Fixture::start().await;
+    let (ada, ben) = (fixture.member(0), fixture.member(1));
     let stranger = with(
         with(
-            World::event("a", "ada@old.example"),
+            Fixture::event("a", "ada@old.example"),
             "time",
             json!("2026-03-14T09:00:00Z"),
         ),
         "data",
         json!({"units": 4, "model": "opus", "input_tokens": 7}),
     );
-    world.report(&stranger).await;
-    let mut nobody = World::event("b", "");
+    fixture.report(&stranger).await;
+    let mut nobody = Fixture::event("b", "");
     nobody.as_object_mut().unwrap().remove("subject");
-    world.report(&nobody).await;
-    let video = with(World::event("c", ada), "type", json!("video"));
-    let seq = world.report(&video).await;
+    fixture.report(&nobody).await;
+    let video = with(Fixture::event("c", ada), "type", json!("video"));
+    let seq = fixture.report(&video).await;
 
-    let first = world.unattributed(&format!("?limit=2&min_seq={seq}")).await;
+    let first = fixture
+        .unattributed(&format!("?limit=2&min_seq={seq}"))
+        .await;
     let usage = first["usage"].as_array().unwrap();
     assert_eq!(usage.len(), 2);
     assert_eq!(usage[0]["subject"], "ada@old.example");
@@ -302,7 +304,9 @@ async fn usage_of_nobody_known_is_kept_listed_and_assigned() {
     );
     assert_eq!(usage[1]["subject"], Value::Null);
     let next = first["next"].as_str().unwrap();
-    let second = world.unattributed(&format!("?limit=2&cursor={next}")).await;
+    let second = fixture
+        .unattributed(&format!("?limit=2&cursor={next}"))
+        .await;
     let of_video = &second["usage"][0];
     assert_eq!(second["next"], Value::Null);
     assert_eq!(
@@ -314,94 +318,98 @@ async fn usage_of_nobody_known_is_kept_listed_and_assigned() {
         (&json!("unknown_service"), &json!("video"), &json!(ada))
     );
 
-    // To Ada, then, since it was not hers, to Ben.
-    let body = |member: Uuid| json!({"member_id": member, "reason": "his old address"});
-    let assigned = world.assign(&usage[0], body(ada)).await;
+    // To Ada, then to Ben.
+    let body = |member: Uuid| json!({"member_id": member, "reason": "an old address"});
+    let assigned = fixture.assign(&usage[0], body(ada)).await;
     let seq = assigned.seq();
     assert_eq!(assigned.ok()["assigned"]["units"], 4);
     assert_eq!(
-        world.rollup(ada, seq).await,
+        fixture.rollup(ada, seq).await,
         [("2026-03-14".to_owned(), 1, 4)]
     );
-    let again = world.assign(&usage[0], body(ada)).await.ok();
+    let again = fixture.assign(&usage[0], body(ada)).await.ok();
     assert_eq!(
         (&again["event_id"], &again["assigned"]),
         (&Value::Null, &Value::Null)
     );
-    let assigned = world.assign(&usage[0], body(ben)).await;
+    let assigned = fixture.assign(&usage[0], body(ben)).await;
     let seq = assigned.seq();
     assert_eq!(assigned.ok()["assigned"]["from_member_id"], json!(ada));
-    assert_eq!(world.rollup(ada, seq).await, []);
+    assert_eq!(fixture.rollup(ada, seq).await, []);
     assert_eq!(
-        world.rollup(ben, seq).await,
+        fixture.rollup(ben, seq).await,
         [("2026-03-14".to_owned(), 1, 4)]
     );
 
-    let refused = world.assign(of_video, body(ada)).await;
+    let refused = fixture.assign(of_video, body(ada)).await;
     assert_eq!(refused.problem(), "unknown-service");
     let named =
         json!({"member_id": ada, "reason": "it was a lesson", "service": "claude_messages"});
-    let seq = world.assign(of_video, named).await.seq();
-    assert_eq!(world.used(ada, seq).await, 1);
-    let left = world.unattributed(&format!("?min_seq={seq}")).await;
+    let seq = fixture.assign(of_video, named).await.seq();
+    assert_eq!(fixture.used(ada, seq).await, 1);
+    let left = fixture.unattributed(&format!("?min_seq={seq}")).await;
     assert_eq!(left["usage"].as_array().unwrap().len(), 1);
 
-    let history = world
+    let history = fixture
         .principal
         .get(
-            &world
+            &fixture
                 .school
                 .path(&format!("/history?member={ben}&kind=usage_attributed")),
         )
         .await
         .ok();
     let entry = &history["entries"][0];
-    assert_eq!(entry["reason"], "his old address");
+    assert_eq!(entry["reason"], "an old address");
     assert_eq!(entry["before"]["member_id"], json!(ada));
     assert_eq!(entry["after"]["member_id"], json!(ben));
     let nobody_s = json!({"event_id": Uuid::now_v7()});
     assert_eq!(
-        world.assign(&nobody_s, body(ada)).await.problem(),
+        fixture.assign(&nobody_s, body(ada)).await.problem(),
         "usage-not-found"
     );
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn an_external_id_names_its_member() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let cleo = Uuid::now_v7();
-    // An id of another system that has the form of ours is that system's.
-    let ids = json!(["cleo@example.org", world.member(0)]);
+    // An external id may have the form of a member id.
+    let ids = json!(["cleo@example.org", fixture.member(0)]);
     let body = json!({"member_id": cleo, "role": "teacher", "external_ids": ids});
-    let _ = world
+    let _ = fixture
         .principal
-        .post(&world.school.path("/members"), body)
+        .post(&fixture.school.path("/members"), body)
         .await
         .ok();
-    world.report(&World::event("a", "cleo@example.org")).await;
-    let seq = world.report(&World::event("b", world.member(0))).await;
-    assert_eq!(world.used(cleo, seq).await, 2);
-    let log = world
+    fixture
+        .report(&Fixture::event("a", "cleo@example.org"))
+        .await;
+    let seq = fixture
+        .report(&Fixture::event("b", fixture.member(0)))
+        .await;
+    assert_eq!(fixture.used(cleo, seq).await, 2);
+    let log = fixture
         .principal
-        .get(&world.school.path("/events?limit=1000"))
+        .get(&fixture.school.path("/events?limit=1000"))
         .await
         .ok();
     assert!(
         !log.to_string().contains("example.org"),
         "the log names nobody"
     );
-    world.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
-async fn only_what_is_no_event_is_refused_and_a_batch_with_it_leaves_nothing() {
-    let world = World::start().await;
-    let ada = world.member(0);
-    let seq = world.report(&World::event("a", ada)).await;
-    let bad = with(World::event("c", ada), "specversion", json!("0.3"));
-    let batch = json!([World::event("b", ada), bad]);
-    let (status, _, problem) = world.send(BATCH, &batch).await;
+async fn a_malformed_event_is_refused_with_its_whole_batch() {
+    let fixture = Fixture::start().await;
+    let ada = fixture.member(0);
+    let seq = fixture.report(&Fixture::event("a", ada)).await;
+    let bad = with(Fixture::event("c", ada), "specversion", json!("0.3"));
+    let batch = json!([Fixture::event("b", ada), bad]);
+    let (status, _, problem) = fixture.send(BATCH, &batch).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(
         problem["type"]
@@ -413,19 +421,19 @@ async fn only_what_is_no_event_is_refused_and_a_batch_with_it_leaves_nothing() {
         (&problem["index"], &problem["at"]),
         (&json!(1), &json!("specversion"))
     );
-    let (status, ..) = world.send("text/plain", &World::event("b", ada)).await;
+    let (status, ..) = fixture.send("text/plain", &Fixture::event("b", ada)).await;
     assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(world.report(&World::event("b", ada)).await, seq + 1);
-    world.stop().await;
+    assert_eq!(fixture.report(&Fixture::event("b", ada)).await, seq + 1);
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn the_school_comes_from_the_credential_and_nobody_but_a_proxy_reports() {
-    let world = World::start().await;
-    let event = World::event("a", world.member(0)).to_string();
+async fn only_a_proxy_reports_and_its_credential_determines_the_school() {
+    let fixture = Fixture::start().await;
+    let event = Fixture::event("a", fixture.member(0)).to_string();
     let everywhere = token(Role::Proxy, None, "gateway");
-    let own = token(Role::Proxy, Some(world.school.id), "gateway");
-    let school = world.school.id.to_string();
+    let own = token(Role::Proxy, Some(fixture.school.id), "gateway");
+    let school = fixture.school.id.to_string();
     let (nowhere, form) = (Uuid::now_v7().to_string(), ("content-type", ONE));
     for (token, named, expected) in [
         (&everywhere, None, StatusCode::BAD_REQUEST),
@@ -436,7 +444,7 @@ async fn the_school_comes_from_the_credential_and_nobody_but_a_proxy_reports() {
     ] {
         let mut headers = vec![form];
         headers.extend(named.map(|school| ("ledger-school", school.as_str())));
-        let (status, ..) = world
+        let (status, ..) = fixture
             .send_as(token, "/v1/events", &headers, event.clone())
             .await;
         assert_eq!(status, expected, "{named:?}");
@@ -447,30 +455,34 @@ async fn the_school_comes_from_the_credential_and_nobody_but_a_proxy_reports() {
         Role::Auditor,
         Role::Teacher,
     ] {
-        let token = token(role, Some(world.school.id), &Uuid::now_v7().to_string());
-        let (status, ..) = world
+        let token = token(role, Some(fixture.school.id), &Uuid::now_v7().to_string());
+        let (status, ..) = fixture
             .send_as(&token, "/v1/events", &[form], event.clone())
             .await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{role}");
     }
-    let teacher = world.server.as_role(Role::Teacher, Some(world.school.id));
-    let list = world.school.path("/unattributed");
+    let teacher = fixture
+        .server
+        .as_role(Role::Teacher, Some(fixture.school.id));
+    let list = fixture.school.path("/unattributed");
     assert_eq!(teacher.get(&list).await.status, StatusCode::FORBIDDEN);
-    let auditor = world.server.as_role(Role::Auditor, Some(world.school.id));
+    let auditor = fixture
+        .server
+        .as_role(Role::Auditor, Some(fixture.school.id));
     assert_eq!(auditor.get(&list).await.status, StatusCode::OK);
-    let path = world
+    let path = fixture
         .school
         .path(&format!("/unattributed/{}/assign", Uuid::now_v7()));
-    let body = json!({"member_id": world.member(0), "reason": "x"});
+    let body = json!({"member_id": fixture.member(0), "reason": "x"});
     assert_eq!(
         auditor.post(&path, body).await.status,
         StatusCode::FORBIDDEN
     );
-    world.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn the_meters_of_services_count_for_reports_too() {
+async fn meters_apply_to_reports() {
     let postgres = Postgres::start().await;
     let plan = include_str!("../../ledger-core/src/plan.toml")
         .replacen(
@@ -490,27 +502,27 @@ async fn the_meters_of_services_count_for_reports_too() {
     let server = Server::start_with(&postgres, &settings).await;
     let school = HttpSchool::register(&server, 1_000, 1, 100).await;
     let principal = server.as_role(Role::Principal, Some(school.id));
-    let world = World {
+    let fixture = Fixture {
         postgres,
         server,
         school,
         principal,
     };
-    let ada = world.member(0);
-    let call = |id: &str, data: Value| with(World::event(id, ada), "data", data);
-    world
+    let ada = fixture.member(0);
+    let call = |id: &str, data: Value| with(Fixture::event(id, ada), "data", data);
+    fixture
         .report(&call("a", json!({"model": "claude-opus-4"})))
         .await;
     let tokens =
         json!({"service": "content_generation", "input_tokens": 1500, "output_tokens": 501});
-    let seq = world.report(&call("b", tokens)).await;
-    assert_eq!(world.used(ada, seq).await, 5);
-    let units: i64 = world
+    let seq = fixture.report(&call("b", tokens)).await;
+    assert_eq!(fixture.used(ada, seq).await, 5);
+    let units: i64 = fixture
         .rollup(ada, seq)
         .await
         .iter()
         .map(|(.., units)| units)
         .sum();
     assert_eq!(units, 5 + 6);
-    world.server.stop().await;
+    fixture.server.stop().await;
 }

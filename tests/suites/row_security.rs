@@ -1,4 +1,4 @@
-//! Who sees which rows, by SQL and by HTTP?
+//! The rows that each role can read, by SQL and by HTTP.
 
 use ledger_core::Role;
 use ledger_store::DatabaseRole;
@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row as _};
 use uuid::Uuid;
 
 #[tokio::test]
-async fn every_table_has_forced_row_security_and_a_policy_for_whoever_has_a_privilege() {
+async fn every_table_has_forced_row_security_and_a_policy_for_each_privilege() {
     let postgres = Postgres::start().await;
     let pool = postgres.superuser().await;
     let bare: Vec<String> = sqlx::query_scalar(
@@ -28,7 +28,7 @@ async fn every_table_has_forced_row_security_and_a_policy_for_whoever_has_a_priv
         "without forced row-level security: {bare:?}"
     );
 
-    // A privilege without a policy is a table that looks empty: a mistake.
+    // With a privilege but no policy a table looks empty, which is a mistake.
     let silent: Vec<(String, String)> = sqlx::query_as(
         "SELECT g.grantee::text, g.table_name::text
            FROM information_schema.role_table_grants AS g
@@ -44,7 +44,7 @@ async fn every_table_has_forced_row_security_and_a_policy_for_whoever_has_a_priv
     .unwrap();
     assert!(silent.is_empty(), "granted without a policy: {silent:?}");
 
-    // Nobody may pass the policies by, and no key crosses schools.
+    // No role bypasses the policies, and no foreign key crosses schools.
     let passing = "SELECT count(*) FROM pg_roles
                     WHERE rolname LIKE 'ledger_%' AND (rolbypassrls OR rolsuper OR rolcanlogin)";
     assert_eq!(number(&pool, passing).await, 0);
@@ -65,7 +65,7 @@ async fn every_table_has_forced_row_security_and_a_policy_for_whoever_has_a_priv
     );
 }
 
-/// Who reads by SQL.
+/// A reader by SQL.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     role: &'a str,
@@ -73,7 +73,7 @@ struct Reader<'a> {
     member: Option<Uuid>,
 }
 
-/// The rows of a table that a reader sees, and how many of them are not his to see.
+/// Counts the rows of a table that a reader can see.
 async fn seen(pool: &PgPool, reader: Reader<'_>, table: &str) -> i64 {
     let mut tx = pool.begin().await.unwrap();
     let member = reader
@@ -96,7 +96,7 @@ async fn seen(pool: &PgPool, reader: Reader<'_>, table: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
+async fn sql_shows_each_reader_only_their_rows() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000, 2, 100).await;
@@ -135,7 +135,7 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
     assert!(tables.len() >= 15, "{tables:?}");
 
     for table in &tables {
-        // Without a tenant nobody sees anything; nobody sees another school.
+        // No rows without a tenant, and none of another school.
         let nobody = sqlx::query(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
             .fetch_one(&pool)
             .await
@@ -177,12 +177,12 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
         school: school.id,
         member: None,
     };
-    // What went from him to another says what the other one has: it is in his history, and no event.
+    // A transfer reveals the other member's units: a teacher sees it in the history only.
     let transferred = "event WHERE kind = 'units_transferred'";
     assert_eq!(seen(&pool, principal, transferred).await, 1);
     assert_eq!(seen(&pool, teacher, transferred).await, 0);
-    let of_his_history = "history_entry WHERE kind = 'units_transferred'";
-    assert_eq!(seen(&pool, teacher, of_his_history).await, 1);
+    let own_history = "history_entry WHERE kind = 'units_transferred'";
+    assert_eq!(seen(&pool, teacher, own_history).await, 1);
     for (table, member) in [
         ("event", "member_id"),
         ("balance_line", "holder_id"),
@@ -214,7 +214,7 @@ async fn by_sql_everybody_sees_his_own_rows_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn by_http_everybody_reads_his_own_and_nothing_else() {
+async fn http_shows_each_reader_only_their_data() {
     let postgres = Postgres::start().await;
     let server = Server::start(&postgres).await;
     let school = HttpSchool::register(&server, 1_000, 2, 100).await;

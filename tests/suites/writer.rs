@@ -1,4 +1,4 @@
-//! Does the writer do each command once, in order, whoever else writes?
+//! The writer applies each command once and in order, with concurrent writers.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ fn refusal(answer: Answer) -> Refusal {
     }
 }
 
-fn done(answer: Answer) -> Receipt {
+fn accepted(answer: Answer) -> Receipt {
     answer.unwrap()
 }
 
-/// The log folded from its first event, and its head, which must be the number of its events.
+/// Folds the log from its first event; its head must equal the number of events.
 async fn folded(pool: &PgPool, school: &School) -> ledger_core::SchoolState {
     let mut conn = pool.acquire().await.unwrap();
     let events = feed::read_after(&mut conn, school.id, Seq::ZERO, i64::MAX, None)
@@ -42,15 +42,15 @@ async fn folded(pool: &PgPool, school: &School) -> ledger_core::SchoolState {
 }
 
 #[tokio::test]
-async fn a_repeated_command_gets_its_first_outcome_and_another_body_is_refused() {
+async fn a_repeated_command_gets_its_first_outcome_unless_the_body_differs() {
     let postgres = Postgres::start().await;
     let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100, 1, 10).await;
     let member = school.members[0];
 
-    let first = done(school.send(&writer, debit("a", member, 3)).await);
-    done(school.send(&writer, debit("b", member, 3)).await);
-    let again = done(school.send(&writer, debit("a", member, 3)).await);
+    let first = accepted(school.send(&writer, debit("a", member, 3)).await);
+    accepted(school.send(&writer, debit("b", member, 3)).await);
+    let again = accepted(school.send(&writer, debit("a", member, 3)).await);
     assert!(!first.replayed && again.replayed);
     assert_eq!((first.seq, &first.events), (again.seq, &again.events));
 
@@ -60,7 +60,7 @@ async fn a_repeated_command_gets_its_first_outcome_and_another_body_is_refused()
         .unwrap_err();
     assert!(matches!(other.reason, RefusedBy::KeyReused));
 
-    // In one batch, and where the first of two was refused.
+    // In one batch, and after a refusal of the first.
     let batch = vec![
         debit("c", member, 1),
         debit("c", member, 1),
@@ -68,15 +68,15 @@ async fn a_repeated_command_gets_its_first_outcome_and_another_body_is_refused()
     ];
     let answers = writer.submit_all(school.id, batch).await.unwrap();
     let [c, c_again, d] = <[Answer; 3]>::try_from(answers).unwrap();
-    let (c, c_again) = (done(c), done(c_again));
+    let (c, c_again) = (accepted(c), accepted(c_again));
     assert!(!c.replayed && c_again.replayed);
     assert_eq!(c.events, c_again.events);
     assert!(matches!(refusal(d), Refusal::Shortfall(_)));
-    done(school.send(&writer, debit("d", member, 3)).await);
+    accepted(school.send(&writer, debit("d", member, 3)).await);
 }
 
 #[tokio::test]
-async fn a_registration_is_answered_with_the_period_that_it_begins() {
+async fn the_receipt_of_a_registration_has_its_first_period() {
     let postgres = Postgres::start().await;
     let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
     let id = SchoolId(uuid::Uuid::now_v7());
@@ -84,7 +84,7 @@ async fn a_registration_is_answered_with_the_period_that_it_begins() {
 
     for _ in 0..2 {
         let answer = writer.submit(id, request.clone()).await.unwrap();
-        let receipt = done(answer);
+        let receipt = accepted(answer);
         let Event::School(SchoolEvent::Registered(registered)) = &receipt.events[0].event else {
             panic!("{:?}", receipt.events);
         };
@@ -93,7 +93,7 @@ async fn a_registration_is_answered_with_the_period_that_it_begins() {
 }
 
 #[tokio::test]
-async fn a_batch_of_allocations_is_replayed_whole() {
+async fn a_repeated_batch_returns_all_its_events() {
     let postgres = Postgres::start().await;
     let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100_000, 100, 10).await;
@@ -115,16 +115,16 @@ async fn a_batch_of_allocations_is_replayed_whole() {
             as_batch: true,
         }),
     );
-    let first = done(school.send(&writer, batch.clone()).await);
-    done(school.send(&writer, debit("x", school.members[0], 1)).await);
-    let again = done(school.send(&writer, batch).await);
+    let first = accepted(school.send(&writer, batch.clone()).await);
+    accepted(school.send(&writer, debit("x", school.members[0], 1)).await);
+    let again = accepted(school.send(&writer, batch).await);
     assert_eq!(first.events.len(), 100);
     assert!(again.replayed);
     assert_eq!((first.seq, first.events), (again.seq, again.events));
 }
 
 #[tokio::test]
-async fn a_hold_closes_once_even_when_it_expired_and_the_state_was_loaded_anew() {
+async fn a_hold_closes_once_also_after_its_expiry_and_a_reload() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
@@ -132,9 +132,9 @@ async fn a_hold_closes_once_even_when_it_expired_and_the_state_was_loaded_anew()
     let member = school.members[0];
     let start = now();
 
-    done(school.send(&writer, hold(start, "h1", member, 4, 60)).await);
-    done(school.send(&writer, hold(start, "h2", member, 4, 60)).await);
-    done(
+    accepted(school.send(&writer, hold(start, "h1", member, 4, 60)).await);
+    accepted(school.send(&writer, hold(start, "h2", member, 4, 60)).await);
+    accepted(
         school
             .send(&writer, hold(start, "h3", member, 2, 600))
             .await,
@@ -142,24 +142,24 @@ async fn a_hold_closes_once_even_when_it_expired_and_the_state_was_loaded_anew()
     let full = refusal(school.send(&writer, hold(start, "h4", member, 1, 60)).await);
     assert!(matches!(full, Refusal::Shortfall(_)));
 
-    // h1 and h2 run out; another process that starts from the log sees it too.
+    // h1 and h2 expire, also for another writer, which loads the log.
     let later = start.plus_seconds(60);
     let (other, _other_tasks) = ledger_tests::school::writer(&database, WriterSettings::default());
-    done(school.send(&other, hold(later, "h5", member, 8, 600)).await);
-    let late = done(school.send(&other, settle(later, "h1", 3)).await);
+    accepted(school.send(&other, hold(later, "h5", member, 8, 600)).await);
+    let late = accepted(school.send(&other, settle(later, "h1", 3)).await);
     let Event::Usage(UsageEvent::HoldSettled(settled)) = &late.events[0].event else {
         panic!("{late:?}");
     };
     assert!(settled.late && settled.overage);
-    assert!(done(school.send(&writer, settle(later, "h1", 3)).await).replayed);
+    assert!(accepted(school.send(&writer, settle(later, "h1", 3)).await).replayed);
     assert!(matches!(
         refusal(school.send(&writer, release(later, "h1")).await),
         Refusal::HoldClosed { .. }
     ));
 
-    // Releasing one that ran out is done already; releasing none is not found.
+    // The release of an expired hold changes nothing; an unknown one is not found.
     assert!(
-        done(school.send(&writer, release(later, "h2")).await)
+        accepted(school.send(&writer, release(later, "h2")).await)
             .events
             .is_empty()
     );
@@ -168,16 +168,16 @@ async fn a_hold_closes_once_even_when_it_expired_and_the_state_was_loaded_anew()
         Refusal::HoldNotFound { .. }
     ));
     assert_eq!(
-        done(school.send(&writer, release(later, "h3")).await)
+        accepted(school.send(&writer, release(later, "h3")).await)
             .events
             .len(),
         1
     );
-    assert!(done(school.send(&other, release(later, "h3")).await).replayed);
+    assert!(accepted(school.send(&other, release(later, "h3")).await).replayed);
 }
 
 #[tokio::test]
-async fn an_external_id_names_its_member_until_he_leaves() {
+async fn an_external_id_identifies_its_member_until_removal() {
     let postgres = Postgres::start().await;
     let (writer, _tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100, 1, 10).await;
@@ -190,16 +190,16 @@ async fn an_external_id_names_its_member_until_he_leaves() {
         refusal(school.send(&writer, by_subject("1")).await),
         Refusal::MemberNotFound { member_id: None }
     ));
-    done(
+    accepted(
         school
             .send(&writer, enrol(ada, Role::Teacher, &["proxy|42", "ada@x"]))
             .await,
     );
-    done(school.send(&writer, allocate(ada, 10)).await);
-    let debited = done(school.send(&writer, by_subject("1")).await);
+    accepted(school.send(&writer, allocate(ada, 10)).await);
+    let debited = accepted(school.send(&writer, by_subject("1")).await);
     assert_eq!(debited.events[0].event.member_id(), Some(ada));
 
-    // Taken, also inside one batch; free again when she leaves.
+    // Taken, also within one batch; free again after the removal.
     let taken = refusal(
         school
             .send(&writer, enrol(bob, Role::Teacher, &["proxy|42"]))
@@ -221,13 +221,13 @@ async fn an_external_id_names_its_member_until_he_leaves() {
         ledger_tests::school::fresh(),
         ledger_core::Action::School(leave),
     );
-    done(school.send(&writer, leave).await);
+    accepted(school.send(&writer, leave).await);
     let gone = refusal(school.send(&writer, by_subject("2")).await);
     assert!(matches!(gone, Refusal::MemberNotFound { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_writers_on_one_school_never_overspend_and_leave_no_gap() {
+async fn two_writers_on_one_school_never_overspend_or_leave_a_gap() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let writers: Vec<_> = (0..2)
@@ -240,20 +240,20 @@ async fn two_writers_on_one_school_never_overspend_and_leave_no_gap() {
         let writer: Writer = writers[client % 2].0.clone();
         let school = school.clone();
         tokio::spawn(async move {
-            let mut done = 0;
+            let mut accepted = 0;
             for call in 0..30 {
                 let answer = school.send(&writer, debit(&format!("{client}/{call}"), member, 1));
-                done += i64::from(answer.await.is_ok());
+                accepted += i64::from(answer.await.is_ok());
             }
-            done
+            accepted
         })
     });
-    let done: i64 = futures::future::join_all(clients)
+    let accepted: i64 = futures::future::join_all(clients)
         .await
         .into_iter()
         .map(Result::unwrap)
         .sum();
-    assert_eq!(done, 1_000);
+    assert_eq!(accepted, 1_000);
 
     let superuser = postgres.superuser().await;
     let state = folded(&role(&database, DatabaseRole::Writer), &school).await;
@@ -284,7 +284,7 @@ async fn deleting_every_snapshot_changes_no_answer() {
     let school = School::register(&writer, 100_000, 3, 10_000).await;
     for n in 0..200 {
         let member = school.members[n % 3];
-        done(school.send(&writer, debit(&n.to_string(), member, 1)).await);
+        accepted(school.send(&writer, debit(&n.to_string(), member, 1)).await);
     }
     drop(writer);
     tasks.finish().await;
@@ -326,7 +326,7 @@ async fn deleting_every_snapshot_changes_no_answer() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_stops_its_own_school_and_no_other() {
+async fn an_unreadable_event_halts_only_its_school() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (first, _first_tasks) = writer(&database, WriterSettings::default());
@@ -346,7 +346,7 @@ async fn an_event_that_cannot_be_read_stops_its_own_school_and_no_other() {
     .await
     .unwrap();
 
-    // One shard, so that both schools meet in one batch.
+    // One shard, so that both schools are in one batch.
     let settings = WriterSettings {
         shards: 1,
         ..WriterSettings::default()
@@ -361,18 +361,18 @@ async fn an_event_that_cannot_be_read_stops_its_own_school_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_dry_run_shows_what_would_happen_and_leaves_no_trace() {
+async fn a_dry_run_returns_the_events_and_appends_none() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
     let school = School::register(&writer, 100, 1, 10).await;
     let before = folded(&role(&database, DatabaseRole::Writer), &school).await;
     let would = allocate(school.members[0], 50).with_dry_run(true);
-    let receipt = done(school.send(&writer, would.clone()).await);
+    let receipt = accepted(school.send(&writer, would.clone()).await);
     assert_eq!((receipt.events.len(), receipt.seq), (1, before.head()));
     assert_eq!(
         folded(&role(&database, DatabaseRole::Writer), &school).await,
         before
     );
-    assert!(!done(school.send(&writer, would.with_dry_run(false)).await).replayed);
+    assert!(!accepted(school.send(&writer, would.with_dry_run(false)).await).replayed);
 }
