@@ -1,6 +1,5 @@
 //! The rules of `docs/STYLE.md` that a program can check. Each test lists all violations.
 
 mod documents;
-mod modules;
 mod text;
 mod tree;
