@@ -10,7 +10,7 @@ vocabulary! {
     pub enum Role {
         Teacher = "teacher" => "Uses AI and requests units.",
         Principal = "principal" => "Allocates, suspends, decides requests, plans.",
-        PrincipalAdmin = "principal_admin" => "A principal who also administers the school's settings.",
+        PrincipalAdmin = "principal_admin" => "A principal who also changes the settings.",
         Auditor = "auditor" => "Replays and verifies the log.",
         Proxy = "proxy" => "A service that reserves, settles and debits.",
         PlatformAdmin = "platform_admin" => "Administers the installation: any school.",

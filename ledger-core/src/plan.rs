@@ -33,7 +33,7 @@ vocabulary! {
     pub enum Management {
         None = "none" => "None: members draw directly on the pool.",
         Basic = "basic" => "Allocate, revoke, suspend, priority, renewal.",
-        Advanced = "advanced" => "All of basic, and transfers, departments and tables of allocations (CSV).",
+        Advanced = "advanced" => "Also transfers, departments and imported tables (CSV).",
     }
 }
 

@@ -230,11 +230,11 @@ vocabulary! {
     /// A rule on amounts.
     pub enum Rule {
         QuotaExceeded = "quota-exceeded" => "used + held + asked ≤ allocated.",
-        PoolExceeded = "pool-exceeded" => "Σ allocated ≤ total, of the school or of a department.",
+        PoolExceeded = "pool-exceeded" => "Σ allocated ≤ total, at every level.",
         MemberCapExceeded = "member-cap-exceeded" => "A member's allocation ≤ the cap per member.",
         AllocationBelowUsage = "allocation-below-usage" => "An allocation ≥ used + held.",
         TotalBelowUsage = "total-below-usage" => "A total ≥ used + held.",
-        TotalBelowAllocated = "total-below-allocated" => "A total ≥ Σ allocated, of the school or of a department.",
+        TotalBelowAllocated = "total-below-allocated" => "A total ≥ Σ allocated, at every level.",
     }
 
     /// The account of an amount.

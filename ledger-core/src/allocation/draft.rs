@@ -221,8 +221,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Checks a lowered amount against the minimum, a raised one against the cap. A lowered cap takes
-    /// nothing back.
+    /// Checks a lowered amount against the minimum, a raised one against the cap. A lowered cap
+    /// takes nothing back.
     fn check(
         &self,
         holder: Holder,

@@ -535,7 +535,8 @@ proptest! {
         }).collect();
 
         // To the unit: all of the total is allocated, unless there was not as much.
-        let counted: i128 = shares.iter().map(|share| share.spare).sum::<i128>() + i128::from(spent);
+        let spare: i128 = shares.iter().map(|share| share.spare).sum();
+        let counted = spare + i128::from(spent);
         let given: i128 = shares.iter().map(|share| share.given).sum();
         prop_assert_eq!(given, (counted - i128::from(total)).max(0));
 
@@ -550,7 +551,8 @@ proptest! {
             }
             // |given − given of the class × spare ÷ spare of the class| < 1
             for share in class {
-                let (exact, actual) = (given.checked_mul(share.spare), share.given.checked_mul(spare));
+                let exact = given.checked_mul(share.spare);
+                let actual = share.given.checked_mul(spare);
                 if let (Some(exact), Some(actual)) = (exact, actual) {
                     prop_assert!((exact - actual).abs() < spare.max(1));
                 }

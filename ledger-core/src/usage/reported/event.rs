@@ -39,7 +39,7 @@ pub struct UsageReported {
 vocabulary! {
     /// The reason why reported usage is not attributed.
     pub enum UnattributedReason {
-        UnknownMember = "unknown_member" => "No member is known by the subject, or there is no subject.",
+        UnknownMember = "unknown_member" => "The subject is unknown or missing.",
         UnknownService = "unknown_service" => "No service has the name.",
     }
 }

@@ -241,7 +241,9 @@ fn people() -> impl Strategy<Value = Act> {
         1 => member().prop_map(|who| Act::ask(erase(who))),
         1 => (member(), role()).prop_map(|(who, role)| Act::ask(set_role(who, role))),
         2 => (member(), any::<bool>())
-            .prop_map(|(who, suspended)| Act::ask(if suspended { suspend(who) } else { reactivate(who) })),
+            .prop_map(|(who, suspended)| {
+                Act::ask(if suspended { suspend(who) } else { reactivate(who) })
+            }),
     ]
 }
 
