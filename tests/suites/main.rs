@@ -15,6 +15,7 @@ mod departments;
 mod durability;
 mod erasure;
 mod executable;
+mod fixture;
 mod immutability;
 mod overspend;
 mod periods;

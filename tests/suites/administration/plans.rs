@@ -1,52 +1,14 @@
-//! Which plan includes what: whoever asks for more is told which plan has it.
+//! Plans: a command outside of the plan is refused with the cheapest tier that includes it.
 
 use ledger_core::Role;
-use ledger_tests::server::{Answer, Person};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{CLAUDE, World, as_refused, refused};
+use super::start;
+use crate::fixture::{CLAUDE, PlanSchool, assert_refused, assert_refused_for};
 
-/// A school of one kind, and a member of it.
-struct School {
-    path: String,
-    id: Uuid,
-    member: Uuid,
-}
-
-impl School {
-    async fn register(world: &World, org_type: &str, tier: &str) -> Self {
-        let body = json!({"name": "Small", "org_type": org_type, "tier": tier,
-            "time_zone": "UTC"});
-        let school = world.platform.post("/v1/schools", body).await.ok();
-        let id = id(&school["school_id"]);
-        let path = format!("/v1/schools/{id}");
-        let members = format!("{path}/members");
-        let member = json!({"role": "teacher"});
-        let member = world.platform.post(&members, member).await.ok();
-        Self {
-            path,
-            id,
-            member: id_of_member(&member),
-        }
-    }
-
-    async fn send(&self, who: &Person, method: Method, path: &str, body: &Value) -> Answer {
-        let path = format!("{}{path}", self.path);
-        who.try_send(method, &path, Some(body)).await.unwrap()
-    }
-}
-
-fn id(value: &Value) -> Uuid {
-    value.as_str().unwrap().parse().unwrap()
-}
-
-fn id_of_member(member: &Value) -> Uuid {
-    id(&member["member_id"])
-}
-
-/// What a plan without allocations does not include, and what it takes.
+/// Commands that need allocation management, each with the level that it needs.
 fn commands(member: Uuid) -> Vec<(Method, String, Value, &'static str)> {
     let of = |rest: &str| format!("/members/{member}{rest}");
     let item = |op: &str| json!({"op": op, "member_id": member, "service": CLAUDE, "units": 1});
@@ -100,38 +62,38 @@ fn commands(member: Uuid) -> Vec<(Method, String, Value, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_plan_without_allocations_names_the_least_that_has_what_is_asked() {
-    let world = World::start().await;
+async fn a_plan_without_allocations_names_the_lowest_tier_that_includes_the_command() {
+    let fixture = start().await;
     for (org_type, tier, with_basic, with_advanced) in [
         ("k12", "premium", json!("enterprise"), json!("enterprise")),
         ("preschool", "starter", json!("pro"), Value::Null),
         ("individual", "enterprise", Value::Null, Value::Null),
     ] {
-        let school = School::register(&world, org_type, tier).await;
+        let school = PlanSchool::register(&fixture.platform, org_type, tier).await;
         for (method, path, body, needs) in commands(school.member) {
-            let answer = school.send(&world.platform, method, &path, &body).await;
-            let what = format!("{org_type} {path} {body}");
-            assert_eq!(refused(&answer), as_refused(403, "plan-required"), "{what}");
-            assert_eq!(answer.body["has"], "none", "{what}");
-            assert_eq!(answer.body["needs"], needs, "{what}");
-            let least = if needs == "basic" {
+            let answer = school.send(&fixture.platform, method, &path, &body).await;
+            let case = format!("{org_type} {path} {body}");
+            assert_refused_for(&case, &answer, 403, "plan-required");
+            assert_eq!(answer.body["has"], "none", "{case}");
+            assert_eq!(answer.body["needs"], needs, "{case}");
+            let lowest = if needs == "basic" {
                 &with_basic
             } else {
                 &with_advanced
             };
-            assert_eq!(&answer.body["tier"], least, "{what}");
+            assert_eq!(&answer.body["tier"], lowest, "{case}");
         }
     }
-    world.server.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn a_basic_plan_has_everything_but_transfers() {
-    let world = World::start().await;
-    let school = School::register(&world, "preschool", "professional").await;
+async fn a_basic_plan_includes_all_commands_except_transfers() {
+    let fixture = start().await;
+    let school = PlanSchool::register(&fixture.platform, "preschool", "professional").await;
     let colleague = json!({"role": "teacher"});
     let colleague = school
-        .send(&world.platform, Method::POST, "/members", &colleague)
+        .send(&fixture.platform, Method::POST, "/members", &colleague)
         .await
         .ok();
     for (method, path, mut body, needs) in commands(school.member) {
@@ -141,47 +103,50 @@ async fn a_basic_plan_has_everything_but_transfers() {
                 {"op": "transfer", "member_id": school.member, "service": CLAUDE, "units": 1,
                     "to_member_id": colleague["member_id"]},
             ]);
-            let answer = school.send(&world.platform, method, &path, &body).await;
-            assert_eq!(refused(&answer), as_refused(422, "batch-refused"));
+            let answer = school.send(&fixture.platform, method, &path, &body).await;
+            assert_refused(&answer, 422, "batch-refused");
             let errors = answer.body["errors"].as_array().unwrap();
             assert_eq!(errors.len(), 1, "{errors:?}");
             assert_eq!(errors[0]["index"], 1);
             assert_eq!(errors[0]["needs"], "advanced");
-            assert_eq!(errors[0]["tier"], Value::Null, "no preschool has it");
+            assert_eq!(
+                errors[0]["tier"],
+                Value::Null,
+                "no preschool tier includes it"
+            );
         } else {
             if path == "/allocations/batch" {
                 body["items"].as_array_mut().unwrap().pop();
             }
             let _ = school
-                .send(&world.platform, method, &path, &body)
+                .send(&fixture.platform, method, &path, &body)
                 .await
                 .ok();
         }
     }
-    world.server.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn without_allocations_members_draw_on_the_pool_and_an_individual_is_one() {
-    let world = World::start().await;
+async fn without_allocations_members_draw_on_the_pool_and_an_individual_school_has_one_member() {
+    let fixture = start().await;
     for (org_type, tier, total) in [("k12", "free", 20), ("individual", "pro", 100)] {
-        let school = School::register(&world, org_type, tier).await;
-        let proxy = world.server.as_role(Role::Proxy, Some(school.id));
+        let school = PlanSchool::register(&fixture.platform, org_type, tier).await;
+        let proxy = fixture.server.as_role(Role::Proxy, Some(school.id));
         let mut debit = json!({"id": "1", "member_id": school.member, "service": CLAUDE,
             "units": total});
         let all = school.send(&proxy, Method::POST, "/debits", &debit).await;
         assert_eq!(all.body["balance"]["allocated"], total, "{}", all.body);
         debit["id"] = json!("2");
         let more = school.send(&proxy, Method::POST, "/debits", &debit).await;
-        assert_eq!(refused(&more), as_refused(429, "quota-exceeded"));
+        assert_refused(&more, 429, "quota-exceeded");
         assert_eq!(more.body["level"], "pool");
     }
-    let school = School::register(&world, "individual", "free").await;
+    let school = PlanSchool::register(&fixture.platform, "individual", "free").await;
     let body = json!({"role": "teacher"});
     let second = school
-        .send(&world.platform, Method::POST, "/members", &body)
+        .send(&fixture.platform, Method::POST, "/members", &body)
         .await;
-    let expected = as_refused(409, "individual-is-one-member");
-    assert_eq!(refused(&second), expected);
-    world.server.stop().await;
+    assert_refused(&second, 409, "individual-is-one-member");
+    fixture.stop().await;
 }
