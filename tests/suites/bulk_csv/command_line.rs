@@ -1,4 +1,4 @@
-//! `ledger export` and `ledger import`, beside a server that runs.
+//! `ledger export` and `ledger import` while a server runs.
 
 use std::process::{Output, Stdio};
 
@@ -7,47 +7,50 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::{CLAUDE, HEADER, World, table};
+use super::{HEADER, start, table};
+use crate::fixture::{CLAUDE, Fixture, fields};
 
-/// Runs `ledger` on the world's database; `stdin` is what it is given to read.
-async fn ledger(world: &World, arguments: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(executable())
-        .args(arguments)
-        .args(["--school", &world.school.id.to_string()])
-        .env("DATABASE_URL", world.postgres.url())
-        .env("LEDGER_LOG_FILTER", "error")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    // Whoever does not want it closes its end.
-    drop(input.write_all(stdin.as_bytes()).await);
-    drop(input);
-    child.wait_with_output().await.unwrap()
+impl Fixture {
+    /// Runs a `ledger` command on the school.
+    pub async fn run_ledger(&self, arguments: &[&str], stdin: &str) -> Output {
+        let mut child = Command::new(executable())
+            .args(arguments)
+            .args(["--school", &self.school.id.to_string()])
+            .env("DATABASE_URL", self.postgres.url())
+            .env("LEDGER_LOG_FILTER", "error")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // The command may close its end first.
+        drop(input.write_all(stdin.as_bytes()).await);
+        drop(input);
+        child.wait_with_output().await.unwrap()
+    }
 }
 
-fn said(bytes: &[u8]) -> String {
+fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[tokio::test]
-async fn a_table_goes_out_is_edited_and_comes_in() {
-    let world = World::start().await;
-    let one = world.school.members[0];
+async fn an_exported_table_is_edited_and_imported() {
+    let fixture = start().await;
+    let one = fixture.school.members[0];
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.csv");
     let file = file.to_str().unwrap();
-    let exported = ledger(&world, &["export", "--output", file], "").await;
-    assert!(exported.status.success(), "{}", said(&exported.stderr));
+    let exported = fixture.run_ledger(&["export", "--output", file], "").await;
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
     assert!(exported.stdout.is_empty());
     let plan = std::fs::read_to_string(file).unwrap();
-    let lines = world.lines(world.head().await).await;
+    let lines = fixture.exported_lines(fixture.head().await).await;
     assert_eq!(plan.lines().collect::<Vec<_>>(), lines);
-    let shown = ledger(&world, &["export", "--format", "csv"], "").await;
-    assert_eq!(said(&shown.stdout), plan);
+    let shown = fixture.run_ledger(&["export", "--format", "csv"], "").await;
+    assert_eq!(text(&shown.stdout), plan);
 
     let edited = plan.replace(
         &format!("{one},,,,{CLAUDE},100,normal"),
@@ -56,25 +59,29 @@ async fn a_table_goes_out_is_edited_and_comes_in() {
     assert_ne!(edited, plan);
     std::fs::write(file, &edited).unwrap();
     let reason = ["import", "--reason", "exam week"];
-    let head = world.head().await;
-    let dry = ledger(&world, &[&reason[..], &["--dry-run", file]].concat(), "").await;
-    assert!(dry.status.success(), "{}", said(&dry.stderr));
-    assert_eq!(world.head().await, head);
-    let done = ledger(&world, &[&reason[..], &["-"]].concat(), &edited).await;
-    assert!(done.status.success(), "{}", said(&done.stderr));
+    let head = fixture.head().await;
+    let dry = fixture
+        .run_ledger(&[&reason[..], &["--dry-run", file]].concat(), "")
+        .await;
+    assert!(dry.status.success(), "{}", text(&dry.stderr));
+    assert_eq!(fixture.head().await, head);
+    let done = fixture
+        .run_ledger(&[&reason[..], &["-"]].concat(), &edited)
+        .await;
+    assert!(done.status.success(), "{}", text(&done.stderr));
     let [dry, done]: [Value; 2] =
         [dry, done].map(|output| serde_json::from_slice(&output.stdout).unwrap());
     assert_eq!(dry["changes"], done["changes"]);
     assert_eq!(done["summary"]["changed"], 1);
     let change = &done["changes"][0];
-    assert_eq!(
-        (&change["before"], &change["after"], &change["priority"]),
-        (&json!(100), &json!(130), &json!("high"))
-    );
+    let names = ["before", "after", "priority"];
+    assert_eq!(fields(change, names), json!([100, 130, "high"]));
 
-    // The log says who it was: whoever `ledger token` makes a platform admin.
-    let events = ledger(&world, &["export", "--what", "events"], "").await;
-    let events: Vec<Value> = said(&events.stdout)
+    // The actor in the log is the platform admin of `ledger token`.
+    let events = fixture
+        .run_ledger(&["export", "--what", "events"], "")
+        .await;
+    let events: Vec<Value> = text(&events.stdout)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -87,20 +94,24 @@ async fn a_table_goes_out_is_edited_and_comes_in() {
         json!({"role": "platform_admin", "id": actor})
     );
     assert_eq!(last["texts"]["reason"]["text"], "exam week");
-    let path = world.school.path("/events?limit=1000");
-    let read = world.principal.get(&path).await.ok();
-    assert_eq!(read["events"], json!(events), "as the API has them");
-    world.stop().await;
+    let path = fixture.path("/events?limit=1000");
+    let read = fixture.principal.get(&path).await.ok();
+    assert_eq!(
+        read["events"],
+        json!(events),
+        "the API lists the same events"
+    );
+    fixture.check_and_stop().await;
 }
 
 #[tokio::test]
-async fn what_is_refused_is_said_on_stderr_and_exits_with_1() {
-    let world = World::start().await;
-    let one = world.school.members[0];
-    let head = world.head().await;
+async fn a_refused_command_explains_itself_on_stderr_and_fails() {
+    let fixture = start().await;
+    let one = fixture.school.members[0];
+    let head = fixture.head().await;
     let import = ["import", "--reason", "r", "-"];
     let bad_cell = format!("member_id,service,units\n{one},{CLAUDE},many\n");
-    for (arguments, stdin, code, words) in [
+    for (arguments, stdin, code, message) in [
         (&import[..], table([(&one, 1_001)]), 1, "line 2, units: "),
         (&import, bad_cell, 1, "line 2, units: "),
         (&import, "service,units\n".to_owned(), 1, "external_id"),
@@ -132,35 +143,37 @@ async fn what_is_refused_is_said_on_stderr_and_exits_with_1() {
             "ledger: ",
         ),
     ] {
-        let output = ledger(&world, arguments, &stdin).await;
-        let stderr = said(&output.stderr);
+        let output = fixture.run_ledger(arguments, &stdin).await;
+        let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(message), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
-    assert_eq!(world.head().await, head);
-    assert_eq!(world.lines(head).await[0], HEADER);
-    world.stop().await;
+    assert_eq!(fixture.head().await, head);
+    assert_eq!(fixture.exported_lines(head).await[0], HEADER);
+    fixture.check_and_stop().await;
 }
 
 #[tokio::test]
-async fn a_school_that_is_not_there_is_no_empty_table() {
-    let mut world = World::start().await;
-    let there = std::mem::replace(&mut world.school.id, uuid::Uuid::now_v7());
+async fn an_unknown_school_is_an_error_and_no_empty_table() {
+    let mut fixture = start().await;
+    let registered = std::mem::replace(&mut fixture.school.id, uuid::Uuid::now_v7());
     for arguments in [
         &["export"][..],
         &["export", "--what", "events"],
         &["import", "--reason", "r", "-"],
     ] {
-        let output = ledger(&world, arguments, &table([(&there, 1)])).await;
+        let output = fixture
+            .run_ledger(arguments, &table([(&registered, 1)]))
+            .await;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(output.stdout.is_empty());
         assert!(
-            said(&output.stderr).contains("does not exist"),
+            text(&output.stderr).contains("does not exist"),
             "{}",
-            said(&output.stderr)
+            text(&output.stderr)
         );
     }
-    world.school.id = there;
-    world.stop().await;
+    fixture.school.id = registered;
+    fixture.check_and_stop().await;
 }

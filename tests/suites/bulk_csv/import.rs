@@ -1,4 +1,4 @@
-//! Tables that are taken in.
+//! Import of allocation tables.
 
 use std::sync::Arc;
 
@@ -12,14 +12,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{CLAUDE, World, error, errors, table};
+use super::{error, errors, row_error, start, table};
+use crate::fixture::{CLAUDE, PlanSchool, assert_refused, fields, rows};
 
 #[tokio::test]
-async fn a_table_is_tried_first_and_done_once() {
-    let world = World::start().await;
-    let [one, two] = [0, 1].map(|n| world.school.members[n]);
-    let (ada, _) = world.enrol("Ada", &["ada@school.example"]).await;
-    // In this order the pool would not do for the first row.
+async fn an_import_does_what_its_dry_run_shows_and_takes_effect_once() {
+    let fixture = start().await;
+    let [one, two] = [0, 1].map(|n| fixture.school.members[n]);
+    let (ada, _) = fixture.enrol("Ada", &["ada@school.example"]).await;
+    // In the order of the table, the first row would exceed the pool.
     let table = format!(
         "member_id,external_id,service,units,priority,auto_renew\r\n\
          {two},,{CLAUDE},900,,\r\n\
@@ -28,71 +29,63 @@ async fn a_table_is_tried_first_and_done_once() {
          ,ada@school.example,{CLAUDE},0,normal,false\r\n\
          {one},,content_generation,0,,TRUE\r\n"
     );
-    let head = world.head().await;
-    let dry = world.import("&dry_run=true", &[], &table).await;
+    let head = fixture.head().await;
+    let dry = fixture.import("&dry_run=true", &[], &table).await;
     assert_eq!(dry.seq(), head);
-    let told = &dry.body;
     assert_eq!(
-        (&told["dry_run"], &told["event_id"]),
-        (&json!(true), &Value::Null),
-        "{told}"
+        fields(&dry.body, ["dry_run", "event_id"]),
+        json!([true, null])
     );
-    assert_eq!(world.head().await, head, "a dry run leaves no trace");
+    assert_eq!(fixture.head().await, head, "a dry run writes nothing");
 
     let key = [("idempotency-key", "term 3")];
-    let done = world.import("", &key, &table).await;
+    let done = fixture.import("", &key, &table).await;
     assert!(done.body["event_id"].is_string(), "{}", done.body);
     assert_eq!(
-        done.body["changes"], told["changes"],
-        "the preview is what was done"
+        done.body["changes"], dry.body["changes"],
+        "the dry run shows the same changes"
     );
     let expected = json!({"rows": 5, "changed": 4, "unchanged": 1, "services": [
         {"service": "assessment_ai", "added": 5, "taken": 0},
         {"service": CLAUDE, "added": 800, "taken": 80},
     ]});
     assert_eq!(done.body["summary"], expected);
-    let changes = done.body["changes"].as_array().unwrap();
-    let told: Vec<_> = changes
-        .iter()
-        .map(|c| [&c["index"], &c["line"], &c["before"], &c["after"]].map(|n| n.as_i64().unwrap()))
-        .collect();
-    // What gives back goes first; new terms alone leave the amount.
+    let changes = &done.body["changes"];
+    // Revocations come first; a change of terms keeps the amount.
     let expected = [
         [1, 3, 100, 20],
         [4, 6, 0, 0],
         [0, 2, 100, 900],
         [2, 4, 0, 5],
-    ];
-    assert_eq!(told, expected);
-    let member = |n: usize| changes[n]["member_id"].as_str().unwrap().parse::<Uuid>();
-    assert_eq!(member(3).unwrap(), ada);
-    assert_eq!(changes[3]["auto_renew"], true);
+    ]
+    .map(|row| json!(row));
+    assert_eq!(
+        rows(changes, ["index", "line", "before", "after"]),
+        expected
+    );
+    assert_eq!(
+        fields(&changes[3], ["member_id", "auto_renew"]),
+        json!([ada, true])
+    );
 
-    let again = world.import("", &key, &table).await;
+    let again = fixture.import("", &key, &table).await;
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(again.body["changes"], done.body["changes"]);
     assert_eq!(again.body["summary"], done.body["summary"]);
-    let other = world.import("", &key, &table.replace("900", "901")).await;
+    let other = fixture.import("", &key, &table.replace("900", "901")).await;
     assert_eq!(other.problem(), "idempotency-key-reused");
 
-    let history = world
-        .school
-        .path(&format!("/history?min_seq={}", done.seq()));
-    let history = world.principal.get(&history).await.ok();
-    let newest = &history["entries"][0];
-    assert_eq!(
-        (&newest["reason"], &newest["cause"]),
-        (&json!("a new term"), &json!("batch")),
-        "{newest}"
-    );
-    world.stop().await;
+    let history = fixture.read_after("/history", done.seq()).await;
+    let newest = fields(&history["entries"][0], ["reason", "cause"]);
+    assert_eq!(newest, json!(["a new term", "batch"]));
+    fixture.check_and_stop().await;
 }
 
 #[tokio::test]
-async fn a_table_with_bad_rows_names_each_and_does_nothing() {
-    let world = World::start().await;
-    let [one, two] = [0, 1].map(|n| world.school.members[n]);
-    let head = world.head().await;
+async fn a_table_with_bad_rows_reports_each_row_and_has_no_effect() {
+    let fixture = start().await;
+    let [one, two] = [0, 1].map(|n| fixture.school.members[n]);
+    let head = fixture.head().await;
     let header = "display_name,member_id,external_id,service,units";
     let table = format!(
         "{header}\n\
@@ -104,41 +97,41 @@ async fn a_table_with_bad_rows_names_each_and_does_nothing() {
          x,{one},,lesson_generation,11\n",
         Uuid::now_v7()
     );
-    let refused = world.import("", &[], &table).await;
+    let refused = fixture.import("", &[], &table).await;
     assert_eq!(refused.status, 422);
     let expected = [
         error(4, "member_id", "member-not-found"),
         error(5, "external_id", "member-not-found"),
         error(6, "units", "pool-exceeded"),
         error(7, "service", "unknown-service"),
-        error(8, "", "invalid-request"),
+        row_error(8, "invalid-request"),
     ];
     assert_eq!(errors(&refused), expected);
     assert_eq!(refused.seq(), head);
-    let dry = world.import("&dry_run=true", &[], &table).await;
+    let dry = fixture.import("&dry_run=true", &[], &table).await;
     assert_eq!(errors(&dry), expected);
 
-    // Cells that cannot be read are told before anything is decided.
+    // Unreadable cells are reported before any rule is applied.
     let cells = format!("{header}\nx,{one},,{CLAUDE},ten\nx,{two},,{CLAUDE},1\n");
-    let refused = world.import("", &[], &cells).await;
+    let refused = fixture.import("", &[], &cells).await;
     assert_eq!(errors(&refused), [error(2, "units", "invalid-request")]);
     assert_eq!(
-        world.head().await,
+        fixture.head().await,
         head,
-        "the good rows are not done either"
+        "the valid rows have no effect either"
     );
-    world.stop().await;
+    fixture.check_and_stop().await;
 }
 
 #[tokio::test]
-async fn a_request_that_brings_no_table_is_refused() {
+async fn a_request_without_a_readable_table_is_refused() {
     const CSV: &[(&str, &str)] = &[("content-type", "text/csv; charset=utf-8")];
     const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
-    let world = World::start().await;
-    let good = table([(&world.school.members[0], 1)]);
+    let fixture = start().await;
+    let good = table([(&fixture.school.members[0], 1)]);
     let post = |query: &'static str, headers: &'static [(&str, &str)], body: String| {
-        let path = world.path(query);
-        let principal = &world.principal;
+        let path = fixture.table_path(query);
+        let principal = &fixture.principal;
         async move {
             let answer = principal
                 .send_text(Method::POST, &path, headers, &body)
@@ -185,50 +178,37 @@ async fn a_request_that_brings_no_table_is_refused() {
             "{query} {code}"
         );
     }
-    let told = post("?reason=gr%C3%BC%C3%9Fe%2C%20%E6%9C%9F", CSV, good).await;
-    assert_eq!(told.0, 200);
-    let history = world
-        .school
-        .path(&format!("/history?min_seq={}", world.head().await));
-    let history = world.principal.get(&history).await.ok();
+    let imported = post("?reason=gr%C3%BC%C3%9Fe%2C%20%E6%9C%9F", CSV, good).await;
+    assert_eq!(imported.0, 200);
+    let history = fixture.read_after("/history", fixture.head().await).await;
     assert_eq!(history["entries"][0]["reason"], "grüße, 期");
-    world.stop().await;
+    fixture.check_and_stop().await;
 }
 
 #[tokio::test]
-async fn a_plan_without_advanced_management_names_what_it_lacks() {
-    let world = World::start().await;
-    let admin = world.server.as_role(Role::PlatformAdmin, None);
-    for (org_type, tier, has, would_do) in [
+async fn an_import_without_advanced_management_names_the_tier_that_includes_it() {
+    let fixture = start().await;
+    for (org_type, tier, has, sufficient) in [
         ("k12", "pro", "none", json!("enterprise")),
         ("preschool", "enterprise", "basic", Value::Null),
     ] {
-        let body = json!({"name": "S", "org_type": org_type, "tier": tier, "time_zone": "UTC"});
-        let school = admin.post("/v1/schools", body).await.ok()["school_id"].clone();
-        let path = format!(
-            "/v1/schools/{}/allocations.csv?reason=r",
-            school.as_str().unwrap()
-        );
+        let school = PlanSchool::register(&fixture.platform, org_type, tier).await;
+        let path = format!("{}/allocations.csv?reason=r", school.path);
         let table = table([(&Uuid::now_v7(), 1)]);
         let csv = [("content-type", "text/csv")];
-        let refused = admin.send_text(Method::POST, &path, &csv, &table).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.problem().as_str()),
-            (403, "plan-required")
-        );
-        for (name, expected) in [
-            ("has", json!(has)),
-            ("needs", json!("advanced")),
-            ("tier", would_do),
-        ] {
-            assert_eq!(refused.body[name], expected, "{org_type}: {name}");
-        }
+        let refused = fixture
+            .platform
+            .send_text(Method::POST, &path, &csv, &table)
+            .await;
+        assert_refused(&refused, 403, "plan-required");
+        let expected = json!([has, "advanced", sufficient]);
+        assert_eq!(fields(&refused.body, ["has", "needs", "tier"]), expected);
     }
-    world.stop().await;
+    fixture.check_and_stop().await;
 }
 
 #[tokio::test]
-async fn whose_an_external_id_is_is_decided_together_with_the_rows() {
+async fn external_ids_are_resolved_in_the_transaction_of_the_import() {
     let postgres = Postgres::start().await;
     let (writer, tasks) = writer(&postgres.database(), WriterSettings::default());
     let school = School::register(&writer, 100, 0, 0).await;
@@ -242,44 +222,46 @@ async fn whose_an_external_id_is_is_decided_together_with_the_rows() {
         role: Role::Principal,
         id: ActorId(Uuid::now_v7()),
     };
-    let ask = || import.request(fresh(), actor, now()).unwrap();
+    let import_table = || import.request(fresh(), actor, now()).unwrap();
     let member_id = MemberId(Uuid::now_v7());
     let remove = SchoolCommand::RemoveMember { member_id };
-    // In one commit nobody has the id, then somebody, then nobody again.
+    // Within one commit, no member has the id, then one has it, then none again.
     let commands = vec![
-        ask(),
+        import_table(),
         enrol(member_id, Role::Teacher, &["newcomer"]),
-        ask(),
+        import_table(),
         envelope(fresh(), Action::School(remove)),
-        ask(),
+        import_table(),
     ];
     let answers = writer.submit_all(school.id, commands).await.unwrap();
-    let done: Vec<_> = answers.iter().map(Result::is_ok).collect();
-    assert_eq!(done, [false, true, true, true, false], "{answers:?}");
-    let given = answers[2].as_ref().unwrap();
-    assert_eq!(given.view.row_members, [Some(member_id)]);
+    let outcomes: Vec<_> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(outcomes, [false, true, true, true, false], "{answers:?}");
+    let imported = answers[2].as_ref().unwrap();
+    assert_eq!(imported.view.row_members, [Some(member_id)]);
     drop(writer);
     tasks.finish().await;
 }
 
 #[tokio::test]
-async fn ten_thousand_rows_are_one_change() {
+async fn ten_thousand_rows_are_imported_as_one_change() {
     const ROWS: usize = 10_000;
-    let world = World::start().await;
-    let database = world.postgres.database();
-    let (by_hand, tasks) = writer(&database, WriterSettings::default());
-    let school = School::register(&by_hand, 1_000_000, 0, 0).await;
+    let fixture = start().await;
+    let database = fixture.postgres.database();
+    let (direct_writer, tasks) = writer(&database, WriterSettings::default());
+    let school = School::register(&direct_writer, 1_000_000, 0, 0).await;
     let members: Arc<[_]> = (0..ROWS).map(|_| MemberId(Uuid::now_v7())).collect();
     let enrolments = members.iter().enumerate().map(|(n, member)| {
         let external_id = format!("person-{n}");
         enrol(*member, Role::Teacher, &[&external_id])
     });
-    let enrolled = by_hand.submit_all(school.id, enrolments.collect()).await;
+    let enrolled = direct_writer
+        .submit_all(school.id, enrolments.collect())
+        .await;
     assert!(enrolled.unwrap().iter().all(Result::is_ok));
-    drop(by_hand);
+    drop(direct_writer);
     tasks.finish().await;
 
-    // Half of them by their own ids, half by another system's.
+    // Half of the rows have member ids, half have external ids.
     let mut table = "member_id,external_id,service,units\r\n".to_owned();
     for (n, member) in members.iter().enumerate() {
         let holder = if n % 2 == 0 {
@@ -289,7 +271,7 @@ async fn ten_thousand_rows_are_one_change() {
         };
         table += &format!("{holder},{CLAUDE},{}\r\n", 50 + n % 3);
     }
-    let principal = world.server.as_role(Role::Principal, Some(school.id.0));
+    let principal = fixture.server.as_role(Role::Principal, Some(school.id.0));
     let path = format!("/v1/schools/{}/allocations.csv", school.id);
     let send = |query: &'static str, table: String| {
         let (principal, path) = (principal.clone(), format!("{path}?reason=r{query}"));
@@ -303,18 +285,18 @@ async fn ten_thousand_rows_are_one_change() {
                 .await
         }
     };
-    let pool = world.postgres.superuser().await;
+    let pool = fixture.postgres.superuser().await;
     let events = "SELECT count(*) FROM event WHERE kind = 'units_allocated'";
     let before = number(&pool, events).await;
     let dry = send("&dry_run=true", table.clone()).await.ok();
     assert_eq!(
         number(&pool, events).await,
         before,
-        "a dry run leaves no trace"
+        "a dry run writes nothing"
     );
-    // One bad row in the last line, and nothing is done.
-    let spoilt = table.replace("\r\n,person-9999,", "\r\n,person-10000,");
-    let refused = send("", spoilt).await;
+    // One bad row, in the last line, refuses the whole table.
+    let with_bad_row = table.replace("\r\n,person-9999,", "\r\n,person-10000,");
+    let refused = send("", with_bad_row).await;
     let expected = [error(10_001, "external_id", "member-not-found")];
     assert_eq!(errors(&refused), expected);
     assert_eq!(number(&pool, events).await, before);
@@ -337,5 +319,5 @@ async fn ten_thousand_rows_are_one_change() {
     let text = answer.text().await.unwrap();
     assert_eq!(text.lines().count(), 1 + 3 * ROWS);
     assert_eq!(text.matches(&format!(",{CLAUDE},52,")).count(), ROWS / 3);
-    world.stop().await;
+    fixture.check_and_stop().await;
 }

@@ -1,4 +1,4 @@
-//! Does a table of allocations come out as it is, and go in all or not at all?
+//! Allocation tables: a CSV export is complete, and an import takes effect entirely or not at all.
 
 mod command_line;
 mod export;
@@ -6,95 +6,69 @@ mod import;
 
 use std::fmt::Write as _;
 
-use ledger_core::Role;
-use ledger_tests::books;
-use ledger_tests::postgres::Postgres;
-use ledger_tests::server::{Answer, HttpSchool, Person, Server};
+use ledger_tests::server::Answer;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CLAUDE: &str = "claude_messages";
+use crate::fixture::{CLAUDE, Fixture, code, id};
+
 const HEADER: &str =
     "member_id,department_id,external_id,display_name,service,units,priority,auto_renew,used,held";
 
-struct World {
-    postgres: Postgres,
-    server: Server,
-    school: HttpSchool,
-    principal: Person,
+/// A school of 1,000 Claude messages with two members who hold 100 each.
+async fn start() -> Fixture {
+    Fixture::start(1_000, 2, 100).await
 }
 
-impl World {
-    /// A school with 1,000 units, and two members who hold 100 each, and no cap.
-    async fn start() -> Self {
-        let postgres = Postgres::start().await;
-        let server = Server::start(&postgres).await;
-        let school = HttpSchool::register(&server, 1_000, 2, 100).await;
-        let principal = server.as_role(Role::Principal, Some(school.id));
-        Self {
-            postgres,
-            server,
-            school,
-            principal,
-        }
+impl Fixture {
+    fn table_path(&self, query: &str) -> String {
+        self.path(&format!("/allocations.csv{query}"))
     }
 
-    /// Where tables are.
-    fn path(&self, query: &str) -> String {
-        self.school.path(&format!("/allocations.csv{query}"))
-    }
-
-    /// Sends a table.
-    async fn import(&self, query: &str, headers: &[(&str, &str)], table: &str) -> Answer {
-        let path = self.path(&format!("?reason=a%20new%20term{query}"));
+    /// Imports a table as the principal.
+    pub async fn import(&self, query: &str, headers: &[(&str, &str)], table: &str) -> Answer {
+        let path = self.table_path(&format!("?reason=a%20new%20term{query}"));
         let headers = [&[("content-type", "text/csv")], headers].concat();
-        self.principal
-            .send_text(Method::POST, &path, &headers, table)
-            .await
+        let answer = self
+            .principal
+            .send_text(Method::POST, &path, &headers, table);
+        answer.await
     }
 
-    /// The lines of the table once the event at `seq` counts.
-    async fn lines(&self, seq: i64) -> Vec<String> {
-        let path = self.path(&format!("?min_seq={seq}"));
+    /// Exports the table as the principal, once the event at `seq` is applied.
+    pub async fn export(&self, seq: i64) -> String {
+        let path = self.table_path(&format!("?min_seq={seq}"));
         let answer = self
             .principal
             .send_with(Method::GET, &path, &[], None)
             .await;
         assert!(answer.status().is_success());
-        let text = answer.text().await.unwrap();
-        assert!(text.ends_with("\r\n"), "{text}");
-        text.lines().map(str::to_owned).collect()
+        answer.text().await.unwrap()
     }
 
-    /// Where the log ends.
+    async fn exported_lines(&self, seq: i64) -> Vec<String> {
+        let table = self.export(seq).await;
+        assert!(table.ends_with("\r\n"), "{table}");
+        table.lines().map(str::to_owned).collect()
+    }
+
+    /// The position of the last event.
     async fn head(&self) -> i64 {
-        let events = self
-            .principal
-            .get(&self.school.path("/events?limit=1000"))
-            .await;
+        let events = self.principal.get(&self.path("/events?limit=1000")).await;
         events.ok()["next_after"].as_i64().unwrap()
     }
 
-    /// Lets somebody in who is known elsewhere, and gives his id.
+    /// Enrols a teacher; their id and the position of the enrolment.
     async fn enrol(&self, name: &str, external_ids: &[&str]) -> (Uuid, i64) {
         let body = json!({"role": "teacher", "display_name": name, "external_ids": external_ids});
-        let answer = self
-            .principal
-            .post(&self.school.path("/members"), body)
-            .await;
-        let seq = answer.seq();
-        let id = answer.ok()["member_id"].as_str().unwrap().parse().unwrap();
-        (id, seq)
-    }
-
-    async fn stop(self) {
-        books::check(&self.postgres, self.school.id).await;
-        self.server.stop().await;
+        let enrolled = self.principal.post(&self.path("/members"), body).await;
+        let seq = enrolled.seq();
+        (id(&enrolled.ok()["member_id"]), seq)
     }
 }
 
-/// A table of members' `claude_messages`.
+/// A table of members' Claude messages.
 fn table<'a>(rows: impl IntoIterator<Item = (&'a Uuid, i64)>) -> String {
     let mut table = "member_id,service,units\r\n".to_owned();
     for (member, units) in rows {
@@ -103,25 +77,20 @@ fn table<'a>(rows: impl IntoIterator<Item = (&'a Uuid, i64)>) -> String {
     table
 }
 
-/// What the errors of a refused table say: line, column, and the problem's code.
-fn errors(answer: &Answer) -> Vec<(i64, String, String)> {
+/// The errors of a refused table: line, column and problem code.
+pub fn errors(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.problem(), "batch-refused", "{}", answer.body);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let errors = answer.body["errors"].as_array().unwrap();
-    errors
-        .iter()
-        .map(|error| {
-            let code = text(&error["type"]).rsplit('/').next().unwrap().to_owned();
-            (
-                error["line"].as_i64().unwrap(),
-                text(&error["column"]),
-                code,
-            )
-        })
-        .collect()
+    let errors = answer.body["errors"].as_array().unwrap().iter();
+    let error = |e: &Value| json!([e["line"], e["column"], code(e)]);
+    errors.map(error).collect()
 }
 
-/// An expected error.
-fn error(line: i64, column: &str, code: &str) -> (i64, String, String) {
-    (line, column.to_owned(), code.to_owned())
+/// An expected error in a column.
+pub fn error(line: i64, column: &str, code: &str) -> Value {
+    json!([line, column, code])
+}
+
+/// An expected error of a whole row.
+fn row_error(line: i64, code: &str) -> Value {
+    json!([line, null, code])
 }
