@@ -1,5 +1,4 @@
-//! A period ends at every level at once: departments are granted theirs again, and their members
-//! out of that.
+//! A rollover renews departments first, and then their members from the departments' units.
 
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, HolderName, Priority};
 use ledger_core::department::DepartmentCommand;
@@ -16,7 +15,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{claude, told};
+use crate::fixture::{claude, fields};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::new(text.parse().unwrap())
@@ -36,8 +35,8 @@ fn set(holder: impl Into<HolderName>, n: i64, priority: Priority, auto_renew: bo
     set_of(CLAUDE, holder, n, (priority, auto_renew))
 }
 
-/// Room for what newcomers are granted of the services that the test is not about.
-fn room(department_id: DepartmentId, members: i64) -> [Envelope; 2] {
+/// Allocations for the default grants of the other services to new members.
+fn default_grants(department_id: DepartmentId, members: i64) -> [Envelope; 2] {
     [("content_generation", 5), ("assessment_ai", 3)].map(|(service, grant)| {
         let terms = (Priority::Normal, false);
         set_of(service, department_id, members * grant, terms)
@@ -72,7 +71,7 @@ fn move_to(member_id: ledger_core::MemberId, to: DepartmentId) -> Envelope {
 }
 
 #[tokio::test]
-async fn departments_are_granted_again_and_their_members_out_of_that() {
+async fn a_rollover_renews_departments_and_their_members_from_them() {
     let postgres = Postgres::start().await;
     let database = postgres.database();
     let (writer, _tasks) = writer(&database, WriterSettings::default());
@@ -93,7 +92,7 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
         set(sciences, 200, Priority::Normal, false),
     ];
     requests.extend(
-        [room(languages, 2), room(sciences, 1)]
+        [default_grants(languages, 2), default_grants(sciences, 1)]
             .into_iter()
             .flatten(),
     );
@@ -108,18 +107,18 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
         debit_at(january(), "ada", ada, 7),
         debit_at(january(), "eve", eve, 11),
         hold(end.plus_seconds(-30), "in flight", ada, 5, 300),
-        // The first of the new period: it has begun for every level.
+        // The first debit of the new period starts it at every level.
         debit_at(end, "first", ada, 1),
         settle(end.plus_seconds(5), "in flight", 4),
-        // Bob's has lapsed, so he draws on what is left to his department.
+        // Bob's allocation lapsed: the debit draws on the department.
         debit_at(end.plus_seconds(6), "bob", bob, 3),
     ]);
     for request in requests {
         school.send(&writer, request).await.unwrap();
     }
-    // Sciences had no auto-renew: there is nothing that Eve's could come out of.
-    let nothing = debit_at(end.plus_seconds(7), "eve again", eve, 1);
-    assert!(school.send(&writer, nothing).await.is_err());
+    // Sciences does not renew, so Eve's allocation has no source.
+    let refused = debit_at(end.plus_seconds(7), "eve again", eve, 1);
+    assert!(school.send(&writer, refused).await.is_err());
 
     let server = Server::start(&postgres).await;
     let principal = server.as_role(Role::Principal, Some(school.id.0));
@@ -130,7 +129,7 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
         claude(&answer.unwrap().ok())
     };
     let names = ["allocated", "to_members", "unallocated", "used", "held"];
-    // As of the last event, before whatever came since.
+    // As of the last event: later rollovers do not count.
     for (department, closed, then) in [
         (
             languages,
@@ -145,30 +144,30 @@ async fn departments_are_granted_again_and_their_members_out_of_that() {
     ] {
         let of = format!("/departments/{department}/balance");
         let january = read(format!("{of}?period=2026-01-31&min_seq={head}")).await;
-        assert_eq!(told(&january, names), closed);
+        assert_eq!(fields(&january, names), closed);
         let february = read(format!("{of}?as_of_seq={head}")).await;
-        assert_eq!(told(&february, names), then);
+        assert_eq!(fields(&february, names), then);
     }
     let pool = read(format!("/balance?as_of_seq={head}")).await;
     let names = ["allocated", "unallocated", "used"];
-    assert_eq!(told(&pool, names), json!([340, 660, 4]));
+    assert_eq!(fields(&pool, names), json!([340, 660, 4]));
     let replayed = books::replay_to(&postgres, school.id.0, Some(head)).await;
     let departments = replayed["departments"].as_array().unwrap();
     assert_eq!(departments.len(), 2);
 
-    // What a teacher sees of a closed period is of the department that he was in as it ended.
+    // In a closed period, a teacher reads the department of its end.
     let teacher = server.person(Role::Teacher, Some(school.id.0), eve.0);
     let closed = "balance?period=2026-01-31";
     let own = path(format!("/departments/{sciences}/{closed}"));
     let own = claude(&teacher.get(&own).await.ok());
-    assert_eq!(told(&own, ["allocated", "used"]), json!([200, 11]));
+    assert_eq!(fields(&own, ["allocated", "used"]), json!([200, 11]));
     let other = path(format!("/departments/{languages}/{closed}"));
     assert_eq!(teacher.get(&other).await.problem(), "department-not-found");
 
-    // Every roll up to now is recorded by a read, and the books are right after all of them.
+    // A read records every rollover until now.
     let now = read(format!("/departments/{languages}/balance")).await;
     let names = ["allocated", "to_members", "used"];
-    assert_eq!(told(&now, names), json!([300, 200, 0]));
+    assert_eq!(fields(&now, names), json!([300, 200, 0]));
     books::check(&postgres, school.id.0).await;
     server.stop().await;
 }
