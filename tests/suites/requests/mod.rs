@@ -1,75 +1,52 @@
-//! Do members get what they ask for when somebody else says so, once, and not otherwise?
+//! Requests for units: members request units, another person decides, and each decision takes effect
+//! once.
 
-mod again;
 mod life;
+mod repeated;
 mod rules;
 
-use ledger_core::Role;
 use ledger_tests::books;
-use ledger_tests::postgres::Postgres;
-use ledger_tests::server::{Answer, HttpSchool, Person, Server};
+use ledger_tests::server::{Answer, Person};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A school of 100 Claude messages; each of its two teachers holds 10.
-struct World {
-    postgres: Postgres,
-    server: Server,
-    school: HttpSchool,
-    teacher: Person,
-    principal: Person,
+use crate::fixture::{Fixture, after, send};
+
+/// A school of 100 Claude messages whose two teachers hold 10 each.
+async fn start() -> Fixture {
+    Fixture::start(100, 2, 10).await
 }
 
-impl World {
-    async fn start() -> Self {
-        let postgres = Postgres::start().await;
-        let server = Server::start(&postgres).await;
-        let school = HttpSchool::register(&server, 100, 2, 10).await;
-        let teacher = server.person(Role::Teacher, Some(school.id), school.members[0]);
-        let principal = server.as_role(Role::Principal, Some(school.id));
-        Self {
-            postgres,
-            server,
-            school,
-            teacher,
-            principal,
-        }
+impl Fixture {
+    /// The teacher who files most requests.
+    fn requester(&self) -> Person {
+        self.teacher(self.school.members[0])
     }
 
-    /// The teacher asks for Claude messages.
-    async fn asks_for(&self, units: i64) -> Request {
-        let answer = self.files(&self.teacher, ask(units)).await;
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        let request = Request::of(self, &answer);
-        // Everybody can read it from here on.
-        let _ = request.read_after(&self.teacher, &answer).await.ok();
+    /// Files the teacher's request for Claude messages; the principal can read it on return.
+    async fn filed_request(&self, units: i64) -> Request {
+        let filed = self.file(&self.requester(), request_for(units)).await;
+        let request = Request::of(self, &filed);
+        let _ = request.read_after(&self.principal, filed.seq()).await.ok();
         request
     }
 
-    async fn files(&self, who: &Person, body: Value) -> Answer {
-        who.post(&self.school.path("/requests"), body).await
+    async fn file(&self, caller: &Person, body: Value) -> Answer {
+        caller.post(&self.path("/requests"), body).await
     }
 
-    /// What the teacher holds.
+    /// The Claude messages that the teacher holds, once the books are proved right.
     async fn allocated(&self) -> Value {
-        let member = self.school.members[0];
-        let path = self.school.path(&format!("/members/{member}/balance"));
-        let path = format!(
-            "{path}?min_seq={}",
-            books::check(&self.postgres, self.school.id).await
-        );
-        let balance = self.principal.get(&path).await.ok();
-        let mut services = balance["services"].as_array().unwrap().iter();
-        let claude = services.find(|line| line["service"] == "claude_messages");
-        claude.unwrap()["allocated"].clone()
+        let head = books::check(&self.postgres, self.school.id).await;
+        self.member_balance(self.school.members[0], head).await["allocated"].clone()
     }
 }
 
-fn ask(units: i64) -> Value {
+fn request_for(units: i64) -> Value {
     json!({"units": {"claude_messages": units}, "justification": "the exam weeks"})
 }
 
-/// A request that was filed.
+/// A filed request.
 struct Request {
     id: String,
     path: String,
@@ -77,46 +54,51 @@ struct Request {
 }
 
 impl Request {
-    fn of(world: &World, filed: &Answer) -> Self {
+    fn of(fixture: &Fixture, filed: &Answer) -> Self {
+        assert_eq!(filed.status, 201, "{}", filed.body);
         let id = filed.body["request_id"].as_str().unwrap().to_owned();
         Self {
-            path: world.school.path(&format!("/requests/{id}")),
+            path: fixture.path(&format!("/requests/{id}")),
             id,
             etag: filed.headers["etag"].to_str().unwrap().to_owned(),
         }
     }
 
-    async fn post(&self, who: &Person, what: &str, body: Value) -> Answer {
-        who.post(&format!("{}/{what}", self.path), body).await
+    async fn post(&self, caller: &Person, action: &str, body: Value) -> Answer {
+        self.post_with(caller, action, &[], &body).await
     }
 
     async fn post_with(
         &self,
-        who: &Person,
-        what: &str,
+        caller: &Person,
+        action: &str,
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Answer {
-        let path = format!("{}/{what}", self.path);
-        let response = who
-            .send_with(Method::POST, &path, headers, Some(body))
-            .await;
-        Answer::of(response).await.unwrap()
+        let path = format!("{}/{action}", self.path);
+        send(caller, Method::POST, &path, headers, body).await
     }
 
-    async fn withdraw(&self, who: &Person) -> Answer {
+    async fn approve(&self, caller: &Person) -> Answer {
+        self.post(caller, "approve", json!({})).await
+    }
+
+    async fn reject(&self, caller: &Person, reason: &str) -> Answer {
+        self.post(caller, "reject", json!({"reason": reason})).await
+    }
+
+    async fn withdraw(&self, caller: &Person) -> Answer {
         let path = format!("{}/withdraw", self.path);
-        who.try_send(Method::POST, &path, None).await.unwrap()
+        caller.try_send(Method::POST, &path, None).await.unwrap()
     }
 
-    async fn read(&self, who: &Person) -> Answer {
-        who.get(&self.path).await
+    async fn read(&self, caller: &Person) -> Answer {
+        caller.get(&self.path).await
     }
 
-    /// Read by somebody else than who wrote.
-    async fn read_after(&self, who: &Person, written: &Answer) -> Answer {
-        who.get(&format!("{}?min_seq={}", self.path, written.seq()))
-            .await
+    /// Reads the request once the event at `seq` is applied.
+    async fn read_after(&self, caller: &Person, seq: i64) -> Answer {
+        caller.get(&after(&self.path, seq)).await
     }
 }
 
