@@ -1,4 +1,4 @@
-//! Who calls.
+//! Callers of the API.
 
 use std::fmt;
 
@@ -6,41 +6,41 @@ use ledger_core::Role;
 use ledger_tests::server::token;
 use uuid::Uuid;
 
-/// Somebody with a token, or without one.
+/// A caller with a token, or without one.
 pub struct Caller {
-    /// What he is; of no weight where he has no good token.
+    /// The role; without meaning if the token is missing or invalid.
     pub role: Role,
     token: Option<String>,
-    /// What tells him from others of his role, to be said after it.
+    /// The suffix of the description, which distinguishes callers of one role.
     kind: &'static str,
 }
 
 impl Caller {
-    /// Nobody in particular: he sends no token.
-    pub const NOBODY: Self = Self {
+    /// A caller without a token.
+    pub const ANONYMOUS: Self = Self {
         role: Role::PlatformAdmin,
         token: None,
-        kind: "nobody",
+        kind: "an anonymous caller",
     };
 
-    /// Somebody of a school, or of all.
+    /// A caller of one school, or of all schools.
     pub fn new(kind: &'static str, role: Role, school: Option<Uuid>, subject: Uuid) -> Self {
         let token = Some(token(role, school, &subject.to_string()));
         Self { role, token, kind }
     }
 
-    /// Somebody whose token says everything and was signed by nobody.
-    pub fn impostor() -> Self {
-        let good = token(Role::PlatformAdmin, None, "impostor");
+    /// A caller whose token claims every permission and has an invalid signature.
+    pub fn forger() -> Self {
+        let good = token(Role::PlatformAdmin, None, "forger");
         let (signed, _) = good.rsplit_once('.').unwrap();
         Self {
             role: Role::PlatformAdmin,
             token: Some(format!("{signed}.c2lnbmVkIGJ5IG5vYm9keQ")),
-            kind: " whose token nobody signed",
+            kind: " with an invalid signature",
         }
     }
 
-    /// The bearer token that he sends.
+    /// The bearer token.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }

@@ -1,13 +1,12 @@
-//! Who may do what: is there, for every operation of `openapi.json`, somebody who is let in and
-//! somebody who is not?
+//! Authorisation: every operation of `openapi.json` accepts the callers that it allows and refuses
+//! all others.
 //!
-//! [`TABLE`] says it, one row for an operation. Method, path and parameters come from
-//! `openapi.json`, so that a row is no more than the operation's id, who may, and a good body.
-//! Whoever may must get a success: a request that is refused for another reason would prove
-//! nothing. Whoever may not must be refused the same request.
+//! [`TABLE`] has one row for each operation: its id, the allowed callers and a valid body. Method,
+//! path and parameters come from `openapi.json`. An allowed caller must get a success, because a
+//! refusal for another reason proves nothing; any other caller must be refused the same request.
 
 mod caller;
-mod house;
+mod fixture;
 mod operation;
 mod row;
 mod table;
@@ -18,39 +17,36 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use caller::Caller;
-use house::{Call, House};
+use fixture::{Call, Fixture};
 use operation::{Operation, operations};
-use row::{Row, Who};
+use row::{Access, Row};
 use table::TABLE;
 
 fn document() -> Value {
     serde_json::from_str(include_str!("../../../openapi.json")).unwrap()
 }
 
-/// What is wrong between the operations that there are and the rows of the table.
+/// The differences between the operations and the rows of the table.
 fn mismatches(operations: &[Operation], rows: &[Row]) -> Vec<String> {
-    let there: BTreeSet<&str> = operations.iter().map(|o| o.id.as_str()).collect();
+    let described: BTreeSet<&str> = operations.iter().map(|o| o.id.as_str()).collect();
     let mut listed = BTreeSet::new();
     let mut wrong = Vec::new();
     for row in rows {
         if !listed.insert(row.operation) {
             wrong.push(format!("{} has two rows", row.operation));
         }
-        if let Who::These { all, own } = row.who
+        if let Access::Roles { all, own } = row.access
             && (all.len() + own.len() == 0 || all.iter().any(|role| own.contains(role)))
         {
-            wrong.push(format!(
-                "{} says twice or not at all who may",
-                row.operation
-            ));
+            wrong.push(format!("{} has no role, or has one twice", row.operation));
         }
     }
-    let missing = there.difference(&listed);
+    let missing = described.difference(&listed);
     wrong.extend(missing.map(|id| format!("{id} has no row in authorisation/table.rs")));
-    let unknown = listed.difference(&there);
+    let unknown = listed.difference(&described);
     wrong.extend(unknown.map(|id| format!("{id} is not in openapi.json")));
     for (row, operation) in pairs(operations, rows) {
-        if operation.is_open != matches!(row.who, Who::Anybody) {
+        if operation.is_open != matches!(row.access, Access::Public) {
             let id = row.operation;
             wrong.push(format!(
                 "{id}: openapi.json and the table differ on whether it is open"
@@ -60,7 +56,7 @@ fn mismatches(operations: &[Operation], rows: &[Row]) -> Vec<String> {
     wrong
 }
 
-/// The rows whose operation there is, with it.
+/// The rows with their operations.
 fn pairs<'a>(
     operations: &'a [Operation],
     rows: &'a [Row],
@@ -72,13 +68,13 @@ fn pairs<'a>(
 }
 
 #[test]
-fn every_operation_has_a_row_and_every_row_an_operation() {
+fn every_operation_has_one_row_and_every_row_an_operation() {
     let wrong = mismatches(&operations(&document()), TABLE);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn an_operation_without_a_row_and_a_row_without_an_operation_are_named() {
+fn a_missing_row_and_a_row_without_operation_are_reported() {
     let mut document = document();
     let operation = &mut document["paths"]["/v1/schools/{school}/debits"]["post"]["operationId"];
     *operation = "invented".into();
@@ -100,80 +96,79 @@ fn an_operation_without_a_row_and_a_row_without_an_operation_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_may_is_let_in_and_nobody_else() {
-    let house = House::start().await;
+async fn every_operation_accepts_exactly_the_callers_of_its_row() {
+    let fixture = Fixture::start().await;
     let operations = operations(&document());
     let mut wrong = Vec::new();
     for (row, operation) in pairs(&operations, TABLE) {
-        match row.who {
-            Who::Anybody => {
-                let call = house.call(row, operation, house.teacher).await;
-                wrong.extend(house.succeeds(call, &Caller::NOBODY).await);
+        match row.access {
+            Access::Public => {
+                let call = fixture.call(row, operation, fixture.teacher).await;
+                wrong.extend(fixture.succeeds(call, &Caller::ANONYMOUS).await);
             }
-            Who::These { .. } => {
-                wrong.extend(let_in(&house, row, operation).await);
-                wrong.extend(kept_out(&house, row, operation).await);
+            Access::Roles { .. } => {
+                wrong.extend(wrongly_refused(&fixture, row, operation).await);
+                wrong.extend(wrongly_accepted(&fixture, row, operation).await);
             }
         }
     }
-    // The pages are for people, and no operations of the description.
+    // The documentation pages are no operations of the description.
     for page in ["/docs", "/docs/"] {
         let call = Call::get(page);
-        wrong.extend(house.succeeds(call, &Caller::NOBODY).await);
+        wrong.extend(fixture.succeeds(call, &Caller::ANONYMOUS).await);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    house.stop().await;
+    fixture.stop().await;
 }
 
-/// What is wrong with the answers to those who may. Each does it anew: a hold is settled once.
-/// Who may not only for himself does it to somebody else, where the request can say to whom.
-async fn let_in(house: &House, row: &Row, operation: &Operation) -> Vec<String> {
+/// The failures of allowed callers. Each caller gets a new request, because a hold is settled once.
+/// A caller who may act for others acts for a colleague, if the request names a member.
+async fn wrongly_refused(fixture: &Fixture, row: &Row, operation: &Operation) -> Vec<String> {
     let mut wrong = Vec::new();
-    for caller in house.insiders.iter().filter(|c| row.may(c.role)) {
-        let is_own = row.may_own(caller.role);
+    for caller in fixture.insiders.iter().filter(|c| row.allows(c.role)) {
+        let is_own = row.allows_own(caller.role);
         let member = if is_own {
-            house.teacher
+            fixture.teacher
         } else {
-            house.colleague
+            fixture.colleague
         };
-        let call = house.call(row, operation, member).await;
-        wrong.extend(house.succeeds(call, caller).await);
+        let call = fixture.call(row, operation, member).await;
+        wrong.extend(fixture.succeeds(call, caller).await);
     }
     wrong
 }
 
-/// What is wrong with the answers to those who may not. Nothing comes of their requests, so that
-/// one will do for all.
-async fn kept_out(house: &House, row: &Row, operation: &Operation) -> Vec<String> {
-    let call = house.call(row, operation, house.teacher).await;
+/// The failures of other callers. Refused requests have no effect, so that one serves all callers.
+async fn wrongly_accepted(fixture: &Fixture, row: &Row, operation: &Operation) -> Vec<String> {
+    let call = fixture.call(row, operation, fixture.teacher).await;
     let unauthenticated = (StatusCode::UNAUTHORIZED, "unauthenticated");
     let forbidden = (StatusCode::FORBIDDEN, "forbidden");
     let no_school = (StatusCode::NOT_FOUND, "school-not-found");
     let no_member = (StatusCode::NOT_FOUND, "member-not-found");
     let mut wrong = Vec::new();
-    for caller in [&Caller::NOBODY, &house.impostor] {
-        wrong.extend(house.refuses(&call, caller, unauthenticated).await);
+    for caller in [&Caller::ANONYMOUS, &fixture.forger] {
+        wrong.extend(fixture.refuses(&call, caller, unauthenticated).await);
     }
-    for caller in house.insiders.iter().filter(|c| !row.may(c.role)) {
-        wrong.extend(house.refuses(&call, caller, forbidden).await);
+    for caller in fixture.insiders.iter().filter(|c| !row.allows(c.role)) {
+        wrong.extend(fixture.refuses(&call, caller, forbidden).await);
     }
-    // Who is of another school is not told that this one is there, whatever he may do in his own.
-    if operation.is_of_a_school() {
-        for caller in &house.outsiders {
-            wrong.extend(house.refuses(&call, caller, no_school).await);
+    // A caller of another school does not learn that this school exists.
+    if operation.is_of_one_school() {
+        for caller in &fixture.outsiders {
+            wrong.extend(fixture.refuses(&call, caller, no_school).await);
         }
     }
-    // Who may, but elsewhere, finds no other school by naming it.
-    if operation.names_its_school() {
-        for caller in house.outsiders.iter().filter(|c| row.may(c.role)) {
-            wrong.extend(house.refuses(&call, caller, no_school).await);
+    // Nor by naming this school in the header.
+    if operation.has_school_header() {
+        for caller in fixture.outsiders.iter().filter(|c| row.allows(c.role)) {
+            wrong.extend(fixture.refuses(&call, caller, no_school).await);
         }
     }
-    // Who may for himself only is not told of anybody else.
-    if operation.names_a_member() {
-        let call = house.call(row, operation, house.colleague).await;
-        for caller in house.insiders.iter().filter(|c| row.may_own(c.role)) {
-            wrong.extend(house.refuses(&call, caller, no_member).await);
+    // A caller who may act only for themselves does not learn about other members.
+    if operation.has_member_parameter() {
+        let call = fixture.call(row, operation, fixture.colleague).await;
+        for caller in fixture.insiders.iter().filter(|c| row.allows_own(c.role)) {
+            wrong.extend(fixture.refuses(&call, caller, no_member).await);
         }
     }
     wrong

@@ -3,45 +3,45 @@
 use reqwest::Method;
 use serde_json::Value;
 
-/// An operation, as the description has it.
+/// An operation of the description.
 pub struct Operation {
-    /// Its `operationId`.
+    /// The `operationId`.
     pub id: String,
-    /// How it is called.
+    /// The method.
     pub method: Method,
-    /// Where, with `{parameters}`.
+    /// The path, with `{parameters}`.
     pub path: String,
-    /// Whether it says that no credential is needed.
+    /// Whether the operation needs no credential.
     pub is_open: bool,
     parameters: Vec<(String, String)>,
 }
 
 impl Operation {
-    /// Whether it is about one school, which its path names.
-    pub fn is_of_a_school(&self) -> bool {
+    /// Whether the path names the school.
+    pub fn is_of_one_school(&self) -> bool {
         self.has("school", "path")
     }
 
-    /// Whether a header, and nothing else, can say which school it is about.
-    pub fn names_its_school(&self) -> bool {
+    /// Whether a header names the school.
+    pub fn has_school_header(&self) -> bool {
         self.has("Ledger-School", "header")
     }
 
-    /// Whether its path or its query can say which member it is about.
-    pub fn names_a_member(&self) -> bool {
-        self.has("member", "path") || self.asks_for_a_member()
+    /// Whether the path or the query names a member.
+    pub fn has_member_parameter(&self) -> bool {
+        self.has("member", "path") || self.has_member_query()
     }
 
-    /// Whether its query can say which member it is about.
-    pub fn asks_for_a_member(&self) -> bool {
+    /// Whether the query names a member.
+    pub fn has_member_query(&self) -> bool {
         self.has("member", "query")
     }
 
     fn has(&self, name: &str, place: &str) -> bool {
-        let wanted = (name, place);
+        let expected = (name, place);
         self.parameters
             .iter()
-            .any(|(name, place)| (name.as_str(), place.as_str()) == wanted)
+            .any(|(name, place)| (name.as_str(), place.as_str()) == expected)
     }
 }
 

@@ -1,138 +1,142 @@
-//! What a row of the table can say.
+//! Rows of the access table.
 
 use ledger_core::Role;
 use serde_json::Value;
 
-use super::house::House;
+use super::fixture::Fixture;
 
-/// An operation: who may do it, and how it is asked for.
+/// An operation with the callers that it allows and a valid request.
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// Its `operationId`.
+    /// The `operationId`.
     pub operation: &'static str,
-    /// Who may.
-    pub who: Who,
-    /// What stands in its path where the house's standing values will not do.
-    pub things: &'static [(&'static str, Thing)],
-    /// What its query string must have, beside a member where it asks for one.
+    /// The allowed callers.
+    pub access: Access,
+    /// Path parameters for which each request needs a new resource.
+    pub resources: &'static [(&'static str, Resource)],
+    /// The query string, without the member.
     pub query: Option<&'static str>,
-    /// What is sent.
+    /// The request body.
     pub body: Body,
 }
 
-/// Who may do something.
+/// The callers that an operation allows.
 #[derive(Clone, Copy)]
-pub enum Who {
-    /// Everybody, without a token.
-    Anybody,
-    /// These roles, and no others.
-    These {
-        /// Whatever it is about.
+pub enum Access {
+    /// All callers, without a token.
+    Public,
+    /// Only these roles.
+    Roles {
+        /// Roles allowed for every member.
         all: &'static [Role],
-        /// For themselves only.
+        /// Roles allowed for themselves only.
         own: &'static [Role],
     },
 }
 
-/// Something that is used up by the request that names it, and is made anew for each.
+/// A resource that a request consumes: each request gets a new one.
 #[derive(Clone, Copy)]
-pub enum Thing {
+pub enum Resource {
     /// The id of an open hold.
     OpenHold,
-    /// A member who is not needed any more.
+    /// A member for one request.
     NewMember,
-    /// A department that is not needed any more.
+    /// A department for one request.
     NewDepartment,
-    /// The id of a pending request of the teacher's, his only one.
+    /// The id of the teacher's only pending request.
     PendingRequest,
-    /// No id, and no pending request of the teacher's.
+    /// No id: the teacher has no pending request.
     NoRequest,
-    /// The id of a debit of the teacher's.
+    /// The id of a debit of the teacher.
     Debit,
-    /// The id of the event that parked reported usage.
-    ParkedUsage,
+    /// The event id of unattributed usage.
+    UnattributedUsage,
     /// The id of an API key of the school.
     SchoolApiKey,
     /// The id of an API key for all schools.
     PlatformApiKey,
 }
 
-/// The body of a request. The number is another one for each request, for the sake of ids.
+/// The body of a request. The functions get a number that is unique to the request, for ids.
 #[derive(Clone, Copy)]
 pub enum Body {
-    /// None.
+    /// No body.
     None,
     /// JSON.
-    Json(fn(&House, usize) -> Value),
-    /// Something else, of this content type.
-    Text(&'static str, fn(&House, usize) -> String),
+    Json(fn(&Fixture, usize) -> Value),
+    /// A body of this content type.
+    Text(&'static str, fn(&Fixture, usize) -> String),
 }
 
 impl Row {
-    /// An operation that anybody may do, without a token.
+    /// An operation that is open without a token.
     pub const fn open(operation: &'static str) -> Self {
         Self {
             operation,
-            who: Who::Anybody,
-            things: &[],
+            access: Access::Public,
+            resources: &[],
             query: None,
             body: Body::None,
         }
     }
 
-    /// An operation that these roles may do.
+    /// An operation that these roles may perform.
     pub const fn of(operation: &'static str, all: &'static [Role]) -> Self {
         Self::shared(operation, all, &[])
     }
 
-    /// An operation that some may do whatever it is about, and others for themselves only.
+    /// An operation that some roles may perform for every member, others for themselves only.
     pub const fn shared(
         operation: &'static str,
         all: &'static [Role],
         own: &'static [Role],
     ) -> Self {
         Self {
-            who: Who::These { all, own },
+            access: Access::Roles { all, own },
             ..Self::open(operation)
         }
     }
 
-    /// With something made for each request in its path.
-    pub const fn with(self, things: &'static [(&'static str, Thing)]) -> Self {
-        Self { things, ..self }
+    /// Adds resources for path parameters.
+    pub const fn with(self, resources: &'static [(&'static str, Resource)]) -> Self {
+        Self { resources, ..self }
     }
 
-    /// With a query string.
+    /// Adds a query string.
     pub const fn query(self, query: &'static str) -> Self {
         let query = Some(query);
         Self { query, ..self }
     }
 
-    /// With a body of JSON.
-    pub const fn json(self, body: fn(&House, usize) -> Value) -> Self {
+    /// Adds a JSON body.
+    pub const fn json(self, body: fn(&Fixture, usize) -> Value) -> Self {
         let body = Body::Json(body);
         Self { body, ..self }
     }
 
-    /// With a body of another content type.
-    pub const fn text(self, content_type: &'static str, body: fn(&House, usize) -> String) -> Self {
+    /// Adds a body of another content type.
+    pub const fn text(
+        self,
+        content_type: &'static str,
+        body: fn(&Fixture, usize) -> String,
+    ) -> Self {
         let body = Body::Text(content_type, body);
         Self { body, ..self }
     }
 
-    /// Whether a role may, be it for itself only.
-    pub fn may(&self, role: Role) -> bool {
-        match self.who {
-            Who::Anybody => true,
-            Who::These { all, .. } => all.contains(&role) || self.may_own(role),
+    /// Whether the operation allows the role, if only for itself.
+    pub fn allows(&self, role: Role) -> bool {
+        match self.access {
+            Access::Public => true,
+            Access::Roles { all, .. } => all.contains(&role) || self.allows_own(role),
         }
     }
 
-    /// Whether a role may for itself only.
-    pub fn may_own(&self, role: Role) -> bool {
-        match self.who {
-            Who::Anybody => false,
-            Who::These { own, .. } => own.contains(&role),
+    /// Whether the operation allows the role for itself only.
+    pub fn allows_own(&self, role: Role) -> bool {
+        match self.access {
+            Access::Public => false,
+            Access::Roles { own, .. } => own.contains(&role),
         }
     }
 }
