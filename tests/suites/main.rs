@@ -1,6 +1,10 @@
 //! The end-to-end suites, one module for each question.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a scenario is one function, from set-up to the last assertion"
+)]
 
 mod administration;
 mod architecture;

@@ -110,13 +110,12 @@ fn full_names(prefix: &str, values: &Map<String, Value>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (name, value) in values {
         let name = format!("{prefix}{name}");
-        match &value.kind {
-            ValueKind::Table(inner) if !inner.is_empty() => {
-                names.append(&mut full_names(&format!("{name}."), inner));
-            }
-            _ => {
-                names.insert(name);
-            }
+        if let ValueKind::Table(inner) = &value.kind
+            && !inner.is_empty()
+        {
+            names.append(&mut full_names(&format!("{name}."), inner));
+        } else {
+            names.insert(name);
         }
     }
     names
