@@ -1,4 +1,4 @@
-//! Downgrades: units are reclaimed by priority, as the dry run shows, and the history has the cause.
+//! Downgrades: units are reclaimed by priority, as the dry run shows; the history has the cause.
 
 use ledger_tests::server::Answer;
 use reqwest::Method;

@@ -1,5 +1,5 @@
-//! Administrative commands: schools, members, allocations, plans and API keys answer as the contract
-//! says, take effect once, and entirely or not at all.
+//! Administrative commands: schools, members, allocations, plans and API keys. A command answers as
+//! the contract says and takes effect once, entirely or not at all.
 
 mod allocations;
 mod api_keys;

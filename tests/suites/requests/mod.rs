@@ -1,5 +1,5 @@
-//! Requests for units: members request units, another person decides, and each decision takes effect
-//! once.
+//! Requests for units: members request units, another person decides, and each decision takes
+//! effect once.
 
 mod life;
 mod repeated;
