@@ -2,7 +2,8 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use ledger_core::{Action, Actor, Command, Fingerprint, FreeText, SchoolId};
+use ledger_core::usage::UsageCommand;
+use ledger_core::{Action, Actor, Command, CommandKey, Fingerprint, FreeText, SchoolId, Timestamp};
 use ledger_store::writer::{Envelope, Receipt};
 use rand::Rng as _;
 
@@ -50,6 +51,19 @@ impl RequestMeta {
         };
         Envelope::new(&self.key.0, fingerprint, command)
     }
+}
+
+/// Wraps a usage command, whose key is in its body or its path.
+#[must_use]
+pub fn usage_envelope(
+    key: &CommandKey,
+    fingerprint: Fingerprint,
+    actor: Actor,
+    now: Timestamp,
+    command: UsageCommand,
+) -> Envelope {
+    let action = Action::Usage(command);
+    Envelope::new(key, fingerprint, Command { actor, now, action })
 }
 
 impl AppState {

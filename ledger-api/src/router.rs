@@ -12,9 +12,8 @@ use crate::http::observe;
 use crate::openapi::complete;
 use crate::problem::ProblemDocument;
 use crate::routes::{
-    allocations, api_keys, balances, corrections, debit_batch, debits, departments, docs, events,
-    fallback, health, history, holds, members, reports, requests, schools, standing, stream,
-    unattributed, usage,
+    allocations, api_keys, balances, corrections, debits, departments, docs, events, fallback,
+    health, history, holds, members, reports, requests, schools, stream, unattributed, usage,
 };
 use crate::state::AppState;
 
@@ -70,7 +69,7 @@ fn api_routes() -> OpenApiRouter<AppState> {
 fn usage_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(debits::debit))
-        .routes(routes!(debit_batch::debit_batch))
+        .routes(routes!(debits::debit_batch))
         .routes(routes!(holds::place_hold))
         .routes(routes!(holds::settle_hold))
         .routes(routes!(holds::release_hold))
@@ -103,13 +102,13 @@ fn school_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(members::erase_member))
         .routes(routes!(allocations::set_allocation))
         .routes(routes!(allocations::set_department_allocation))
-        .routes(routes!(allocations::batch::allocate_batch))
+        .routes(routes!(allocations::allocate_batch))
         .routes(routes!(
-            allocations::csv::export_allocations,
-            allocations::csv::import_allocations
+            allocations::read::export_allocations,
+            allocations::import_allocations
         ))
-        .routes(routes!(standing::suspend_member))
-        .routes(routes!(standing::reactivate_member))
+        .routes(routes!(members::suspend_member))
+        .routes(routes!(members::reactivate_member))
         .routes(routes!(
             requests::read::list_requests,
             requests::file_request

@@ -53,7 +53,7 @@ impl Import {
         let catalogue = Arc::new(read_catalogue(settings.catalogue.as_deref())?);
         let key = CommandKey::Fresh(Uuid::now_v7());
         let envelope = import
-            .request(key, actor(), Timestamp::new(Utc::now()))
+            .envelope(&key, actor(), Timestamp::new(Utc::now()))
             .map_err(|problem| Failure::usage(problem.detail()))?;
         let (database, _) = self.database.open(&mut settings).await?;
         let school = SchoolId(self.school);

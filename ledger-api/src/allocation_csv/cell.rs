@@ -1,19 +1,19 @@
-//! Cells of text that a spreadsheet would take for formulas (OWASP, "CSV Injection").
+//! Cells that a spreadsheet would evaluate as formulas (OWASP, "CSV Injection").
 //!
-//! A spreadsheet evaluates a cell that begins with one of [`FORMULA`], quoted in the file or not: a
-//! member's name could run something on the principal's machine. Such a cell is written with a `'`
-//! before it, which makes it text, and read without. So that every text comes back as it was, one
-//! that looks as if it had been guarded already gets one more `'`.
+//! A spreadsheet evaluates a cell that begins with one of [`FORMULA`], quoted or not: the name of a
+//! member could run a program on the principal's machine. An export prefixes the cell with `'`, which
+//! makes it text, and an import removes the prefix. A text that looks guarded already gets another
+//! `'`, so that every text survives the round trip.
 
 use std::borrow::Cow;
 
-/// What a formula begins with.
+/// The first characters of a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// What makes a formula text.
+/// The prefix that makes a formula text.
 const GUARD: char = '\'';
 
-/// The text as it is written.
+/// Guards a text for an export.
 pub(super) fn guard(text: &str) -> Cow<'_, str> {
     if is_formula_when_unguarded(text) {
         Cow::Owned(format!("{GUARD}{text}"))
@@ -22,7 +22,7 @@ pub(super) fn guard(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text as it was before it was written.
+/// Undoes [`guard`].
 pub(super) fn unguard(cell: &str) -> &str {
     match cell.strip_prefix(GUARD) {
         Some(text) if is_formula_when_unguarded(text) => text,
@@ -30,7 +30,7 @@ pub(super) fn unguard(cell: &str) -> &str {
     }
 }
 
-/// Whether it is a formula once all guards before it are gone.
+/// Whether the text is a formula without its guards.
 fn is_formula_when_unguarded(text: &str) -> bool {
     text.trim_start_matches(GUARD).starts_with(FORMULA)
 }
@@ -41,7 +41,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_formula_is_written_as_text_and_comes_back() {
+    fn a_formula_is_guarded_and_restored() {
         for (text, cell) in [
             ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
             ("+27 82 123", "'+27 82 123"),
@@ -61,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_a_formula_by_hand_is_understood_too() {
+    fn an_unguarded_formula_is_accepted() {
         assert_eq!(unguard("+27 82 123"), "+27 82 123");
     }
 
     proptest! {
         #[test]
-        fn every_text_comes_back_and_none_is_a_formula(text in "['=+@\t\r-]{0,4}.{0,8}") {
+        fn every_text_is_restored_and_none_is_a_formula(text in "['=+@\t\r-]{0,4}.{0,8}") {
             let cell = guard(&text);
             prop_assert!(!cell.starts_with(FORMULA));
             prop_assert_eq!(unguard(&cell), text.as_str());

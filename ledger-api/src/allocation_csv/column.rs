@@ -3,30 +3,30 @@
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// Whose allocation, where it is a member's.
+    /// The holder, if it is a member.
     MemberId,
-    /// The same, where it is a department's; empty where it is a member's.
+    /// The holder, if it is a department.
     DepartmentId,
-    /// A member's by an id of another system; looked at where there is no `member_id`.
+    /// The holder, if it is a member without `member_id`, by an id of another system.
     ExternalId,
-    /// The holder's name; informs only.
+    /// The holder's name; ignored by an import.
     DisplayName,
-    /// Of which service, by name or alias.
+    /// The service, by name or alias.
     Service,
-    /// How many units, or `unlimited`.
+    /// The number of units, or `unlimited`.
     Units,
-    /// How the holder ranks; empty leaves it.
+    /// The holder's rank when units are short; unchanged if empty.
     Priority,
-    /// Whether it is granted again in the next period; empty leaves it.
+    /// Whether the allocation is granted again in the next period; unchanged if empty.
     AutoRenew,
-    /// Units used in the period; informs only.
+    /// The units used in the period; ignored by an import.
     Used,
-    /// Units held for calls in flight; informs only.
+    /// The units held for calls in flight; ignored by an import.
     Held,
 }
 
 impl Column {
-    /// Every column, in the order in which they are written.
+    /// All columns in the order of an export.
     pub const ALL: [Self; 10] = [
         Self::MemberId,
         Self::DepartmentId,
@@ -40,7 +40,7 @@ impl Column {
         Self::Held,
     ];
 
-    /// Its name in the header line.
+    /// The name in the header line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

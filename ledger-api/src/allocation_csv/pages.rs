@@ -1,4 +1,4 @@
-//! A school's allocations, read page by page, all as of one instant.
+//! An export in pages, all as of one instant.
 
 use std::io;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::write;
 use crate::limits::EXPORT_LIMIT;
 use crate::problem::Problem;
 
-/// Pages that may wait for a slow reader, each some hundred kB.
+/// The pages buffered for a slow reader, each some hundred kB.
 const PAGES_AHEAD: usize = 2;
 
-/// A table in the making: the header line, the departments, then a page of members at a time.
+/// The pages of an export: the header line, the departments, then the members page by page.
 #[derive(Debug)]
 pub struct AllocationPages {
     read: TenantRead,
@@ -34,26 +34,26 @@ enum Next {
     Nothing,
 }
 
-/// A page could not be made.
+/// The failure of a page.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// It could not be read.
+    /// A read failed.
     #[error("the allocations could not be read")]
     Read(#[from] ReadError),
-    /// It could not be written.
+    /// A write failed.
     #[error("the table could not be written")]
     Write(#[from] io::Error),
 }
 
-/// What the reader of pages tells whoever sends them. A channel that closes without `End` is a
-/// table that broke off, which must not look whole.
+/// A message of the reading task. A channel that closes without `End` is an incomplete table, which
+/// must not look complete.
 enum Message {
     Page(Bytes),
     End,
 }
 
 impl AllocationPages {
-    /// What the viewer of `read` sees, as of `now`.
+    /// An export for the viewer of `read`, as of `now`.
     #[must_use]
     pub const fn new(read: TenantRead, now: Timestamp) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl AllocationPages {
         }
     }
 
-    /// The next part of the table, which ends with a whole line; `None` after the last.
+    /// Returns the next whole lines of the table, or `None` after the last.
     ///
     /// # Errors
     /// [`PageError`] when the database fails.
@@ -91,23 +91,20 @@ impl AllocationPages {
         }
     }
 
-    /// The table as a body. It is read on a task of its own, so that a reader who is slow, or has
-    /// stopped reading without closing, keeps the transaction for [`EXPORT_LIMIT`] and no longer:
-    /// then the body breaks off.
+    /// Streams the table. Its own task reads it, so that a caller that is slow, or stops reading
+    /// without closing, keeps the transaction open for at most [`EXPORT_LIMIT`]; then the stream
+    /// fails.
     pub fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
         let reading = async move {
             match within(EXPORT_LIMIT, self.send_all(&sender)).await {
                 Some(Ok(())) => {}
-                // Too late for another status: it is logged, and the body breaks off.
+                // Too late for another status: the conversion logs the error, the stream fails.
                 Some(Err(PageError::Read(error))) => drop(Problem::from(error)),
                 Some(Err(error @ PageError::Write(_))) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "a table broke off"
-                    );
+                    tracing::error!(error = &error as &dyn std::error::Error, "export failed");
                 }
-                None => tracing::warn!("a table broke off: its reader was too slow"),
+                None => tracing::warn!("export failed: the caller reads too slowly"),
             }
         };
         tokio::spawn(reading.in_current_span());
@@ -116,7 +113,7 @@ impl AllocationPages {
             match receiver.recv().await {
                 Some(Message::Page(page)) => Some((Ok(page), Some(receiver))),
                 Some(Message::End) => None,
-                None => Some((Err(io::Error::other("the table broke off")), None)),
+                None => Some((Err(io::Error::other("the export failed")), None)),
             }
         })
     }
@@ -124,11 +121,11 @@ impl AllocationPages {
     async fn send_all(mut self, sender: &mpsc::Sender<Message>) -> Result<(), PageError> {
         while let Some(page) = self.next().await? {
             if sender.send(Message::Page(page)).await.is_err() {
-                return Ok(()); // the caller went away
+                return Ok(()); // the caller disconnected
             }
         }
         self.read.finish().await?;
-        let _ = sender.send(Message::End).await; // or he went away now
+        let _ = sender.send(Message::End).await; // the caller may have disconnected
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A table read back: everything that can be said of it without knowing the school.
+//! The parser of a table: everything that can be checked without the school.
 
 use std::str::FromStr as _;
 
@@ -14,23 +14,23 @@ use super::refused::{ImportRefused, RowFault, TableFault};
 use crate::problem::Problem;
 use crate::values::{AllocationItem, Operation, Quota as QuotaValue, ServiceName, Subject};
 
-/// How much of a column's name is said again, in characters.
+/// The longest column name that a refusal repeats, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The rows of a table, at least one and at most [`ROWS_MAX`]. As JSON it is what tells it from
-/// another one: how it was laid out makes no difference.
+/// The rows of a table, 1 to [`ROWS_MAX`]. Its JSON is a part of the fingerprint and does not depend
+/// on the layout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Table {
-    /// In their order.
+    /// The rows in their order.
     pub rows: Vec<TableRow>,
 }
 
-/// A row: the line on which it begins, from 1, and the change that it asks for.
+/// A row of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct TableRow {
-    /// The line of the file, from 1.
+    /// The line of the file on which the row begins, from 1.
     #[serde(skip)]
     pub line: usize,
     /// The change: a `set` of units and terms.
@@ -38,12 +38,11 @@ pub struct TableRow {
 }
 
 impl Table {
-    /// Reads a table in UTF-8, with a byte order mark or without, its lines ended in any way. Lines
-    /// without a filled cell are passed over.
+    /// Parses a table in UTF-8, with or without byte order mark, with any line ends. Empty lines are
+    /// skipped.
     ///
     /// # Errors
-    /// [`ImportRefused`]: the first thing that is wrong with the table as a whole, or with each of
-    /// its rows.
+    /// [`ImportRefused`]: the first fault of the table as a whole, or one for each row at fault.
     pub fn read(bytes: &[u8]) -> Result<Self, ImportRefused> {
         let text = utf8(bytes)?;
         let mut reader = ReaderBuilder::new()
@@ -53,12 +52,12 @@ impl Table {
         let mut lines = Lines::of(text);
         let mut record = StringRecord::new();
         let mut layout: Option<Layout> = None;
-        let mut found = Found::default();
+        let mut parsed = Parsed::default();
         loop {
             match reader.read_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
-                // Cut at commas and quotes, UTF-8 stays UTF-8: there is nothing else to fail.
+                // Unreachable: the parts of UTF-8 between commas and quotes are UTF-8.
                 Err(_) => return Err(TableFault::NotUtf8 { line: lines.last }.into()),
             }
             let line = lines.line_of(&record);
@@ -67,13 +66,13 @@ impl Table {
             }
             match &layout {
                 None => layout = Some(Layout::of(&record)?),
-                Some(layout) => found.take(layout, &record, line)?,
+                Some(layout) => parsed.add(layout, &record, line)?,
             }
         }
         if layout.is_none() {
             return Err(TableFault::Empty.into());
         }
-        found.into_table()
+        parsed.into_table()
     }
 }
 
@@ -86,8 +85,8 @@ fn utf8(bytes: &[u8]) -> Result<&str, TableFault> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Tells on which line a record begins. The reader's own count is of where it stopped before, which
-/// is the line before when that ended with CR LF or was empty.
+/// Counts the lines on which records begin. The reader's own count is of the end of the record
+/// before, which is one line less after CR LF or an empty line.
 struct Lines<'t> {
     text: &'t [u8],
     counted: usize,
@@ -120,10 +119,10 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// The columns that say whose an allocation is.
+/// The columns that name the holder.
 const HOLDERS: [Column; 3] = [Column::MemberId, Column::DepartmentId, Column::ExternalId];
 
-/// Where the columns stand.
+/// The positions of the columns.
 struct Layout {
     at: [Option<usize>; Column::ALL.len()],
     width: usize,
@@ -153,7 +152,7 @@ impl Layout {
         Ok(Self { at, width })
     }
 
-    /// The column in which a row names the wrong holders: one too many, or none.
+    /// The column at fault in a row that names no holder, or several.
     fn holder_column(&self, item: &AllocationItem) -> Option<Column> {
         if item.department_id.is_some() {
             return Some(Column::DepartmentId);
@@ -175,15 +174,15 @@ fn unknown(name: &str) -> TableFault {
     }
 }
 
-/// What was found so far.
+/// The rows parsed so far.
 #[derive(Default)]
-struct Found {
+struct Parsed {
     rows: Vec<TableRow>,
     faults: Vec<RowFault>,
 }
 
-impl Found {
-    fn take(
+impl Parsed {
+    fn add(
         &mut self,
         layout: &Layout,
         record: &StringRecord,
@@ -191,8 +190,8 @@ impl Found {
     ) -> Result<(), TableFault> {
         let index = self.rows.len() + self.faults.len();
         if index == ROWS_MAX {
-            let most = ROWS_MAX;
-            return Err(TableFault::TooManyRows { most, line });
+            let max = ROWS_MAX;
+            return Err(TableFault::TooManyRows { max, line });
         }
         match row(layout, record, line) {
             Ok(row) => self.rows.push(row),
@@ -218,7 +217,7 @@ impl Found {
     }
 }
 
-/// What is wrong with a row, and in which column.
+/// The fault of a row and its column.
 struct CellFault {
     column: Option<Column>,
     message: String,
@@ -287,8 +286,8 @@ fn service(cell: &str) -> Result<ServiceName, CellFault> {
     ServiceName::from_str(unguard(cell.trim())).map_err(|message| at(Column::Service, message))
 }
 
-/// Digits and nothing else: what a spreadsheet makes of large numbers (`1E+05`, `1,000`) has lost
-/// some, or means something else elsewhere.
+/// Parses digits only: the other forms of a spreadsheet (`1E+05`, `1,000`) have lost digits or are
+/// ambiguous.
 fn units(cell: &str) -> Result<QuotaValue, CellFault> {
     let cell = cell.trim();
     if cell.eq_ignore_ascii_case("unlimited") {
@@ -306,16 +305,17 @@ fn units(cell: &str) -> Result<QuotaValue, CellFault> {
 }
 
 fn priority(cell: &str) -> Result<Option<Priority>, CellFault> {
-    match cell.trim().to_ascii_lowercase().as_str() {
-        "" => Ok(None),
-        "low" => Ok(Some(Priority::Low)),
-        "normal" => Ok(Some(Priority::Normal)),
-        "high" => Ok(Some(Priority::High)),
-        _ => Err(at(Column::Priority, "a priority is low, normal or high")),
-    }
+    let priority = match cell.trim().to_ascii_lowercase().as_str() {
+        "" => None,
+        "low" => Some(Priority::Low),
+        "normal" => Some(Priority::Normal),
+        "high" => Some(Priority::High),
+        _ => return Err(at(Column::Priority, "a priority is low, normal or high")),
+    };
+    Ok(priority)
 }
 
-/// In any case: a spreadsheet makes `TRUE` of `true`.
+/// Parses in any case: a spreadsheet turns `true` into `TRUE`.
 fn auto_renew(cell: &str) -> Result<Option<bool>, CellFault> {
     match cell.trim().to_ascii_lowercase().as_str() {
         "" => Ok(None),

@@ -1,54 +1,54 @@
-//! Why a table is not done: it cannot be read, or some of its rows are refused.
+//! The refusal of a table: as a whole, or by row.
 
 use ledger_core::Seq;
 use serde_json::Value;
 
 use crate::problem::{Code, Problem};
 
-/// A table that is none, as a whole.
+/// The fault of a table as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TableFault {
-    /// Not UTF-8.
+    /// The table is not UTF-8.
     #[error("line {line} is not UTF-8: save the table as CSV in UTF-8")]
     NotUtf8 {
-        /// Where it stops to be.
+        /// The first line at fault.
         line: usize,
     },
-    /// Nothing in it.
-    #[error("the table is empty: its first line has to name the columns")]
+    /// The table is empty.
+    #[error("the table is empty: its first line names the columns")]
     Empty,
-    /// A column that has to be there is not.
+    /// A required column is missing.
     #[error("the table has no column {column}")]
     MissingColumn {
-        /// Which.
+        /// The column.
         column: &'static str,
     },
-    /// Nothing says whose the allocations are.
+    /// No column names the holders.
     #[error("the table has no column member_id, department_id or external_id")]
     MissingHolder,
-    /// A column that nobody knows.
-    #[error("there is no column {column:?}: {known} are known")]
+    /// A column is unknown.
+    #[error("unknown column {column:?}: the columns are {known}")]
     UnknownColumn {
-        /// Its name.
+        /// The name.
         column: String,
-        /// Those that there are.
+        /// The names of all columns.
         known: String,
     },
-    /// A column is there twice.
-    #[error("the column {column} is there twice")]
+    /// A column occurs twice.
+    #[error("the column {column} occurs twice")]
     RepeatedColumn {
-        /// Which.
+        /// The column.
         column: &'static str,
     },
-    /// A header and nothing else.
+    /// The table has a header only.
     #[error("the table has no rows")]
     NoRows,
-    /// More rows than a command may have.
-    #[error("the table has more than {most} rows: send it in parts")]
+    /// The table has more rows than a command.
+    #[error("the table has more than {max} rows: send it in parts")]
     TooManyRows {
-        /// How many there may be.
-        most: usize,
-        /// Where the first one too many stands.
+        /// The maximum.
+        max: usize,
+        /// The line of the first excess row.
         line: usize,
     },
 }
@@ -69,16 +69,16 @@ impl From<TableFault> for Problem {
     }
 }
 
-/// A row that is refused, and where it stands.
+/// The refusal of a row.
 #[derive(Clone, Debug)]
 pub struct RowFault {
-    /// Which row, from 0.
+    /// The position of the row, from 0.
     pub index: usize,
-    /// On which line of the file, from 1.
+    /// The line of the file, from 1.
     pub line: usize,
-    /// In which column, where it is one.
+    /// The column, if the refusal is about one.
     pub column: Option<&'static str>,
-    /// Why.
+    /// The reason.
     pub problem: Problem,
 }
 
@@ -104,16 +104,16 @@ impl std::fmt::Display for RowFault {
     }
 }
 
-/// Why nothing of an import was done.
+/// The refusal of an import.
 #[derive(Clone, Debug)]
 pub enum ImportRefused {
-    /// For a reason that is no row's.
+    /// The table is refused as a whole.
     Whole(Problem),
     /// Some rows are refused.
     Rows {
-        /// Which, in the order of the rows.
+        /// The refused rows in their order.
         rows: Vec<RowFault>,
-        /// The head of the log that they were decided on; none when they could not be read.
+        /// The head of the log of the decision; none if rows were unreadable.
         seq: Option<Seq>,
     },
 }

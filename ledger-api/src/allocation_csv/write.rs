@@ -1,4 +1,4 @@
-//! Allocations written as a table.
+//! The lines of an export.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use ledger_projections::balance::holdings::{DepartmentHolding, Holding};
 use super::cell::guard;
 use super::column::Column;
 
-/// About what a row takes: two ids, a name and seven short cells.
+/// The approximate size of a row: two ids, a name and seven short cells.
 const ROW_BYTES: usize = 160;
 
-/// What a holder has of a service.
+/// The allocation of a holder and a service.
 pub(super) struct Row<'a> {
     holder: Holder,
     external_id: Option<&'a str>,
@@ -61,14 +61,14 @@ impl<'a> From<&'a DepartmentHolding> for Row<'a> {
     }
 }
 
-/// The header line.
+/// Writes the header line.
 pub(super) fn header() -> io::Result<Bytes> {
     let mut writer = writer(1);
     writer.write_record(Column::ALL.map(Column::as_str))?;
     finish(writer)
 }
 
-/// A line for each of these.
+/// Writes a line for each holding.
 pub(super) fn rows<'a, T>(holdings: &'a [T]) -> io::Result<Bytes>
 where
     Row<'a>: From<&'a T>,

@@ -1,7 +1,6 @@
 //! `openapi.json`: the schemas of the domain's values, and what every operation has in common.
 
 mod operations;
-pub mod schema;
 
 pub use operations::{complete, problem_responses};
 

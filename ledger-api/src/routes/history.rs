@@ -13,13 +13,12 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use super::viewed::{member_seen, service_asked};
 use crate::auth::AllowedViewer;
 use crate::http::{Page, PageLimit, Query, SchoolPath, SeqCursor, query};
 use crate::limits::PAGE_DEFAULT;
 use crate::openapi::problems;
 use crate::problem::Problem;
-use crate::reads::{begin_read, require_known};
+use crate::reads::{begin_read, member_seen, requested_service, require_known};
 use crate::state::AppState;
 use crate::values::schema::one_of_words;
 use crate::values::{Actor, Commitment, Instant, Seq, ServiceId, ServiceName};
@@ -165,7 +164,7 @@ pub async fn list_history(
     let filter = HistoryFilter {
         member_id: member_seen(viewer, query.member.map(MemberId))?,
         department_id: query.department.map(DepartmentId),
-        service: service_asked(&state.catalogue(), query.service)?,
+        service: requested_service(&state.catalogue(), query.service)?,
         kind: query.kind.map(|kind| kind.0),
         before: query.cursor.map(|cursor| cursor.0),
         after: None,

@@ -3,9 +3,7 @@
 pub mod allocations;
 pub mod api_keys;
 pub mod balances;
-mod call_body;
 pub mod corrections;
-pub mod debit_batch;
 pub mod debits;
 pub mod departments;
 pub mod docs;
@@ -19,8 +17,6 @@ pub mod members;
 pub mod reports;
 pub mod requests;
 pub mod schools;
-pub mod standing;
 pub mod stream;
 pub mod unattributed;
 pub mod usage;
-mod viewed;

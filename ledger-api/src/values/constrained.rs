@@ -55,3 +55,16 @@ pub fn exactly_one(items: impl IntoIterator<Item = RefOr<Schema>>) -> Schema {
     one.items = items.into_iter().collect();
     Schema::OneOf(one)
 }
+
+/// Exactly one of two texts; the other one is absent or null.
+#[must_use]
+pub fn either(one: &str, other: &str) -> Schema {
+    let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
+    exactly_one([(one, other), (other, one)].map(|(given, missing)| {
+        ObjectBuilder::new()
+            .property(given, of(Type::String))
+            .property(missing, of(Type::Null))
+            .required(given)
+            .into()
+    }))
+}

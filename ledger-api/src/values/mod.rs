@@ -6,7 +6,6 @@ mod allocation_change;
 mod allocation_item;
 mod constrained;
 mod day;
-mod holder;
 mod ids;
 mod overage;
 mod period;
@@ -17,7 +16,6 @@ mod texts;
 mod value;
 mod vocabularies;
 pub mod whole_number;
-pub mod words;
 mod write_answer;
 
 pub use account::Account;
@@ -26,10 +24,9 @@ pub use allocation_change::{
     Approval, Ending, Enrolment, GrantAnswer, GrantedAnswer, ReturnedAnswer, SchemaName,
     ServiceChange, decreases, increases,
 };
-pub use allocation_item::{AllocationItem, AllocationItemDocument, ItemIndex, Operation};
-pub use constrained::{Constrained, Constraint, exactly_one, with_member};
+pub use allocation_item::{AllocationItem, AllocationItemSchema, ItemChange, ItemIndex, Operation};
+pub use constrained::{Constrained, Constraint, either, exactly_one, with_member};
 pub use day::{Day, FIRST_DAY};
-pub use holder::one_of;
 pub use ids::{AnchorDayNumber, NewId};
 pub use overage::{OverageByService, OveragePolicies, OverageValue};
 pub use period::PeriodAnswer;

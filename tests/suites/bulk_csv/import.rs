@@ -222,7 +222,7 @@ async fn external_ids_are_resolved_in_the_transaction_of_the_import() {
         role: Role::Principal,
         id: ActorId(Uuid::now_v7()),
     };
-    let import_table = || import.request(fresh(), actor, now()).unwrap();
+    let import_table = || import.envelope(&fresh(), actor, now()).unwrap();
     let member_id = MemberId(Uuid::now_v7());
     let remove = SchoolCommand::RemoveMember { member_id };
     // Within one commit, no member has the id, then one has it, then none again.

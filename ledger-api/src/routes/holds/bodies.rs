@@ -1,22 +1,26 @@
-//! What is asked of a hold.
+//! Bodies of requests about holds.
 
 use ledger_core::usage::{
     DEFAULT_TTL_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
-use ledger_core::{Action, Actor, Command, CommandKey, Key, MemberId, Timestamp};
+use ledger_core::{Actor, CommandKey, Key as CoreKey, Timestamp};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::{RefOr, schema::Schema};
 use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
 
-use crate::command::free_text;
+use crate::command::{free_text, usage_envelope};
 use crate::http::fingerprint;
-use crate::openapi::schema;
 use crate::problem::Problem;
-use crate::routes::call_body::{OneOwner, call_body, whose};
-use crate::values::{ServiceName, SomeUnits, Subject, whole_number};
+use crate::routes::debits::call::{call_body, owner};
+use crate::values::schema::whole;
+use crate::values::{
+    Constrained, Constraint, Instant, Key, Reason, ServiceName, SomeUnits, Subject, either,
+    whole_number,
+};
 
-/// Units to reserve. One of `member_id` and `subject` says for whom.
+/// Units to reserve. Exactly one of `member_id` and `subject` names the member.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -24,63 +28,63 @@ use crate::values::{ServiceName, SomeUnits, Subject, whole_number};
     "service": "claude_messages", "units": 4, "ttl_seconds": 120
 }))]
 pub struct HoldBody {
-    /// The caller's id of the hold, unique in the school for ever: sending it again is safe.
-    #[schema(value_type = schema::Key)]
+    /// The caller's id of the hold, unique in the school for ever: a repetition is safe.
     id: Key,
-    /// For whose usage.
+    /// The member.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    member_id: Option<MemberId>,
-    /// For whose usage, by the id that another system knows the member by.
+    member_id: Option<Uuid>,
+    /// The member, by external id.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<Subject>,
-    /// Of which service.
     service: ServiceName,
-    /// How many units.
     units: SomeUnits,
-    /// How long they are held when nobody settles or releases: 300 s when not given, at most 24 h.
+    /// The lifetime of the hold in seconds; by default 5 minutes, at most 24 hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_seconds: Option<TtlSeconds>,
 }
 
+/// The schema of a hold.
+pub type HoldSchema = Constrained<HoldBody>;
+
+impl Constraint for HoldBody {
+    fn constraints() -> Vec<Schema> {
+        vec![either("member_id", "subject")]
+    }
+}
+
 impl HoldBody {
-    pub(super) fn into_envelope(
-        mut self,
-        actor: Actor,
-        now: Timestamp,
-    ) -> Result<Envelope, Problem> {
+    pub(super) fn into_envelope(self, actor: Actor, now: Timestamp) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("hold", &[], &self)?;
-        let owner = whose(self.member_id, self.subject.take())?;
         let hold = PlaceHold {
-            hold_id: self.id.clone(),
-            owner,
+            hold_id: self.id.0.clone(),
+            owner: owner(self.member_id, self.subject)?,
             service: self.service.0,
             units: self.units.0,
             ttl_seconds: self.ttl_seconds.map_or(DEFAULT_TTL_SECONDS, |ttl| ttl.0),
         };
-        let action = Action::Usage(UsageCommand::PlaceHold(hold));
-        let command = Command { actor, now, action };
-        let key = CommandKey::Hold(self.id);
-        Ok(Envelope::new(&key, fingerprint, command))
+        let (key, command) = (CommandKey::Hold(self.id.0), UsageCommand::PlaceHold(hold));
+        Ok(usage_envelope(&key, fingerprint, actor, now, command))
     }
 }
 
-/// How the body is documented.
-pub type HoldDocument = OneOwner<HoldBody>;
-
 call_body! {
-    /// What a held call used.
+    /// The usage of a held call.
+    #[serde(deny_unknown_fields)]
     #[schema(example = json!({
         "units": 3, "model": "claude-sonnet-4", "input_tokens": 812, "output_tokens": 344,
         "cost_micros": 5400, "latency_ms": 900, "outcome": "success"
     }))]
-    SettleBody {}
+    SettleBody {
+        /// The time of the call, at most 5 minutes ahead; by default now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        occurred_at: Option<Instant>,
+    }
 }
 
 impl SettleBody {
     pub(super) fn into_envelope(
         mut self,
-        hold_id: Key,
+        hold_id: CoreKey,
         actor: Actor,
         now: Timestamp,
     ) -> Result<Envelope, Problem> {
@@ -91,49 +95,45 @@ impl SettleBody {
             occurred_at: self.occurred_at.map(|instant| instant.0),
             call: self.take_call(),
         };
-        let action = Action::Usage(UsageCommand::Settle(settle));
-        let command = Command { actor, now, action };
-        let key = CommandKey::HoldClosing(hold_id);
-        Ok(Envelope::new(&key, fingerprint, command))
+        let (key, command) = (
+            CommandKey::HoldClosing(hold_id),
+            UsageCommand::Settle(settle),
+        );
+        Ok(usage_envelope(&key, fingerprint, actor, now, command))
     }
 }
 
-/// Why a hold is not needed any more.
+/// The reason of a release.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "the teacher closed the page" }))]
 pub struct ReleaseBody {
-    /// Why, if there is something to say.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::Reason>)]
-    reason: Option<String>,
+    reason: Option<Reason>,
 }
 
 impl ReleaseBody {
     pub(super) fn into_envelope(
         self,
-        hold_id: Key,
+        hold_id: CoreKey,
         actor: Actor,
         now: Timestamp,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("release", &[], &self)?;
-        let reason = self
-            .reason
-            .as_deref()
-            .map(|text| free_text("reason", text))
-            .transpose()?;
+        let reason = self.reason.map(|reason| free_text("reason", &reason.0));
         let release = ReleaseHold {
             hold_id: hold_id.clone(),
-            reason,
+            reason: reason.transpose()?,
         };
-        let action = Action::Usage(UsageCommand::Release(release));
-        let command = Command { actor, now, action };
-        let key = CommandKey::HoldClosing(hold_id);
-        Ok(Envelope::new(&key, fingerprint, command))
+        let (key, command) = (
+            CommandKey::HoldClosing(hold_id),
+            UsageCommand::Release(release),
+        );
+        Ok(usage_envelope(&key, fingerprint, actor, now, command))
     }
 }
 
-/// How long a hold lasts.
+/// The lifetime of a hold in seconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
 pub struct TtlSeconds(i64);
@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for TtlSeconds {
 
 impl PartialSchema for TtlSeconds {
     fn schema() -> RefOr<Schema> {
-        schema::whole(1, TTL_SECONDS_MAX).into()
+        whole(1, TTL_SECONDS_MAX).into()
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_of_at_least_a_unit_and_lasts_at_most_a_day() {
+    fn a_hold_has_at_least_a_unit_and_lasts_at_most_a_day() {
         assert_eq!(at(r#""units":0"#), "units");
         assert_eq!(at(r#""units":1,"ttl_seconds":0"#), "ttl_seconds");
         assert_eq!(at(r#""units":1,"ttl_seconds":86401"#), "ttl_seconds");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_life_in_the_documentation_is_the_rule() {
+    fn the_documented_lifetimes_are_the_rule() {
         assert_eq!(TTL_SECONDS_MAX, 86_400);
         assert_eq!(DEFAULT_TTL_SECONDS, 300);
     }

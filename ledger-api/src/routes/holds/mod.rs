@@ -11,7 +11,7 @@ use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
 use answers::{HoldAnswer, ReleaseAnswer, SettleAnswer};
-use bodies::{HoldBody, HoldDocument, ReleaseBody, SettleBody};
+use bodies::{HoldBody, HoldSchema, ReleaseBody, SettleBody};
 use ledger_auth::Spend;
 
 problems!(
@@ -22,16 +22,16 @@ problems!(ReleaseProblems: HoldNotFound, HoldClosed);
 
 /// Reserves units for a call in flight.
 ///
-/// The same `id` with the same body again answers what came of it the first time.
+/// The same `id` with the same body again gets the first outcome.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/holds",
     tag = "usage",
     params(SchoolPath),
-    request_body = HoldDocument,
+    request_body = HoldSchema,
     responses(
-        (status = 201, description = "The units are held.", body = HoldAnswer),
-        (status = 200, description = "They were held before.", body = HoldAnswer),
+        (status = 201, description = "The units are reserved.", body = HoldAnswer),
+        (status = 200, description = "The units were reserved before.", body = HoldAnswer),
         HoldProblems,
     ),
 )]
@@ -41,14 +41,15 @@ pub async fn place_hold(
     Now(now): Now,
     Json(body): Json<HoldBody>,
 ) -> Result<Written<HoldAnswer>, Problem> {
-    let request = body.into_envelope(allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, request).await??;
-    Ok(Written::created(&receipt, HoldAnswer::of(&receipt)?))
+    let envelope = body.into_envelope(allowed.credential.actor, now)?;
+    let receipt = state.writer.submit(allowed.school, envelope).await??;
+    Ok(Written::created(&receipt, answers::placed(&receipt)?))
 }
 
-/// Records what a held call used, and frees the hold.
+/// Records the usage of a held call and frees the hold.
 ///
-/// What happened is recorded whole, beyond the hold (`overage`) and after its expiry (`late`).
+/// The usage is recorded in full, also beyond the available units (`overage`) and after the hold's
+/// expiry (`late`).
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/holds/{id}/settle",
@@ -67,14 +68,14 @@ pub async fn settle_hold(
     Now(now): Now,
     Json(body): Json<SettleBody>,
 ) -> Result<Written<SettleAnswer>, Problem> {
-    let request = body.into_envelope(hold.id.0, allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, request).await??;
-    Ok(Written::ok(&receipt, SettleAnswer::of(&receipt)?))
+    let envelope = body.into_envelope(hold.id.0, allowed.credential.actor, now)?;
+    let receipt = state.writer.submit(allowed.school, envelope).await??;
+    Ok(Written::ok(&receipt, answers::settled(&receipt)?))
 }
 
 /// Frees a hold whose call used nothing.
 ///
-/// A hold that has expired is free already: nothing happens, and that is no error.
+/// The release of an expired hold is not an error and changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/holds/{id}/release",
@@ -94,10 +95,10 @@ pub async fn release_hold(
     body: Option<Json<ReleaseBody>>,
 ) -> Result<Written<ReleaseAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let request = body.into_envelope(hold.id.0.clone(), allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, request).await??;
+    let envelope = body.into_envelope(hold.id.0.clone(), allowed.credential.actor, now)?;
+    let receipt = state.writer.submit(allowed.school, envelope).await??;
     Ok(Written::ok(
         &receipt,
-        ReleaseAnswer::of(hold.id.0, &receipt)?,
+        answers::released(hold.id.0, &receipt)?,
     ))
 }

@@ -1,6 +1,6 @@
 //! Answers about members.
 
-use ledger_core::school::SchoolEvent;
+use ledger_core::school::{MemberStatus, SchoolEvent};
 use ledger_core::{DepartmentId, Event, MemberId};
 use ledger_projections::roster::read::{MemberView, MembersPage};
 use ledger_store::writer::Receipt;
@@ -111,6 +111,32 @@ pub struct Erased {}
 
 pub(super) fn erased(member_id: MemberId, receipt: &Receipt) -> ErasedAnswer {
     WriteAnswer::about(subject(member_id), receipt, Erased {})
+}
+
+/// The answer to a suspension or reactivation.
+pub type StatusAnswer = ChangeAnswer<StatusChange>;
+
+/// The status of a member.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = StandingAnswer)]
+pub struct StatusChange {
+    member_id: Uuid,
+    status: Standing,
+    /// Whether the status was another one before.
+    changed: bool,
+}
+
+pub(super) fn status(
+    MemberId(member_id): MemberId,
+    status: MemberStatus,
+    receipt: &Receipt,
+) -> StatusAnswer {
+    let outcome = StatusChange {
+        member_id,
+        status: status.into(),
+        changed: !receipt.events.is_empty(),
+    };
+    WriteAnswer::new(receipt, outcome)
 }
 
 const fn subject(member_id: MemberId) -> MemberSubject {

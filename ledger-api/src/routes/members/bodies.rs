@@ -1,7 +1,8 @@
 //! Bodies of requests about members.
 
+use ledger_core::allocation::AllocationCommand;
 use ledger_core::department::DepartmentCommand;
-use ledger_core::school::{EnrolMember, SchoolCommand};
+use ledger_core::school::{EnrolMember, MemberStatus, SchoolCommand};
 use ledger_core::{Action, Actor, DepartmentId, MemberId, SchoolId};
 use ledger_store::writer::{DirectoryEntry, Envelope, SideWrites};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -185,6 +186,34 @@ impl EraseBody {
         let reason = self.reason.map(|reason| free_text("reason", &reason.0));
         let reason = reason.transpose()?;
         let action = Action::School(SchoolCommand::EraseMember { member_id, reason });
+        Ok(meta.envelope(actor, fingerprint, action))
+    }
+}
+
+/// The reason for a suspension or reactivation.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = StandingBody, example = json!({ "reason": "on leave until the next term" }))]
+pub struct StatusBody {
+    reason: Reason,
+}
+
+impl StatusBody {
+    pub(super) fn into_envelope(
+        self,
+        member_id: MemberId,
+        status: MemberStatus,
+        actor: Actor,
+        meta: &RequestMeta,
+    ) -> Result<Envelope, Problem> {
+        let fingerprint = fingerprint(status.as_str(), &[&member_id], &self)?;
+        let reason = free_text("reason", &self.reason.0)?;
+        let action = Action::Allocation(match status {
+            MemberStatus::Suspended => AllocationCommand::Suspend { member_id, reason },
+            MemberStatus::Active | MemberStatus::Removed => {
+                AllocationCommand::Reactivate { member_id, reason }
+            }
+        });
         Ok(meta.envelope(actor, fingerprint, action))
     }
 }

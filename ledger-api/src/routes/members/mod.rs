@@ -1,4 +1,4 @@
-//! Members: enrolment, role and department, removal, erasure.
+//! Members: enrolment, role and department, suspension, removal, erasure.
 
 mod answers;
 mod bodies;
@@ -6,6 +6,7 @@ pub mod read;
 
 use axum::extract::State;
 use ledger_core::MemberId;
+use ledger_core::school::MemberStatus;
 
 use crate::auth::Allowed;
 use crate::command::RequestMeta;
@@ -13,9 +14,9 @@ use crate::http::{IdempotencyKey, Json, MemberPath, Path, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
-use answers::{EnrolledAnswer, ErasedAnswer, MemberChangedAnswer, RemovedAnswer};
-use bodies::{ChangeBody, ChangeSchema, EnrolBody, EraseBody};
-use ledger_auth::{Administer, Erase};
+use answers::{EnrolledAnswer, ErasedAnswer, MemberChangedAnswer, RemovedAnswer, StatusAnswer};
+use bodies::{ChangeBody, ChangeSchema, EnrolBody, EraseBody, StatusBody};
+use ledger_auth::{Administer, Allocate, Erase};
 
 problems!(
     EnrolProblems: MemberExists, ExternalIdTaken, IndividualIsOneMember, DepartmentNotFound,
@@ -141,4 +142,72 @@ pub async fn erase_member(
     let envelope = body.into_envelope(member_id, allowed.actor(), &meta)?;
     let receipt = state.submit(allowed.school, envelope).await?;
     Ok(Written::ok(&receipt, answers::erased(member_id, &receipt)))
+}
+
+problems!(StatusProblems: MemberNotFound, PlanRequired);
+
+/// Suspends a member: new debits and holds are refused at once. The member keeps all allocations,
+/// and calls in flight can be settled.
+#[utoipa::path(
+    post,
+    path = "/v1/schools/{school}/members/{member}/suspend",
+    tag = "allocations",
+    params(MemberPath, IdempotencyKey),
+    request_body = StatusBody,
+    responses(
+        (status = 200, description = "The member is suspended.", body = StatusAnswer),
+        StatusProblems,
+    ),
+)]
+pub async fn suspend_member(
+    allowed: Allowed<Allocate>,
+    State(state): State<AppState>,
+    Path(path): Path<MemberPath>,
+    meta: RequestMeta,
+    Json(body): Json<StatusBody>,
+) -> Result<Written<StatusAnswer>, Problem> {
+    set_status(
+        &state,
+        &allowed,
+        path,
+        &meta,
+        (body, MemberStatus::Suspended),
+    )
+    .await
+}
+
+/// Reactivates a suspended member.
+#[utoipa::path(
+    post,
+    path = "/v1/schools/{school}/members/{member}/reactivate",
+    tag = "allocations",
+    params(MemberPath, IdempotencyKey),
+    request_body = StatusBody,
+    responses(
+        (status = 200, description = "The member is active.", body = StatusAnswer),
+        StatusProblems,
+    ),
+)]
+pub async fn reactivate_member(
+    allowed: Allowed<Allocate>,
+    State(state): State<AppState>,
+    Path(path): Path<MemberPath>,
+    meta: RequestMeta,
+    Json(body): Json<StatusBody>,
+) -> Result<Written<StatusAnswer>, Problem> {
+    set_status(&state, &allowed, path, &meta, (body, MemberStatus::Active)).await
+}
+
+async fn set_status(
+    state: &AppState,
+    allowed: &Allowed<Allocate>,
+    path: MemberPath,
+    meta: &RequestMeta,
+    (body, status): (StatusBody, MemberStatus),
+) -> Result<Written<StatusAnswer>, Problem> {
+    let member_id = MemberId(path.member);
+    let envelope = body.into_envelope(member_id, status, allowed.actor(), meta)?;
+    let receipt = state.submit(allowed.school, envelope).await?;
+    let answer = answers::status(member_id, status, &receipt);
+    Ok(Written::ok(&receipt, answer))
 }

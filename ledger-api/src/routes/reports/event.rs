@@ -1,246 +1,221 @@
-//! A CloudEvent 1.0 that reports usage: its attributes and what its `data` says of the call.
-//! (CloudEvents 1.0.2, "Context Attributes" and the JSON Event Format.)
+//! A CloudEvent 1.0 that reports usage (CloudEvents 1.0.2, "Context Attributes" and "JSON Event
+//! Format").
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledger_core::usage::{CallFacts, Outcome, Report, UsageCommand};
-use ledger_core::{
-    Action, Actor, Attribute, Command, CommandKey, ExternalId, Key, MicroUsd, Owner, Timestamp,
-};
+use ledger_core::usage::{Report, UsageCommand};
+use ledger_core::{Actor, Attribute as CoreAttribute, CommandKey, ExternalId, Owner, Timestamp};
 use ledger_store::writer::Envelope;
-use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
+use serde::de::value::MapDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use crate::command::free_text;
+use crate::command::{free_text, usage_envelope};
 use crate::http::fingerprint;
 use crate::problem::{Code, Problem};
-use crate::values::{CallFact, Instant, ModelName, WholeUnits};
+use crate::routes::debits::call::call_body;
+use crate::values::{Attribute, Instant};
 
-/// The attributes that are read, beside `data`.
-const ATTRIBUTES: &[&str] = &[
-    "specversion",
-    "id",
-    "source",
-    "type",
-    "subject",
-    "time",
-    "data_base64",
-];
+/// The version of CloudEvents.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+pub enum SpecVersion {
+    /// Version 1.0.
+    #[serde(rename = "1.0")]
+    One,
+}
 
-/// The members of `data` that are read.
-const FACTS: &[&str] = &[
-    "service",
-    "units",
-    "model",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "cost_micros",
-    "latency_ms",
-    "outcome",
-    "request_id",
-    "session_id",
-];
+/// A CloudEvent 1.0 that reports usage. Further attributes, and further members of `data`, are
+/// ignored.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = UsageReport, example = json!({
+    "specversion": "1.0", "id": "01J9ZQ", "source": "https://gateway.example",
+    "type": "claude_messages", "subject": "ada@example.org", "time": "2026-11-24T08:00:00Z",
+    "data": { "model": "claude-sonnet-4", "input_tokens": 812, "output_tokens": 344 }
+}))]
+pub struct UsageEvent {
+    /// The version of CloudEvents: "1.0".
+    #[schema(value_type = SpecVersion, required)]
+    specversion: Option<SpecVersion>,
+    /// The id of the event, with its `source` unique in the school for ever. The first event of an
+    /// id counts; later ones are ignored.
+    #[schema(value_type = Attribute, required)]
+    id: Option<Attribute>,
+    /// The producer of the event.
+    #[schema(value_type = Attribute, required)]
+    source: Option<Attribute>,
+    /// The service, unless `data` names one.
+    #[schema(value_type = Attribute, required)]
+    r#type: Option<Attribute>,
+    /// The member, by external id or member id. Usage without a subject, or of an unknown one,
+    /// stays unattributed.
+    #[schema(value_type = Option<Attribute>)]
+    subject: Option<String>,
+    /// The time of the usage; by default, and if it is more than 5 minutes ahead, now.
+    time: Option<Instant>,
+    /// The facts of the call.
+    #[serde(default, deserialize_with = "read_apart")]
+    data: Option<ReportData>,
+    /// `data` as the base64 of a JSON object.
+    #[schema(ignore)]
+    data_base64: Option<String>,
+}
 
-/// A CloudEvent in its structured form, which the other forms are brought into, with what is read
-/// of it. The rest may be any JSON, also numbers that no program could hold.
-#[derive(Debug)]
-pub(super) struct UsageEvent(Map<String, Value>);
+call_body! {
+    /// The facts of a reported call.
+    #[derive(Default)]
+    #[schema(as = UsageReportData)]
+    ReportData {
+        /// The service, by name or alias. Usage of an unknown one stays unattributed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        service: Option<Attribute>,
+    }
+}
+
+/// Skips `data`, which [`UsageEvent::set_data`] parses: so a fault names its place.
+fn read_apart<'de, D: Deserializer<'de>>(data: D) -> Result<Option<ReportData>, D::Error> {
+    IgnoredAny::deserialize(data).map(|_| None)
+}
+
+/// The members of a JSON object; of two of one name the last.
+type Members = BTreeMap<String, Box<RawValue>>;
 
 impl UsageEvent {
+    /// Parses an event in structured mode.
+    ///
     /// # Errors
-    /// [`Code::InvalidEvent`] when it is no JSON object.
+    /// [`Code::InvalidEvent`] with the place at fault.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        let members = members(bytes)
+        let members: Members = serde_json::from_slice(bytes)
             .map_err(|error| fault(".", &format!("an event is a JSON object: {error}")))?;
-        let mut event = read(&members, ATTRIBUTES, "")?;
-        if let Some(raw) = members.get("data") {
-            event.insert("data".to_owned(), read_data(raw.get().as_bytes())?);
+        let mut event: Self = read(raw(&members), "")?;
+        if let Some(data) = members.get("data") {
+            event.set_data(data.get().as_bytes())?;
         }
-        Ok(Self(event))
+        event.decode_data()?;
+        Ok(event)
     }
 
-    /// An event of these attributes, whose `data` stands beside them.
-    pub(super) fn of(attributes: Map<String, Value>, data: Option<Value>) -> Self {
-        let mut event = attributes;
-        if let Some(data) = data {
-            event.insert("data".to_owned(), data);
+    /// Builds an event in binary mode: its attributes are headers, its `data` is the body.
+    ///
+    /// # Errors
+    /// [`Code::InvalidEvent`] with the place at fault.
+    pub(super) fn from_parts(attributes: Map<String, Value>, data: &[u8]) -> Result<Self, Problem> {
+        let mut event: Self = read(Value::Object(attributes), "")?;
+        if !data.is_empty() {
+            event.set_data(data)?;
         }
-        Self(event)
+        Ok(event)
     }
 
-    /// The report on its way to the writer.
+    fn set_data(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        if bytes.trim_ascii() != b"null" {
+            self.data = Some(parse_data(bytes, "data", "data is a JSON object")?);
+        }
+        Ok(())
+    }
+
+    fn decode_data(&mut self) -> Result<(), Problem> {
+        const ENCODED_OBJECT: &str = "data_base64 is the base64 of a JSON object";
+        let Some(encoded) = self.data_base64.take() else {
+            return Ok(());
+        };
+        if self.data.is_some() {
+            return Err(fault(
+                "data",
+                "an event has only one of data and data_base64",
+            ));
+        }
+        let bytes = STANDARD
+            .decode(encoded)
+            .map_err(|_| fault("data_base64", ENCODED_OBJECT))?;
+        self.data = Some(parse_data(&bytes, "data_base64", ENCODED_OBJECT)?);
+        Ok(())
+    }
+
+    /// Wraps the report for the writer.
     ///
     /// # Errors
     /// [`Code::InvalidEvent`] with the place at fault.
     pub(super) fn into_envelope(self, actor: Actor, now: Timestamp) -> Result<Envelope, Problem> {
-        let Self(event) = self;
-        let fingerprint = fingerprint("report-usage", &[], &event)?;
-        if text(&event, "specversion")? != Some("1.0") {
-            return Err(fault("specversion", "specversion is \"1.0\""));
-        }
-        let id = needed(&event, "id")?;
-        let source = needed(&event, "source")?;
-        let kind = needed(&event, "type")?;
-        let time: Option<Instant> = member(&event, "time", "time")?;
-        let subject = subject(&event)?;
-        let data = data(&event)?;
-        let service = match member::<String>(&data, "service", "data.service")? {
-            Some(name) => attribute("data.service", &name)?,
-            None => kind,
-        };
-        let units: Option<WholeUnits> = member(&data, "units", "data.units")?;
-        let named = subject.as_ref().map(Attribute::as_str);
+        let fingerprint = fingerprint("report-usage", &[], &self)?;
+        let _: SpecVersion = required("specversion", self.specversion)?;
+        let id = required("id", self.id)?.0;
+        let source = required("source", self.source)?.0;
+        let kind = required("type", self.r#type)?;
+        let subject = subject(self.subject)?;
+        let mut data = self.data.unwrap_or_default();
+        let text = subject.as_ref().map(CoreAttribute::as_str);
         let report = Report {
             id: id.clone(),
             source: source.clone(),
-            owner: named
-                .and_then(|subject| ExternalId::new(subject).ok())
+            owner: text
+                .and_then(|text| ExternalId::new(text).ok())
                 .map(Owner::External),
-            subject: named
-                .map(|subject| free_text("subject", subject))
-                .transpose()?,
-            service,
-            units: units.map(|units| units.0),
-            occurred_at: time.map(|time| time.0),
-            call: call(&data)?,
+            subject: text.map(|text| free_text("subject", text)).transpose()?,
+            service: data.service.take().unwrap_or(kind).0,
+            units: data.units.map(|units| units.0),
+            occurred_at: self.time.map(|time| time.0),
+            call: data.take_call(),
         };
-        let action = Action::Usage(UsageCommand::Report(report));
-        let command = Command { actor, now, action };
-        let key = CommandKey::Reported { source, id };
-        Ok(Envelope::new(&key, fingerprint, command))
+        let (key, command) = (
+            CommandKey::Reported { source, id },
+            UsageCommand::Report(report),
+        );
+        Ok(usage_envelope(&key, fingerprint, actor, now, command))
     }
 }
 
-/// The members of a JSON object as they stand there; of two of one name the last.
-fn members(bytes: &[u8]) -> serde_json::Result<BTreeMap<String, Box<RawValue>>> {
-    serde_json::from_slice(bytes)
+fn parse_data(bytes: &[u8], at: &str, expected: &str) -> Result<ReportData, Problem> {
+    let members: Members = serde_json::from_slice(bytes).map_err(|_| fault(at, expected))?;
+    read(raw(&members), "data.")
 }
 
-/// Those of the names.
-fn read(
-    members: &BTreeMap<String, Box<RawValue>>,
-    names: &[&str],
-    place: &str,
-) -> Result<Map<String, Value>, Problem> {
-    let named = names
-        .iter()
-        .filter_map(|name| Some((*name, members.get(*name)?)));
-    named
-        .map(|(name, raw)| {
-            let value = serde_json::from_str(raw.get());
-            let value = value.map_err(|error| {
-                let at = format!("{place}{name}");
-                fault(&at, &format!("{at}: {error}"))
-            })?;
-            Ok((name.to_owned(), value))
-        })
-        .collect()
+fn raw(members: &Members) -> impl Deserializer<'_, Error = serde_json::Error> {
+    let members = members.iter();
+    MapDeserializer::new(members.map(|(name, value)| (name.as_str(), &**value)))
 }
 
-/// What is read of an event's `data`.
-///
-/// # Errors
-/// [`Code::InvalidEvent`] when it is neither a JSON object nor null.
-pub(super) fn read_data(bytes: &[u8]) -> Result<Value, Problem> {
-    if bytes.trim_ascii() == b"null" {
-        return Ok(Value::Null);
-    }
-    let members = members(bytes).map_err(|_| fault("data", "data is a JSON object"))?;
-    read(&members, FACTS, "data.").map(Value::Object)
+/// Deserializes an object whose path begins with `place`.
+fn read<'de, T, D>(object: D, place: &str) -> Result<T, Problem>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error: std::fmt::Display>,
+{
+    serde_path_to_error::deserialize(object).map_err(|error| {
+        let at = format!("{place}{}", error.path());
+        let message = error.inner().to_string();
+        // The position is one within the member, which has its path.
+        let message = message.split(" at line ").next().unwrap_or_default();
+        fault(&at, &format!("{at}: {message}"))
+    })
 }
 
-/// What is at fault, and where in the event.
+/// The problem of an event, with the place at fault.
 pub(super) fn fault(at: &str, detail: &str) -> Problem {
     Problem::new(Code::InvalidEvent, detail).at(at)
 }
 
-/// A member that may be missing or null, which is the same.
-fn member<T: DeserializeOwned>(
-    object: &Map<String, Value>,
-    name: &str,
-    at: &str,
-) -> Result<Option<T>, Problem> {
-    match object.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value.clone())
-            .map(Some)
-            .map_err(|error| fault(at, &format!("{at}: {error}"))),
-    }
+fn required<T>(name: &str, attribute: Option<T>) -> Result<T, Problem> {
+    attribute.ok_or_else(|| fault(name, &format!("an event needs its {name}")))
 }
 
-fn text<'a>(event: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Problem> {
-    match event.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(fault(name, &format!("{name} is a text"))),
-    }
-}
-
-fn attribute(at: &str, text: &str) -> Result<Attribute, Problem> {
-    Attribute::new(text).map_err(|error| fault(at, &format!("{at}: {error}")))
-}
-
-fn needed(event: &Map<String, Value>, name: &str) -> Result<Attribute, Problem> {
-    match text(event, name)? {
-        Some(text) => attribute(name, text),
-        None => Err(fault(name, &format!("an event needs its {name}"))),
-    }
-}
-
-/// Who it is about; a blank subject is none.
-fn subject(event: &Map<String, Value>) -> Result<Option<Attribute>, Problem> {
-    match text(event, "subject")? {
-        Some(text) if !text.trim().is_empty() => attribute("subject", text).map(Some),
-        Some(_) | None => Ok(None),
-    }
-}
-
-/// The event's `data`: an object, in JSON or as the base64 of JSON; without any, nothing is said.
-fn data(event: &Map<String, Value>) -> Result<Map<String, Value>, Problem> {
-    let not_an_object = || fault("data", "data is a JSON object");
-    let encoded_object = || fault("data_base64", "data_base64 is the base64 of a JSON object");
-    match (event.get("data"), text(event, "data_base64")?) {
-        (Some(Value::Object(data)), None) => Ok(data.clone()),
-        (None | Some(Value::Null), None) => Ok(Map::new()),
-        (None | Some(Value::Null), Some(encoded)) => STANDARD
-            .decode(encoded)
-            .ok()
-            .and_then(|bytes| members(&bytes).ok())
-            .ok_or_else(encoded_object)
-            .and_then(|members| read(&members, FACTS, "data.")),
-        (Some(_), _) => Err(not_an_object()),
-    }
-}
-
-fn call(data: &Map<String, Value>) -> Result<CallFacts, Problem> {
-    let fact = |name: &str| -> Result<_, Problem> {
-        let fact: Option<CallFact> = member(data, name, &format!("data.{name}"))?;
-        Ok(fact.map(|fact| fact.0))
-    };
-    let model: Option<ModelName> = member(data, "model", "data.model")?;
-    let outcome: Option<Outcome> = member(data, "outcome", "data.outcome")?;
-    let request_id: Option<Key> = member(data, "request_id", "data.request_id")?;
-    let session_id: Option<Key> = member(data, "session_id", "data.session_id")?;
-    Ok(CallFacts {
-        model: model.map(|model| model.0.into()),
-        input_tokens: fact("input_tokens")?,
-        output_tokens: fact("output_tokens")?,
-        cached_tokens: fact("cached_tokens")?,
-        cost_micros: fact("cost_micros")?.map(MicroUsd),
-        latency_ms: fact("latency_ms")?,
-        outcome,
-        request_id,
-        session_id,
-    })
+/// A blank subject is none.
+fn subject(text: Option<String>) -> Result<Option<CoreAttribute>, Problem> {
+    let text = text.filter(|text| !text.trim().is_empty());
+    text.map(|text| CoreAttribute::new(&text))
+        .transpose()
+        .map_err(|error| fault("subject", &format!("subject: {error}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger_core::Action;
     use serde_json::json;
 
     fn reported(event: Value) -> Result<Report, Problem> {
@@ -254,7 +229,7 @@ mod tests {
             | Action::Allocation(_)
             | Action::Usage(_)
             | Action::Request(_) => {
-                panic!("it is a report")
+                panic!("not a report")
             }
         }
     }
@@ -280,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_who_used_what_and_how_much() {
+    fn an_event_names_member_service_and_units() {
         let report = reported(event()).unwrap();
         assert_eq!(report.service.as_str(), "claude_messages");
         assert_eq!(report.units.map(ledger_core::Units::get), Some(2));
@@ -291,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn the_data_s_service_goes_before_the_type() {
+    fn the_service_of_data_takes_precedence_over_the_type() {
         let report = reported(with("data", json!({"service": "assessment_ai"}))).unwrap();
         assert_eq!(report.service.as_str(), "assessment_ai");
     }
 
     #[test]
-    fn an_event_without_data_subject_and_time_is_one_too() {
+    fn data_subject_and_time_are_optional() {
         let bare = json!({"specversion": "1.0", "id": "a", "source": "s", "type": "t"});
         let report = reported(bare).unwrap();
         assert_eq!((report.subject, report.units), (None, None));
@@ -307,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn data_may_come_in_base64() {
+    fn data_can_be_base64() {
         let mut encoded = event();
         encoded.as_object_mut().unwrap().remove("data");
         encoded["data_base64"] = json!(STANDARD.encode(r#"{"units": 5}"#));
@@ -323,7 +298,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_may_be_any_json() {
+    fn the_last_of_two_members_of_one_name_counts() {
+        let text = r#"{"specversion": "1.0", "id": "a", "id": "b", "source": "s", "type": "t",
+            "data": {"units": 1, "units": 2}}"#;
+        let event = UsageEvent::parse(text.as_bytes()).unwrap();
+        assert_eq!(event.id.unwrap().0.as_str(), "b");
+        assert_eq!(event.data.unwrap().units.unwrap().0.get(), 2);
+    }
+
+    #[test]
+    fn unknown_members_are_any_json() {
         let text = r#"{"specversion": "1.0", "id": "a", "source": "s", "type": "t", "extra": 1e999,
             "data": {"units": 2, "more": {"deep": [-1e999, 1e-999]}}}"#;
         let now = Timestamp::new("2026-11-24T08:00:00Z".parse().unwrap());
@@ -335,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_at_fault_is_named() {
+    fn a_fault_names_its_place() {
         for name in ["id", "source", "type", "specversion"] {
             let mut missing = event();
             missing.as_object_mut().unwrap().remove(name);

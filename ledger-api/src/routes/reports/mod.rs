@@ -1,7 +1,6 @@
-//! Reported usage: what happened is told afterwards, as CloudEvents, and always recorded.
+//! Reported usage: it has happened already, comes as CloudEvents and is always recorded.
 
-mod body;
-mod document;
+mod bodies;
 mod event;
 
 use axum::extract::State;
@@ -15,14 +14,14 @@ use crate::http::{LEDGER_SEQ, Now};
 use crate::openapi::problems;
 use crate::problem::Problem;
 use crate::state::AppState;
-use body::Events;
-use document::{BatchDocument, EitherDocument, EventDocument, SchoolHeader};
+use bodies::{BatchSchema, EitherSchema, Events, SchoolHeader};
+use event::UsageEvent;
 use ledger_auth::Spend;
 
-/// Everything that was reported is recorded.
+/// The answer to a report.
 #[derive(Debug)]
 pub struct Recorded {
-    /// The last position that any of it has.
+    /// The last position of its events.
     seq: Seq,
 }
 
@@ -37,24 +36,24 @@ impl IntoResponse for Recorded {
 
 problems!(ReportProblems: InvalidEvent, SchoolNotFound, AmountOutOfRange);
 
-/// Records usage that happened, told as CloudEvents 1.0: over quota, late, of a member who is
-/// suspended or whom nobody knows.
+/// Records usage that has happened, reported as CloudEvents 1.0: over quota, late, of a suspended or
+/// an unknown member.
 ///
-/// One event or, as `application/cloudevents-batch+json`, up to 10,000 and 16 MiB. The school and
-/// who reports come from the credential. A batch is all or nothing in being understood: an event
-/// that is none is refused with its `index`, and then nothing was recorded. Sending it again is
-/// safe: an event is known by `source` and `id`, and the first one of them counts.
+/// One event or, as `application/cloudevents-batch+json`, up to 10,000 and 16 MiB. The credential
+/// determines the school and the actor. If an event of a batch is invalid, the problem has its
+/// `index` and nothing is recorded. A repetition is safe: `source` and `id` identify an event, and
+/// the first one counts.
 #[utoipa::path(
     post,
     path = "/v1/events",
     tag = "usage",
     params(SchoolHeader),
     request_body(content(
-        (EventDocument = "application/cloudevents+json"),
-        (BatchDocument = "application/cloudevents-batch+json"),
-        (EitherDocument = "application/json"),
+        (UsageEvent = "application/cloudevents+json"),
+        (BatchSchema = "application/cloudevents-batch+json"),
+        (EitherSchema = "application/json"),
     )),
-    responses((status = 204, description = "It is recorded."), ReportProblems),
+    responses((status = 204, description = "The usage is recorded."), ReportProblems),
 )]
 pub async fn report_usage(
     AllowedAtHome(allowed): AllowedAtHome<Spend>,
@@ -65,18 +64,18 @@ pub async fn report_usage(
     record(&allowed, &state, now, events).await
 }
 
-/// The same under the path that usage collectors know: records usage that happened.
+/// Records usage that has happened, under the path that usage collectors use.
 #[utoipa::path(
     post,
     path = "/api/v1/events",
     tag = "usage",
     params(SchoolHeader),
     request_body(content(
-        (EventDocument = "application/cloudevents+json"),
-        (BatchDocument = "application/cloudevents-batch+json"),
-        (EitherDocument = "application/json"),
+        (UsageEvent = "application/cloudevents+json"),
+        (BatchSchema = "application/cloudevents-batch+json"),
+        (EitherSchema = "application/json"),
     )),
-    responses((status = 204, description = "It is recorded."), ReportProblems),
+    responses((status = 204, description = "The usage is recorded."), ReportProblems),
 )]
 pub async fn report_usage_to_collector(
     AllowedAtHome(allowed): AllowedAtHome<Spend>,
@@ -113,7 +112,7 @@ async fn record(
     Ok(Recorded { seq })
 }
 
-/// The problem of one event, and which event of a batch it is.
+/// Adds the index of the event in a batch.
 fn placed(problem: Problem, index: Option<usize>) -> Problem {
     match index {
         Some(index) => problem.index(i64::try_from(index).unwrap_or(i64::MAX)),

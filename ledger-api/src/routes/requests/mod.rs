@@ -7,12 +7,12 @@ pub mod read;
 use axum::extract::State;
 use ledger_core::{MemberId, RequestId, SchoolId};
 
-use super::viewed::member_seen;
 use crate::auth::{Allowed, AllowedViewer};
 use crate::command::RequestMeta;
 use crate::http::{IdempotencyKey, IfMatch, Json, Path, RequestPath, SchoolPath, Written};
 use crate::openapi::problems;
 use crate::problem::Problem;
+use crate::reads::member_seen;
 use crate::state::AppState;
 use answers::{DecidedAnswer, FiledAnswer};
 use bodies::{ApproveBody, Decision, RejectBody, RequestBody};

@@ -17,8 +17,7 @@ use crate::http::{
 use crate::limits::PAGE_DEFAULT;
 use crate::openapi::problems;
 use crate::problem::Problem;
-use crate::reads::{begin_read, require_known};
-use crate::routes::viewed::member_seen;
+use crate::reads::{begin_read, member_seen, require_known};
 use crate::state::AppState;
 use crate::values::RequestStatus;
 use ledger_auth::ReadActivity;

@@ -19,8 +19,7 @@ use crate::auth::AllowedViewer;
 use crate::http::{Now, Query, SchoolPath, query};
 use crate::openapi::problems;
 use crate::problem::Problem;
-use crate::reads::{begin_read, require_known};
-use crate::routes::viewed::{member_seen, service_asked};
+use crate::reads::{begin_read, member_seen, requested_service, require_known};
 use crate::state::AppState;
 use crate::values::schema::one_of_words;
 use crate::values::{Day, FIRST_DAY, ServiceName, described};
@@ -88,7 +87,7 @@ pub async fn read_usage(
         group_by: query.group_by.unwrap_or_default().0,
         member_id: member_seen(viewer, query.member.map(MemberId))?,
         department_id: query.department.map(DepartmentId),
-        service: service_asked(&state.catalogue(), query.service)?,
+        service: requested_service(&state.catalogue(), query.service)?,
     };
     let name = ProjectionName::Usage;
     let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;

@@ -1,7 +1,8 @@
 //! One change to an allocation: an item of a batch, or a row of a table.
 
+mod change;
 mod index;
-mod schema;
+mod variants;
 
 use ledger_core::allocation::{AllocationRow, Change, Holder, HolderName};
 use ledger_core::{DepartmentId, MemberId, Units};
@@ -10,8 +11,9 @@ use utoipa::ToSchema;
 
 use super::{Priority, Quota, ServiceName, Subject, Value};
 
+pub use change::ItemChange;
 pub use index::ItemIndex;
-pub use schema::AllocationItemDocument;
+pub use variants::AllocationItemSchema;
 
 /// The operations of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -1,4 +1,4 @@
-//! Whose rows a caller reads, who sees all of them or only his own.
+//! The filters of a read: the member and the service.
 
 use ledger_core::{Catalogue, MemberId, Refusal, ServiceId};
 use ledger_projections::Viewer;
@@ -6,20 +6,20 @@ use ledger_projections::Viewer;
 use crate::problem::Problem;
 use crate::values::ServiceName;
 
-/// The member whose rows are read: the one who is asked for, or the only one whom the caller sees.
+/// The member whose rows are read: the requested one, or the only one that the caller may see.
 ///
 /// # Errors
-/// [`crate::problem::Code::MemberNotFound`] when he asks for another one than that.
-pub(super) fn member_seen(
+/// [`crate::problem::Code::MemberNotFound`] if the caller may not see the requested member.
+pub fn member_seen(
     viewer: Viewer,
-    asked: Option<MemberId>,
+    requested: Option<MemberId>,
 ) -> Result<Option<MemberId>, Problem> {
-    match (viewer.member_id, asked) {
+    match (viewer.member_id, requested) {
         (Some(own), Some(other)) if own != other => {
             let member_id = Some(other);
             Err(Refusal::MemberNotFound { member_id }.into())
         }
-        (own, asked) => Ok(own.or(asked)),
+        (own, requested) => Ok(own.or(requested)),
     }
 }
 
@@ -27,7 +27,7 @@ pub(super) fn member_seen(
 ///
 /// # Errors
 /// [`crate::problem::Code::UnknownService`].
-pub(super) fn service_asked(
+pub fn requested_service(
     catalogue: &Catalogue,
     name: Option<ServiceName>,
 ) -> Result<Option<ServiceId>, Problem> {
@@ -46,15 +46,15 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn a_teacher_sees_himself_and_a_principal_whom_he_asks_for() {
+    fn a_teacher_sees_own_rows_and_a_principal_all() {
         let [me, other] = [1, 2].map(|n| MemberId(Uuid::from_u128(n)));
-        let seen = |member_id, asked| {
+        let seen = |member_id, requested| {
             let viewer = Viewer {
                 school_id: SchoolId(Uuid::from_u128(9)),
                 role: Role::Teacher,
                 member_id,
             };
-            member_seen(viewer, asked).map_err(|problem| problem.code)
+            member_seen(viewer, requested).map_err(|problem| problem.code)
         };
         assert_eq!(seen(Some(me), None), Ok(Some(me)));
         assert_eq!(seen(Some(me), Some(me)), Ok(Some(me)));

@@ -1,25 +1,33 @@
-//! The events of a request, whichever way it carries them (CloudEvents 1.0.2, HTTP Protocol
-//! Binding): one or a batch in structured mode, or one in binary mode, whose attributes are headers.
+//! The events of a request in each content mode of CloudEvents 1.0.2 (HTTP Protocol Binding): one or
+//! a batch in structured mode, or one in binary mode, whose attributes are headers.
+
+use std::borrow::Cow;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, OneOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr, Required};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::event::{UsageEvent, fault, read_data};
+use super::event::{UsageEvent, fault};
 use crate::http::{has_media_type, read_body};
-use crate::limits::REPORT_BYTES_MAX;
+use crate::limits::{REPORT_BATCH_MAX, REPORT_BYTES_MAX};
 use crate::problem::{Code, Problem};
-use crate::routes::debit_batch::Elements;
+use crate::routes::debits::Elements;
+use crate::values::schema::formatted;
+use crate::values::{NamedSchemas, add_reference};
 
-/// What an attribute's header begins with in binary mode.
+/// The prefix of attributes in headers (binary mode).
 const ATTRIBUTE_HEADER: &str = "ce-";
 
 /// The events of a request.
 #[derive(Debug)]
 pub struct Events {
     events: Vec<UsageEvent>,
-    /// Whether they came as a batch, so that a problem of one says of which.
+    /// Whether problems name the index of the event.
     is_batch: bool,
 }
 
@@ -31,21 +39,25 @@ impl<S: Send + Sync> FromRequest<S> for Events {
         let form = Form::of(request.headers(), attributes.is_some())?;
         let bytes = read_body(request, REPORT_BYTES_MAX).await?;
         match (form, attributes) {
-            (Form::Binary, Some(attributes)) => Self::binary(attributes, &bytes),
+            (Form::Binary, Some(attributes)) => {
+                Ok(Self::one(UsageEvent::from_parts(attributes, &bytes)?))
+            }
             (Form::Batch, _) => Self::batch(&bytes),
             (Form::Either, _) if bytes.trim_ascii_start().first() == Some(&b'[') => {
                 Self::batch(&bytes)
             }
-            (Form::One | Form::Either | Form::Binary, _) => Self::one(UsageEvent::parse(&bytes)?),
+            (Form::One | Form::Either | Form::Binary, _) => {
+                Ok(Self::one(UsageEvent::parse(&bytes)?))
+            }
         }
     }
 }
 
-/// How a request carries its events.
+/// The content mode of a request.
 enum Form {
     One,
     Batch,
-    /// One or a batch: plain JSON.
+    /// One or a batch, as plain JSON.
     Either,
     Binary,
 }
@@ -73,11 +85,11 @@ impl Form {
 }
 
 impl Events {
-    fn one(event: UsageEvent) -> Result<Self, Problem> {
-        Ok(Self {
+    fn one(event: UsageEvent) -> Self {
+        Self {
             events: vec![event],
             is_batch: false,
-        })
+        }
     }
 
     fn batch(bytes: &[u8]) -> Result<Self, Problem> {
@@ -93,17 +105,7 @@ impl Events {
         })
     }
 
-    /// The body is the event's `data`; without one, nothing is said of the call.
-    fn binary(attributes: Map<String, Value>, bytes: &[u8]) -> Result<Self, Problem> {
-        let data = if bytes.is_empty() {
-            None
-        } else {
-            Some(read_data(bytes)?)
-        };
-        Self::one(UsageEvent::of(attributes, data))
-    }
-
-    /// The events, each with what a problem of it is told with: where it stands in a batch.
+    /// The events, each with its index in a batch.
     pub(super) fn into_parts(self) -> impl Iterator<Item = (Option<usize>, UsageEvent)> {
         let is_batch = self.is_batch;
         let events = self.events.into_iter().enumerate();
@@ -111,26 +113,26 @@ impl Events {
     }
 }
 
-/// The attributes that stand in headers, if there are any.
+/// The attributes in headers, if there are any.
 fn attributes(headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Problem> {
     let mut attributes = Map::new();
     for (header, value) in headers {
         let Some(name) = header.as_str().strip_prefix(ATTRIBUTE_HEADER) else {
             continue;
         };
-        // The body is the data in this mode, whatever an attribute calls itself.
+        // In this mode the body is the data.
         if name == "data" || name == "data_base64" {
             continue;
         }
         let text = value.to_str().ok().and_then(percent_decoded);
-        let text = text.ok_or_else(|| fault(name, &format!("the header {header} is no text")))?;
+        let text = text.ok_or_else(|| fault(name, &format!("the header {header} is not text")))?;
         attributes.insert(name.to_owned(), text.into());
     }
     Ok((!attributes.is_empty()).then_some(attributes))
 }
 
-/// A header's value, of which what is beyond visible ASCII is percent-encoded UTF-8 (HTTP Protocol
-/// Binding §3.1.3.2).
+/// Decodes a header's value: beyond visible ASCII it is percent-encoded UTF-8 (HTTP Protocol Binding
+/// §3.1.3.2).
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -144,6 +146,75 @@ fn percent_decoded(text: &str) -> Option<String> {
         bytes.push(u8::try_from(value).ok()?);
     }
     String::from_utf8(bytes).ok()
+}
+
+/// The schema of a batch of events.
+#[derive(Debug)]
+pub struct BatchSchema;
+
+impl PartialSchema for BatchSchema {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new()
+            .items(Ref::from_schema_name(UsageEvent::name()))
+            .max_items(Some(REPORT_BATCH_MAX))
+            .into()
+    }
+}
+
+impl ToSchema for BatchSchema {
+    fn name() -> Cow<'static, str> {
+        "UsageReports".into()
+    }
+
+    fn schemas(schemas: &mut NamedSchemas) {
+        add_reference::<UsageEvent>(schemas);
+    }
+}
+
+/// The schema of plain JSON: an event or a batch, or the `data` of an event in binary mode.
+#[derive(Debug)]
+pub struct EitherSchema;
+
+impl PartialSchema for EitherSchema {
+    fn schema() -> RefOr<Schema> {
+        OneOfBuilder::new()
+            .item(Ref::from_schema_name(UsageEvent::name()))
+            .item(BatchSchema::schema())
+            .description(Some(
+                "An event or a batch of events. With attributes in headers `ce-…` (binary mode) \
+                 the body is the event's `data`.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for EitherSchema {
+    fn name() -> Cow<'static, str> {
+        "UsageReportOrReports".into()
+    }
+
+    fn schemas(schemas: &mut NamedSchemas) {
+        BatchSchema::schemas(schemas);
+    }
+}
+
+/// The header that names the school.
+#[derive(Debug)]
+pub struct SchoolHeader;
+
+impl IntoParams for SchoolHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameter = ParameterBuilder::new()
+            .name("Ledger-School")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "The school; required if the credential is for all schools. An event never names \
+                 it.",
+            ))
+            .schema(Some(formatted(KnownFormat::Uuid)));
+        vec![parameter.build()]
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_come_one_by_one_in_batches_and_with_their_attributes_in_headers() {
+    async fn events_are_read_in_every_content_mode() {
         let batch = format!("[{ONE}, {ONE}]");
         let json = ("content-type", "application/json");
         for (headers, body, expected) in [
@@ -220,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_event_is_refused_and_named() {
+    async fn a_body_without_an_event_is_refused() {
         let json = ("content-type", "application/json");
         for (headers, body) in [
             (&[json][..], ""),
@@ -244,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_event_of_a_batch_that_is_none_is_named_by_its_index() {
+    async fn a_fault_in_a_batch_names_the_index() {
         let batch = format!("[{ONE}, 7]");
         let headers = [("content-type", "application/json")];
         let problem = read(&headers, &batch).await.unwrap_err();

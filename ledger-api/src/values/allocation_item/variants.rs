@@ -1,19 +1,19 @@
-//! The OpenAPI schema of an item: one variant for each operation, made of the one struct.
+//! The schema of an item: one variant for each operation, derived from the one struct.
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{Object, ObjectBuilder, OneOf, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{AllOf, Object, ObjectBuilder, OneOf, OneOfBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{AllocationItem, Operation};
-use crate::values::{NamedSchemas, Quota, SomeUnits, add_reference, one_of};
+use crate::values::{NamedSchemas, Quota, SomeUnits, add_reference, either};
 
-/// The schema of [`AllocationItem`]: what `op` says decides which other members there are.
+/// The schema of [`AllocationItem`]: `op` determines the other members.
 #[derive(Debug)]
-pub struct AllocationItemDocument;
+pub struct AllocationItemSchema;
 
-impl PartialSchema for AllocationItemDocument {
+impl PartialSchema for AllocationItemSchema {
     fn schema() -> RefOr<Schema> {
         let RefOr::T(Schema::Object(item)) = AllocationItem::schema() else {
             return AllocationItem::schema();
@@ -26,7 +26,7 @@ impl PartialSchema for AllocationItemDocument {
     }
 }
 
-impl ToSchema for AllocationItemDocument {
+impl ToSchema for AllocationItemSchema {
     fn name() -> Cow<'static, str> {
         AllocationItem::name()
     }
@@ -61,11 +61,13 @@ fn variant(mut item: Object, operation: Operation) -> Schema {
     };
     item.description = Some(description.to_owned());
     item.required = required.iter().map(|&name| name.to_owned()).collect();
-    let mut pairs = vec![["member_id", "department_id"]];
+    let mut all = AllOf::new();
+    all.items = vec![item.into(), either("member_id", "department_id").into()];
     if operation == Operation::Transfer {
-        pairs.push(["to_member_id", "to_department_id"]);
+        all.items
+            .push(either("to_member_id", "to_department_id").into());
     }
-    one_of(RefOr::T(Schema::Object(item)), &pairs)
+    Schema::AllOf(all)
 }
 
 fn units(operation: Operation) -> RefOr<Schema> {
