@@ -1,9 +1,9 @@
 //! Cells that a spreadsheet would evaluate as formulas (OWASP, "CSV Injection").
 //!
 //! A spreadsheet evaluates a cell that begins with one of [`FORMULA`], quoted or not: the name of a
-//! member could run a program on the principal's machine. An export prefixes the cell with `'`, which
-//! makes it text, and an import removes the prefix. A text that looks guarded already gets another
-//! `'`, so that every text survives the round trip.
+//! member could run a program on the principal's machine. An export prefixes the cell with `'`,
+//! which makes it text, and an import removes the prefix. A text that looks guarded already gets
+//! another `'`, so that every text survives the round trip.
 
 use std::borrow::Cow;
 

@@ -2,8 +2,8 @@
 //! and imported as one command. The HTTP API and `ledger export` and `import` share it.
 //!
 //! A table has a header line and one line for each holder (a member or a department) and service.
-//! An exported table can be imported unchanged: informative columns are ignored. Unknown columns are
-//! refused, since a misspelt one would be ignored silently.
+//! An exported table can be imported unchanged: informative columns are ignored. Unknown columns
+//! are refused, since a misspelt one would be ignored silently.
 
 mod answer;
 mod cell;

@@ -17,7 +17,7 @@ use crate::values::{AllocationItem, Operation, Quota as QuotaValue, ServiceName,
 /// The longest column name that a refusal repeats, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The rows of a table, 1 to [`ROWS_MAX`]. Its JSON is a part of the fingerprint and does not depend
+/// The rows of a table, 1 to [`ROWS_MAX`]. The JSON, which the fingerprint contains, does not depend
 /// on the layout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -38,8 +38,8 @@ pub struct TableRow {
 }
 
 impl Table {
-    /// Parses a table in UTF-8, with or without byte order mark, with any line ends. Empty lines are
-    /// skipped.
+    /// Parses a table in UTF-8, with or without byte order mark, with any line ends. Skips empty
+    /// lines.
     ///
     /// # Errors
     /// [`ImportRefused`]: the first fault of the table as a whole, or one for each row at fault.
@@ -305,14 +305,12 @@ fn units(cell: &str) -> Result<QuotaValue, CellFault> {
 }
 
 fn priority(cell: &str) -> Result<Option<Priority>, CellFault> {
-    let priority = match cell.trim().to_ascii_lowercase().as_str() {
-        "" => None,
-        "low" => Some(Priority::Low),
-        "normal" => Some(Priority::Normal),
-        "high" => Some(Priority::High),
-        _ => return Err(at(Column::Priority, "a priority is low, normal or high")),
-    };
-    Ok(priority)
+    let word = cell.trim().to_ascii_lowercase();
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let priority = Priority::parse(&word).map(Some);
+    priority.ok_or_else(|| at(Column::Priority, "a priority is low, normal or high"))
 }
 
 /// Parses in any case: a spreadsheet turns `true` into `TRUE`.

@@ -227,42 +227,36 @@ mod tests {
 
     const MEMBER: &str = r#""member_id":"0198c0de-0000-7000-8000-000000000001""#;
 
+    fn debit(members: &str) -> String {
+        format!(r#"{{"id":"a","service":"s",{members}}}"#)
+    }
+
     #[test]
     fn a_debit_needs_an_id_a_service_and_one_member() {
-        assert!(
-            read(&format!(
-                r#"{{"id":"a","service":"claude_messages",{MEMBER}}}"#
-            ))
-            .is_ok()
-        );
-        assert!(read(r#"{"id":"a","service":"claude_messages","subject":"t@x"}"#).is_ok());
+        assert!(read(&debit(MEMBER)).is_ok());
+        assert!(read(&debit(r#""subject":"t@x""#)).is_ok());
         assert_eq!(at(r#"{"id":"a","service":"s"}"#), "member_id");
-        assert_eq!(
-            at(&format!(
-                r#"{{"id":"a","service":"s","subject":"t",{MEMBER}}}"#
-            )),
-            "subject"
-        );
+        assert_eq!(at(&debit(&format!(r#""subject":"t",{MEMBER}"#))), "subject");
     }
 
     #[test]
     fn a_problem_names_the_field_at_fault() {
-        let body = |field: &str| format!(r#"{{"id":"a","service":"s",{MEMBER},{field}}}"#);
-        assert_eq!(at(&body(r#""units":-1"#)), "units");
-        assert_eq!(at(&body(r#""input_tokens":1000000000001"#)), "input_tokens");
-        assert_eq!(at(&body(r#""outcome":"fine""#)), "outcome");
-        assert_eq!(at(&body(r#""occurred_at":"yesterday""#)), "occurred_at");
-        assert_eq!(at(&body(r#""model":"""#)), "model");
+        let at_with = |member: &str| at(&debit(&format!("{MEMBER},{member}")));
+        assert_eq!(at_with(r#""units":-1"#), "units");
+        assert_eq!(at_with(r#""input_tokens":1000000000001"#), "input_tokens");
+        assert_eq!(at_with(r#""outcome":"fine""#), "outcome");
+        assert_eq!(at_with(r#""occurred_at":"yesterday""#), "occurred_at");
+        assert_eq!(at_with(r#""model":"""#), "model");
         assert_eq!(at(r#"{"id":"a\n","service":"s"}"#), "id");
     }
 
     #[test]
     fn the_fingerprint_ignores_spelling() {
         let fingerprint = |body: &str| read(body).unwrap().fingerprint;
-        let plain = fingerprint(&format!(r#"{{"id":"a","service":"s",{MEMBER},"units":1}}"#));
+        let plain = fingerprint(&debit(&format!(r#"{MEMBER},"units":1"#)));
         let turned = format!(r#"{{ "units":1, {MEMBER}, "model":null, "service":"s", "id":"a" }}"#);
         assert_eq!(plain, fingerprint(&turned));
-        let other = format!(r#"{{"id":"a","service":"s",{MEMBER},"units":2}}"#);
+        let other = debit(&format!(r#"{MEMBER},"units":2"#));
         assert_ne!(plain, fingerprint(&other));
     }
 
@@ -289,13 +283,11 @@ mod tests {
         let refused = |body: &str| DebitItems::from_array(body.as_bytes()).is_err();
         assert!(refused("[]") && refused(GOOD) && refused("[1") && refused(""));
         assert!(DebitItems::from_lines(b"\n \r\n").is_err());
-        let many = |n: usize| vec!["0"; n];
-        assert!(!refused(&format!("[{}]", many(DEBIT_BATCH_MAX).join(","))));
-        assert!(refused(&format!(
-            "[{}]",
-            many(DEBIT_BATCH_MAX + 1).join(",")
-        )));
-        assert!(DebitItems::from_lines(many(DEBIT_BATCH_MAX).join("\n").as_bytes()).is_ok());
-        assert!(DebitItems::from_lines(many(DEBIT_BATCH_MAX + 1).join("\n").as_bytes()).is_err());
+        for (n, fits) in [(DEBIT_BATCH_MAX, true), (DEBIT_BATCH_MAX + 1, false)] {
+            let many = vec!["0"; n];
+            let lines = many.join("\n");
+            assert_eq!(refused(&format!("[{}]", many.join(","))), !fits);
+            assert_eq!(DebitItems::from_lines(lines.as_bytes()).is_ok(), fits);
+        }
     }
 }

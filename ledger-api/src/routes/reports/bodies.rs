@@ -1,5 +1,5 @@
-//! The events of a request in each content mode of CloudEvents 1.0.2 (HTTP Protocol Binding): one or
-//! a batch in structured mode, or one in binary mode, whose attributes are headers.
+//! The events of a request in each content mode of CloudEvents 1.0.2 (HTTP Protocol Binding): one
+//! or a batch in structured mode, or one in binary mode, whose attributes are headers.
 
 use std::borrow::Cow;
 
@@ -131,8 +131,8 @@ fn attributes(headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Problem
     Ok((!attributes.is_empty()).then_some(attributes))
 }
 
-/// Decodes a header's value: beyond visible ASCII it is percent-encoded UTF-8 (HTTP Protocol Binding
-/// §3.1.3.2).
+/// Decodes a header's value: beyond visible ASCII it is percent-encoded UTF-8 (HTTP Protocol
+/// Binding §3.1.3.2).
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -225,6 +225,15 @@ mod tests {
 
     const ONE: &str = r#"{"specversion":"1.0","id":"a","source":"/s","type":"claude_messages"}"#;
 
+    const JSON: (&str, &str) = ("content-type", "application/json");
+    const BATCH: (&str, &str) = ("content-type", "application/cloudevents-batch+json");
+    const ATTRIBUTES: [(&str, &str); 4] = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "a"),
+        ("ce-source", "/caf%C3%A9"),
+        ("ce-type", "claude_messages"),
+    ];
+
     async fn read(headers: &[(&str, &str)], body: &str) -> Result<usize, Problem> {
         let mut request = Request::post("/v1/events");
         for (name, value) in headers {
@@ -242,49 +251,19 @@ mod tests {
     #[tokio::test]
     async fn events_are_read_in_every_content_mode() {
         let batch = format!("[{ONE}, {ONE}]");
-        let json = ("content-type", "application/json");
+        let charset = (
+            "content-type",
+            "application/cloudevents+json; charset=utf-8",
+        );
+        let with_json = [&[JSON], &ATTRIBUTES[..]].concat();
         for (headers, body, expected) in [
-            (
-                &[(
-                    "content-type",
-                    "application/cloudevents+json; charset=utf-8",
-                )][..],
-                ONE,
-                1,
-            ),
-            (
-                &[("content-type", "application/cloudevents-batch+json")],
-                &batch,
-                2,
-            ),
-            (
-                &[("content-type", "application/cloudevents-batch+json")],
-                "[]",
-                0,
-            ),
-            (&[json], ONE, 1),
-            (&[json], &batch, 2),
-            (
-                &[
-                    json,
-                    ("ce-specversion", "1.0"),
-                    ("ce-id", "a"),
-                    ("ce-source", "/caf%C3%A9"),
-                    ("ce-type", "claude_messages"),
-                ],
-                r#"{"units": 1}"#,
-                1,
-            ),
-            (
-                &[
-                    ("ce-specversion", "1.0"),
-                    ("ce-id", "a"),
-                    ("ce-source", "/s"),
-                    ("ce-type", "claude_messages"),
-                ],
-                "",
-                1,
-            ),
+            (&[charset][..], ONE, 1),
+            (&[BATCH], &batch, 2),
+            (&[BATCH], "[]", 0),
+            (&[JSON], ONE, 1),
+            (&[JSON], &batch, 2),
+            (&with_json, r#"{"units": 1}"#, 1),
+            (&ATTRIBUTES, "", 1),
         ] {
             assert_eq!(read(headers, body).await.unwrap(), expected, "{headers:?}");
         }
@@ -292,33 +271,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_without_an_event_is_refused() {
-        let json = ("content-type", "application/json");
         for (headers, body) in [
-            (&[json][..], ""),
-            (&[json], "7"),
-            (&[json], "[7]"),
+            (&[JSON][..], ""),
+            (&[JSON], "7"),
+            (&[JSON], "[7]"),
             (&[("content-type", "application/cloudevents+json")], "[]"),
-            (
-                &[("content-type", "application/cloudevents-batch+json")],
-                ONE,
-            ),
-            (&[json, ("ce-id", "a")], "{}"),
-            (&[json, ("ce-id", "%zz")], "{}"),
+            (&[BATCH], ONE),
+            (&[JSON, ("ce-id", "a")], "{}"),
+            (&[JSON, ("ce-id", "%zz")], "{}"),
         ] {
             let problem = read(headers, body).await.unwrap_err();
             assert_eq!(problem.code, Code::InvalidEvent, "{headers:?} {body}");
         }
-        let problem = read(&[("content-type", "text/plain")], ONE)
-            .await
-            .unwrap_err();
+        let text = [("content-type", "text/plain")];
+        let problem = read(&text, ONE).await.unwrap_err();
         assert_eq!(problem.code, Code::UnsupportedMediaType);
     }
 
     #[tokio::test]
     async fn a_fault_in_a_batch_names_the_index() {
         let batch = format!("[{ONE}, 7]");
-        let headers = [("content-type", "application/json")];
-        let problem = read(&headers, &batch).await.unwrap_err();
+        let problem = read(&[JSON], &batch).await.unwrap_err();
         assert_eq!(problem.to_json()["index"], 1);
     }
 

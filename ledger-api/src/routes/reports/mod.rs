@@ -36,54 +36,47 @@ impl IntoResponse for Recorded {
 
 problems!(ReportProblems: InvalidEvent, SchoolNotFound, AmountOutOfRange);
 
-/// Records usage that has happened, reported as CloudEvents 1.0: over quota, late, of a suspended or
-/// an unknown member.
-///
-/// One event or, as `application/cloudevents-batch+json`, up to 10,000 and 16 MiB. The credential
-/// determines the school and the actor. If an event of a batch is invalid, the problem has its
-/// `index` and nothing is recorded. A repetition is safe: `source` and `id` identify an event, and
-/// the first one counts.
-#[utoipa::path(
-    post,
-    path = "/v1/events",
-    tag = "usage",
-    params(SchoolHeader),
-    request_body(content(
-        (UsageEvent = "application/cloudevents+json"),
-        (BatchSchema = "application/cloudevents-batch+json"),
-        (EitherSchema = "application/json"),
-    )),
-    responses((status = 204, description = "The usage is recorded."), ReportProblems),
-)]
-pub async fn report_usage(
-    AllowedAtHome(allowed): AllowedAtHome<Spend>,
-    State(state): State<AppState>,
-    Now(now): Now,
-    events: Events,
-) -> Result<Recorded, Problem> {
-    record(&allowed, &state, now, events).await
+/// Declares a route that records reported usage.
+macro_rules! report_route {
+    ($(#[doc = $doc:literal])* $name:ident, $path:literal) => {
+        $(#[doc = $doc])*
+        #[utoipa::path(
+            post,
+            path = $path,
+            tag = "usage",
+            params(SchoolHeader),
+            request_body(content(
+                (UsageEvent = "application/cloudevents+json"),
+                (BatchSchema = "application/cloudevents-batch+json"),
+                (EitherSchema = "application/json"),
+            )),
+            responses((status = 204, description = "The usage is recorded."), ReportProblems),
+        )]
+        pub async fn $name(
+            AllowedAtHome(allowed): AllowedAtHome<Spend>,
+            State(state): State<AppState>,
+            Now(now): Now,
+            events: Events,
+        ) -> Result<Recorded, Problem> {
+            record(&allowed, &state, now, events).await
+        }
+    };
 }
 
-/// Records usage that has happened, under the path that usage collectors use.
-#[utoipa::path(
-    post,
-    path = "/api/v1/events",
-    tag = "usage",
-    params(SchoolHeader),
-    request_body(content(
-        (UsageEvent = "application/cloudevents+json"),
-        (BatchSchema = "application/cloudevents-batch+json"),
-        (EitherSchema = "application/json"),
-    )),
-    responses((status = 204, description = "The usage is recorded."), ReportProblems),
-)]
-pub async fn report_usage_to_collector(
-    AllowedAtHome(allowed): AllowedAtHome<Spend>,
-    State(state): State<AppState>,
-    Now(now): Now,
-    events: Events,
-) -> Result<Recorded, Problem> {
-    record(&allowed, &state, now, events).await
+report_route! {
+    /// Records usage that has happened, reported as CloudEvents 1.0: over quota, late, of a
+    /// suspended or an unknown member.
+    ///
+    /// One event or, as `application/cloudevents-batch+json`, up to 10,000 and 16 MiB. The
+    /// credential determines the school and the actor. If an event of a batch is invalid, the
+    /// problem has its `index` and nothing is recorded. A repetition is safe: `source` and `id`
+    /// identify an event, and the first one counts.
+    report_usage, "/v1/events"
+}
+
+report_route! {
+    /// Records usage that has happened, under the path that usage collectors use.
+    report_usage_to_collector, "/api/v1/events"
 }
 
 async fn record(
