@@ -1,13 +1,12 @@
 //! What a decision needs besides the state, and the answers.
 //!
 //! The state keeps what is open. Some decisions also need closed holds, closed requests, recorded
-//! usage or the directory. [`Action::needs`] lists what an action needs; the writer looks it up
+//! usage or the directory. [`Action::needs`](crate::Action::needs) lists what an action needs; the writer looks it up
 //! under the stream's lock and passes it to [`decide`](crate::decide) as a [`Context`].
 
 use std::collections::BTreeMap;
 
 use crate::allocation::{Holder, HolderName};
-use crate::decider::Action;
 use crate::ids::{EventId, ExternalId, Key, MemberId, Owner, RequestId};
 use crate::refusal::Refusal;
 use crate::request::ClosedRequest;
@@ -77,20 +76,6 @@ impl Context {
         match name {
             HolderName::Owner(owner) => self.member_id(owner).map(Holder::Member),
             HolderName::Department(department_id) => Ok(Holder::Department(*department_id)),
-        }
-    }
-}
-
-impl Action {
-    /// What the decision of this action needs besides the state.
-    #[must_use]
-    pub fn needs(&self) -> Needs<'_> {
-        match self {
-            Self::School(command) => command.needs(),
-            Self::Department(_) => Needs::default(),
-            Self::Allocation(command) => command.needs(),
-            Self::Request(command) => command.needs(),
-            Self::Usage(command) => command.needs(),
         }
     }
 }

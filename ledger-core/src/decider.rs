@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::allocation::{self, AllocationCommand, Holder, Line};
 use crate::catalog::Event;
-use crate::context::Context;
+use crate::context::{Context, Needs};
 use crate::department::{self, DepartmentCommand};
 use crate::ids::{CommandKey, EventId, Owner, SchoolId, Seq};
 use crate::period;
@@ -294,6 +294,20 @@ impl Action {
             Some(owner)
         } else {
             None
+        }
+    }
+}
+
+impl Action {
+    /// What the decision of this action needs besides the state.
+    #[must_use]
+    pub fn needs(&self) -> Needs<'_> {
+        match self {
+            Self::School(command) => command.needs(),
+            Self::Department(_) => Needs::default(),
+            Self::Allocation(command) => command.needs(),
+            Self::Request(command) => command.needs(),
+            Self::Usage(command) => command.needs(),
         }
     }
 }

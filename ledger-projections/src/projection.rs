@@ -1,7 +1,6 @@
-//! The definition of a read model, and the list of all of them.
+//! The definition of a read model.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use ledger_core::catalog::Kind;
@@ -10,7 +9,6 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::error::ApplyError;
-use crate::{balance, history, requests, roster, unattributed, usage};
 
 /// The name of a read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -155,65 +153,4 @@ impl Projection for ReadModel {
     ) -> Result<(), ApplyError> {
         (self.apply)(tx, build, page).await
     }
-}
-
-/// The projections that a process runs. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Registry {
-    projections: Arc<[Arc<dyn Projection>]>,
-}
-
-impl Registry {
-    /// All read models of the ledger.
-    #[must_use]
-    pub fn standard() -> Self {
-        Self::new(vec![
-            Arc::new(roster::ROSTER),
-            Arc::new(balance::BALANCE),
-            Arc::new(history::HISTORY),
-            Arc::new(requests::REQUESTS),
-            Arc::new(usage::USAGE),
-            Arc::new(unattributed::UNATTRIBUTED),
-        ])
-    }
-
-    /// The given projections, each name once.
-    #[must_use]
-    pub fn new(projections: Vec<Arc<dyn Projection>>) -> Self {
-        Self {
-            projections: projections.into(),
-        }
-    }
-
-    /// The projection of this name, if it is registered.
-    #[must_use]
-    pub fn get(&self, name: ProjectionName) -> Option<&Arc<dyn Projection>> {
-        self.projections
-            .iter()
-            .find(|projection| projection.name() == name)
-    }
-
-    /// All of them, in the order in which they apply a page.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Projection>> {
-        self.projections.iter()
-    }
-
-    /// Their names, as columns hold them.
-    #[must_use]
-    pub fn names(&self) -> Vec<&'static str> {
-        self.iter()
-            .map(|projection| projection.name().as_str())
-            .collect()
-    }
-}
-
-/// The kinds that several projections together apply; `None` is all.
-pub(crate) fn kinds_of<'a>(
-    projections: impl Iterator<Item = &'a Arc<dyn Projection>>,
-) -> Option<Vec<Kind>> {
-    let mut all = std::collections::BTreeSet::new();
-    for projection in projections {
-        all.extend(projection.kinds()?);
-    }
-    Some(all.into_iter().collect())
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pool::Tally;
+use super::tally::Tally;
 use crate::ids::Seq;
 use crate::quantity::{Quota, Units};
 use crate::refusal::Refusal;

@@ -11,6 +11,7 @@ mod line;
 mod pool;
 mod reclaim;
 mod state;
+mod tally;
 
 pub use command::{AllocationCommand, AllocationRow, Change, ROWS_MAX};
 pub use event::{
@@ -24,6 +25,6 @@ pub use pool::Pool;
 pub(crate) use decide::{decide, due, needs, returned};
 pub(crate) use grant::{Grant, grant_default_quota, movable};
 pub(crate) use line::Lines;
-pub(crate) use pool::Tally;
 pub(crate) use reclaim::{Extent, reclaim};
 pub(crate) use state::{evolve, note_department, set_allocated};
+pub(crate) use tally::Tally;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::line::Line;
+use super::tally::Tally;
 use crate::quantity::{Quota, Units};
 
 /// The units of a school for a service in the current period. A department has one too: its
@@ -178,30 +179,5 @@ impl Pool {
             used: &mut self.direct_used,
             held: &mut self.direct_held,
         }
-    }
-}
-
-/// The two counters that usage changes, of a line or of a pool.
-pub(crate) struct Tally<'a> {
-    pub(super) used: &'a mut Units,
-    pub(super) held: &'a mut Units,
-}
-
-impl Tally<'_> {
-    /// Frees `freed` held units, adds `used` and `held` units.
-    pub(crate) fn shift(self, freed: Units, used: Units, held: Units) {
-        *self.held = self.held.saturating_sub(freed).saturating_add(held);
-        *self.used = self.used.saturating_add(used);
-    }
-
-    /// Removes the units of a member that counts elsewhere from now on.
-    pub(crate) fn remove(self, used: Units, held: Units) {
-        *self.used = self.used.saturating_sub(used);
-        *self.held = self.held.saturating_sub(held);
-    }
-
-    /// Takes back used units.
-    pub(crate) fn refund(self, units: Units) {
-        *self.used = self.used.saturating_sub(units);
     }
 }

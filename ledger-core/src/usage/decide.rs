@@ -1,6 +1,7 @@
 //! The rules of spending: new usage needs headroom, usage that happened is recorded.
 
-use super::account::{Account, AccountState};
+use super::account::Account;
+use super::account_state::AccountState;
 use super::command::{
     Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold, TTL_SECONDS_MAX, UsageCommand,
 };
@@ -8,6 +9,7 @@ use super::event::{
     Balance, CallFacts, HoldExpired, HoldPlaced, HoldReleased, HoldSettled, UsageDebited,
     UsageEvent,
 };
+use super::meter::metered;
 use super::refused;
 use super::state::Hold;
 use crate::allocation::Holder;
@@ -18,7 +20,7 @@ use crate::plan::Catalogue;
 use crate::quantity::Units;
 use crate::refusal::{Refusal, known_service};
 use crate::school::{MemberStatus, School};
-use crate::service::{Call, ServiceId};
+use crate::service::ServiceId;
 use crate::state::SchoolState;
 use crate::text::FreeText;
 use crate::time::Timestamp;
@@ -236,23 +238,6 @@ fn find<'a>(
             hold_id: hold_id.clone(),
         }),
     }
-}
-
-/// The stated units, or else those of the service's meter; `None` if they exceed 64 bits.
-pub(super) fn metered(
-    catalogue: &Catalogue,
-    service: &ServiceId,
-    stated: Option<Units>,
-    call: &CallFacts,
-) -> Option<Units> {
-    let measure = || {
-        let call = Call {
-            model: call.model.as_deref(),
-            tokens: call.tokens(),
-        };
-        catalogue.meter(service).units(call)
-    };
-    stated.or_else(measure)
 }
 
 /// The account of the hold that a command closes, also if the hold had expired.

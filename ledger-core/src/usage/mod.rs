@@ -1,14 +1,17 @@
 //! Usage: debits, holds for calls in flight, and usage reported after the fact.
 
 mod account;
+mod account_state;
 mod command;
 mod decide;
 mod event;
+mod meter;
 mod refused;
 mod reported;
 mod state;
 
-pub use account::{Account, spendable};
+pub use account::Account;
+pub use account_state::spendable;
 pub use command::{
     DEFAULT_TTL_SECONDS, Debit, FUTURE_LIMIT_SECONDS, PlaceHold, ReleaseHold, SettleHold,
     TTL_SECONDS_MAX, UsageCommand,

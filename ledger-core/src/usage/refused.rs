@@ -1,8 +1,8 @@
 //! Records of refused usage: which member ran out of what, how often and when.
 
 use super::command::UsageCommand;
-use super::decide::metered;
 use super::event::{RefusedFor, UsageEvent, UsageRefused};
+use super::meter::metered;
 use crate::decider::{Action, Command, Fact};
 use crate::ids::MemberId;
 use crate::plan::Catalogue;

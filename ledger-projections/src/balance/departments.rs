@@ -7,7 +7,7 @@ use ledger_core::{DepartmentId, Period, Quota, Seq, ServiceId, Timestamp, Units}
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::closed::ClosedPeriod;
+use super::period::ClosedPeriod;
 use super::pool::PoolRow;
 use crate::columns::{parse, service};
 use crate::error::ReadError;

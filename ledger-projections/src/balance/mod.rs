@@ -11,6 +11,7 @@ mod delta;
 pub mod departments;
 pub mod holdings;
 pub mod of_state;
+pub mod period;
 mod pool;
 pub mod read;
 mod rollover;

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ApplyError;
 use crate::progress::Progress;
-use crate::projection::{Build, ProjectionName, Registry};
+use crate::projection::{Build, ProjectionName};
+use crate::registry::Registry;
 use crate::worker::WorkerSettings;
 use crate::worker::run::{Folder, RunOutcome};
 use swap::Swap;

@@ -5,8 +5,10 @@ use sqlx::{PgConnection, PgPool};
 
 use super::RebuildError;
 use crate::error::ApplyError;
-use crate::projection::{Build, ProjectionName, Registry};
-use crate::worker::page::{Folded, Group, fold_in_tx};
+use crate::projection::{Build, ProjectionName};
+use crate::registry::Registry;
+use crate::worker::claim::Group;
+use crate::worker::page::{Folded, fold_in_tx};
 
 /// The maximum number of events folded under the lock, over all schools: workers wait for about 100
 /// ms.

@@ -4,7 +4,8 @@ use ledger_core::SchoolId;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::error::ApplyError;
-use crate::projection::{Build, Projection, Registry};
+use crate::projection::{Build, Projection};
+use crate::registry::Registry;
 
 /// The maximum number of rows per statement, so that none runs long.
 const ROWS_MAX: i64 = 5_000;

@@ -7,9 +7,18 @@ use ledger_core::{SchoolId, Seq};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::page::Group;
 use crate::error::ApplyError;
 use crate::projection::{Build, ProjectionName};
+
+/// Builds of a school at the same checkpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub school_id: SchoolId,
+    pub at: Seq,
+    /// The last event to apply.
+    pub upto: Option<Seq>,
+    pub builds: Vec<NamedBuild>,
+}
 
 /// One build of one read model.
 pub(crate) type NamedBuild = (ProjectionName, Build);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::projection::{ProjectionName, Registry};
+use crate::projection::ProjectionName;
+use crate::registry::Registry;
 
 /// The number of events that each projection applied.
 pub(crate) type Counts = BTreeMap<ProjectionName, usize>;

@@ -12,7 +12,7 @@
 //! **Failure.** After a transient failure a school is run again, with exponential backoff. For an
 //! event that cannot be applied see [`poison`].
 
-mod claim;
+pub(crate) mod claim;
 mod gauge;
 pub(crate) mod page;
 mod poison;
@@ -32,8 +32,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ApplyError;
 use crate::progress::Progress;
-use crate::projection::Registry;
 use crate::rebuild::sweep;
+use crate::registry::Registry;
 use run::{Folder, RunOutcome, RunOutcomes};
 use schedule::{Next, Pace, Schedule};
 

@@ -10,20 +10,11 @@ use ledger_core::{Recorded, SchoolId, Seq};
 use ledger_store::feed;
 use sqlx::{Connection as _, PgConnection};
 
-use super::claim::{Claim, NamedBuild, advance_in_tx, claim_in_tx};
+use super::claim::{Claim, Group, NamedBuild, advance_in_tx, claim_in_tx};
 use super::gauge;
 use crate::error::ApplyError;
-use crate::projection::{Projection, Registry, SchoolEvents, kinds_of};
-
-/// Builds of a school at the same checkpoint.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub school_id: SchoolId,
-    pub at: Seq,
-    /// The last event to apply.
-    pub upto: Option<Seq>,
-    pub builds: Vec<NamedBuild>,
-}
+use crate::projection::{Projection, SchoolEvents};
+use crate::registry::{Registry, kinds_of};
 
 /// The result for a group.
 #[derive(Debug, PartialEq, Eq)]

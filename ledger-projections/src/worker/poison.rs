@@ -9,10 +9,11 @@ use ledger_core::{SchoolId, Seq};
 use ledger_store::feed;
 use sqlx::PgConnection;
 
+use super::claim::Group;
 use super::claim::{NamedBuild, record_failure};
-use super::page::{Folded, Group, fold_pages};
+use super::page::{Folded, fold_pages};
 use crate::error::ApplyError;
-use crate::projection::{Registry, kinds_of};
+use crate::registry::{Registry, kinds_of};
 
 type Key = (SchoolId, NamedBuild);
 

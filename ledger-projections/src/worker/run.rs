@@ -11,12 +11,13 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::WorkerSettings;
+use super::claim::Group;
 use super::claim::{Checkpoints, NamedBuild, checkpoints, open};
-use super::page::{Folded, Group, fold_pages};
+use super::page::{Folded, fold_pages};
 use super::poison::{Halted, isolate};
 use crate::error::ApplyError;
 use crate::progress::Progress;
-use crate::projection::Registry;
+use crate::registry::Registry;
 
 /// The state that all runs of a process share. Cheap to clone.
 #[derive(Clone, Debug)]

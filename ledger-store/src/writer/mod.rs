@@ -25,9 +25,11 @@ mod load;
 mod lookup;
 mod refusals;
 mod replay;
+mod session;
 mod shard;
 mod side_writes;
 mod state_cache;
+mod submission;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -44,7 +46,8 @@ pub use load::load_as_of;
 
 use crate::database::Database;
 use crate::wake::Wakes;
-use shard::{Shard, Submission};
+use shard::Shard;
+use submission::Submission;
 
 /// The maximum number of commands in a transaction. A debit is a row of 250 to 400 bytes, depending
 /// on its optional fields, and about 130 bytes in the two indexes; 500 to 650 bytes of WAL in total

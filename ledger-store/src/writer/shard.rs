@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use ledger_core::usage::refused;
 use ledger_core::{Catalogue, SchoolId, Seq};
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::answer::{Answer, Refused, RefusedBy, WriteError};
+use super::answer::{Refused, RefusedBy, WriteError};
 use super::batch::{Written, conditional, locked};
 use super::envelope::Envelope;
 use super::load::save_snapshot;
 use super::refusals::Refusals;
-use super::state_cache::{Cached, StateCache};
+use super::session::Session;
+use super::state_cache::Cached;
+use super::submission::{Answers, Submission};
 use super::{BATCH_COMMANDS_MAX, RETRY_LIMIT, WriterSettings};
 use crate::database::{Database, DatabaseRole};
 use crate::error::StoreError;
@@ -24,32 +24,10 @@ use crate::wake::Wakes;
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// Commands of one school with a common reply.
-#[derive(Debug)]
-pub(super) struct Submission {
-    pub school_id: SchoolId,
-    pub envelopes: Vec<Envelope>,
-    pub reply: oneshot::Sender<Answers>,
-}
-
-impl Submission {
-    fn answer(self, answers: Answers) {
-        // An error means that the caller is gone.
-        drop(self.reply.send(answers));
-    }
-}
-
-/// The reply to a submission.
-pub(super) type Answers = Result<Vec<Answer>, WriteError>;
-
 /// The writer of a part of the schools.
 #[derive(Debug)]
 pub(super) struct Shard {
-    pub database: Database,
-    catalogue: watch::Receiver<Arc<Catalogue>>,
-    pub cache: StateCache,
-    /// Kept between batches: a pool would test it twice per batch.
-    pub connection: Option<PoolConnection<Postgres>>,
+    session: Session,
     refusals: Refusals,
     wakes: Wakes,
     settings: WriterSettings,
@@ -62,12 +40,8 @@ impl Shard {
         wakes: Wakes,
         settings: WriterSettings,
     ) -> Self {
-        let cache = StateCache::new(settings.state_cache_bytes);
         Self {
-            database,
-            catalogue,
-            cache,
-            connection: None,
+            session: Session::new(database, catalogue, settings.state_cache_bytes),
             refusals: Refusals::default(),
             wakes,
             settings,
@@ -121,8 +95,8 @@ impl Shard {
 
     /// Writes and answers a batch.
     async fn write(&mut self, mut submissions: Vec<Submission>) {
-        if conditional::applies(&self.cache, &submissions) {
-            submissions = match conditional::write(self, submissions).await {
+        if conditional::applies(&self.session.cache, &submissions) {
+            submissions = match conditional::write(&mut self.session, submissions).await {
                 Ok(appended) => {
                     self.answer(appended.done, appended.written);
                     appended.rest
@@ -164,24 +138,6 @@ impl Shard {
         }
     }
 
-    /// Returns the current catalogue.
-    pub(super) fn catalogue(&self) -> Arc<Catalogue> {
-        Arc::clone(&self.catalogue.borrow())
-    }
-
-    /// Takes the shard's connection, or opens one. The caller returns it after a success.
-    pub(super) async fn connect(&mut self) -> Result<PoolConnection<Postgres>, StoreError> {
-        match self.connection.take() {
-            Some(connection) => Ok(connection),
-            None => self
-                .database
-                .pool(DatabaseRole::Writer)
-                .acquire()
-                .await
-                .map_err(StoreError::at("connecting to write a batch")),
-        }
-    }
-
     async fn write_with_retries(
         &mut self,
         submissions: &[Submission],
@@ -189,7 +145,7 @@ impl Shard {
         let started = Instant::now();
         let mut backoff = BACKOFF_MIN;
         loop {
-            match locked::write(self, submissions).await {
+            match locked::write(&mut self.session, submissions).await {
                 Err(error) if error.is_transient() && started.elapsed() < RETRY_LIMIT => {
                     tracing::warn!(error = %error, "could not write batch; will retry");
                     metrics::counter!("ledger_writer_retries_total").increment(1);
@@ -211,13 +167,13 @@ impl Shard {
         }
         for (school_id, mut cached) in written.states {
             self.snapshot_if_due(school_id, &mut cached);
-            self.cache.put(school_id, cached);
+            self.session.cache.put(school_id, cached);
         }
     }
 
     fn count_refused(&mut self, submission: &Submission, answers: &Answers) {
         let Ok(answers) = answers else { return };
-        let catalogue = self.catalogue();
+        let catalogue = self.session.catalogue();
         for (envelope, answer) in submission.envelopes.iter().zip(answers) {
             let Err(Refused {
                 member_id,
@@ -248,7 +204,7 @@ impl Shard {
         match serde_json::to_vec(&cached.state) {
             Ok(state) => {
                 cached.snapshot = Seq(head.0);
-                let pool = self.database.pool(DatabaseRole::Writer).clone();
+                let pool = self.session.database.pool(DatabaseRole::Writer).clone();
                 tokio::spawn(async move { save_snapshot(&pool, school_id, head, state).await });
             }
             Err(error) => tracing::warn!(error = %error, "could not encode snapshot"),

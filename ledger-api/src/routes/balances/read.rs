@@ -3,7 +3,8 @@
 use axum::extract::State;
 use ledger_core::school::MemberStatus;
 use ledger_core::{DepartmentId, Refusal, SchoolState, Timestamp};
-use ledger_projections::balance::closed::{self, KnownPeriod};
+use ledger_projections::balance::closed;
+use ledger_projections::balance::period::{self, KnownPeriod};
 use ledger_projections::balance::{departments, of_state, read as current};
 use ledger_projections::{ProjectionName, TenantRead, Viewer};
 
@@ -171,6 +172,6 @@ async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, 
     };
     let seq = read.seq_of(ProjectionName::Balance).await?;
     require_known(read, seq).await?;
-    let period = closed::find(read, day.0).await?;
+    let period = period::find(read, day.0).await?;
     period.ok_or_else(|| no_period_of(day))
 }

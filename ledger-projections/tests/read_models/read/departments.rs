@@ -317,8 +317,8 @@ async fn a_closed_period_has_the_members_of_the_department_as_it_ended() {
     let day = "2026-12-01".parse().unwrap();
     for (role, n) in [(Role::Principal, None), (Role::Teacher, Some(member(2)))] {
         let mut reader = read(&db, school.id, role, n).await;
-        let found = balance::closed::find(&mut reader, day).await.unwrap();
-        let Some(balance::closed::KnownPeriod::Closed(closed)) = found else {
+        let found = balance::period::find(&mut reader, day).await.unwrap();
+        let Some(balance::period::KnownPeriod::Closed(closed)) = found else {
             panic!("{found:?}")
         };
         let seen = departments::one_closed(&mut reader, department(1), closed, after).await;

@@ -20,8 +20,9 @@ use super::{Batch, Stream, measure};
 use crate::error::StoreError;
 use crate::row::append;
 use crate::writer::envelope::Envelope;
-use crate::writer::shard::{Shard, Submission};
+use crate::writer::session::Session;
 use crate::writer::state_cache::StateCache;
+use crate::writer::submission::Submission;
 
 /// The number of calm batches after which a stream is appended to conditionally. Before, another
 /// process may be writing it, or a caller repeating commands; a failed attempt costs a state.
@@ -74,14 +75,14 @@ pub(in crate::writer) struct Appended {
 /// # Errors
 /// [`StoreError`] with the submissions, all of which remain to be decided.
 pub(in crate::writer) async fn write(
-    shard: &mut Shard,
+    session: &mut Session,
     submissions: Vec<Submission>,
 ) -> Result<Appended, (StoreError, Vec<Submission>)> {
     let started = Instant::now();
-    let mut batch = Batch::new(shard.catalogue());
-    let outcomes = batch.decide_on_cached(&mut shard.cache, &submissions);
+    let mut batch = Batch::new(session.catalogue());
+    let outcomes = batch.decide_on_cached(&mut session.cache, &submissions);
     if !batch.events.is_empty() {
-        let appended = batch.append_on_condition(shard).await;
+        let appended = batch.append_on_condition(session).await;
         if let Err(error) = appended {
             return Err((error, submissions));
         }
@@ -133,11 +134,11 @@ impl Batch {
     }
 
     /// Appends, and drops the streams whose head had moved.
-    async fn append_on_condition(&mut self, shard: &mut Shard) -> Result<(), StoreError> {
+    async fn append_on_condition(&mut self, session: &mut Session) -> Result<(), StoreError> {
         let heads = self.moved_heads();
-        let mut connection = shard.connect().await?;
+        let mut connection = session.connect().await?;
         let moved = append(&mut connection, &self.events, &heads).await?;
-        shard.connection = Some(connection);
+        session.connection = Some(connection);
         for head in heads {
             if !moved.contains(&head.school_id) {
                 self.streams.remove(&head.school_id);

@@ -19,20 +19,21 @@ use crate::writer::erasure::Erasure;
 use crate::writer::load::{catch_up, load};
 use crate::writer::lookup::Lookup;
 use crate::writer::replay;
-use crate::writer::shard::{Shard, Submission};
+use crate::writer::session::Session;
 use crate::writer::side_writes::SideWriteBatch;
+use crate::writer::submission::Submission;
 
 /// Writes a batch. After an error, the outcome is unknown, and the states are dropped.
 pub(in crate::writer) async fn write(
-    shard: &mut Shard,
+    session: &mut Session,
     submissions: &[Submission],
 ) -> Result<Written, StoreError> {
     let started = Instant::now();
-    let pool = shard.database.pool(DatabaseRole::Writer).clone();
-    let mut batch = Batch::new(shard.catalogue());
-    batch.load_states(shard, &pool, submissions).await?;
+    let pool = session.database.pool(DatabaseRole::Writer).clone();
+    let mut batch = Batch::new(session.catalogue());
+    batch.load_states(session, &pool, submissions).await?;
 
-    let mut connection = shard.connect().await?;
+    let mut connection = session.connect().await?;
     let mut tx = connection
         .begin()
         .await
@@ -60,7 +61,7 @@ pub(in crate::writer) async fn write(
             .map_err(StoreError::at("committing a batch"))?;
         measure("locked", batch.events.len(), started);
     }
-    shard.connection = Some(connection);
+    session.connection = Some(connection);
     for stream in batch.streams.values_mut() {
         stream.cached.calm_batches = stream.cached.calm_batches.saturating_add(1);
     }

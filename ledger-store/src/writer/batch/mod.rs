@@ -25,8 +25,9 @@ use sqlx::PgPool;
 
 use super::load::load;
 use super::lookup::Known;
-use super::shard::{Shard, Submission};
+use super::session::Session;
 use super::state_cache::Cached;
+use super::submission::Submission;
 use crate::error::StoreError;
 use crate::row::{MovedHead, NewEvent};
 
@@ -66,7 +67,7 @@ impl Batch {
     /// Loads the states that are not cached, before any lock is acquired.
     async fn load_states(
         &mut self,
-        shard: &mut Shard,
+        session: &mut Session,
         pool: &PgPool,
         submissions: &[Submission],
     ) -> Result<(), StoreError> {
@@ -75,7 +76,7 @@ impl Batch {
             if self.streams.contains_key(&school_id) || self.unreadable.contains_key(&school_id) {
                 continue;
             }
-            let cached = match shard.cache.take(school_id) {
+            let cached = match session.cache.take(school_id) {
                 Some(cached) => Ok(cached),
                 None => {
                     let mut conn = pool

@@ -7,8 +7,8 @@ use ledger_core::{EventId, Period, Recorded, SchoolId, Seq};
 
 use super::Batch;
 use crate::writer::answer::{Answer, Receipt, StateView, WriteError};
-use crate::writer::shard::Answers;
 use crate::writer::state_cache::Cached;
+use crate::writer::submission::Answers;
 
 /// The result of a committed batch: answers in the order of the submissions, the new states, and
 /// the heads that moved.
