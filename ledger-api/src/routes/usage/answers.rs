@@ -1,13 +1,20 @@
 //! Answers about usage.
 
 use chrono::NaiveDate;
+use ledger_projections::usage::Granularity;
 use ledger_projections::usage::read::{self, UsageRollup};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::read::GranularityWord;
-use crate::values::{MicroUsd, Outcome, Seq, ServiceId, Units};
+use crate::values::schema::one_of_words;
+use crate::values::{MicroUsd, Outcome, Seq, ServiceId, Units, described};
+
+described! {
+    /// The length of a row: a day or a month.
+    GranularityWord(Granularity) =
+        one_of_words([Granularity::Day, Granularity::Month].map(Granularity::as_str));
+}
 
 /// Usage by day or month.
 #[derive(Clone, Debug, Serialize, ToSchema)]

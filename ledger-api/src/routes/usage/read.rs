@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use super::answers::UsageAnswer;
+use super::answers::{GranularityWord, UsageAnswer};
 use crate::auth::AllowedViewer;
 use crate::http::{Now, Query, SchoolPath, query};
 use crate::openapi::problems;
@@ -22,7 +22,7 @@ use crate::problem::Problem;
 use crate::reads::{begin_read, member_seen, requested_service, require_known};
 use crate::state::AppState;
 use crate::values::schema::one_of_words;
-use crate::values::{Day, FIRST_DAY, ServiceName, described};
+use crate::values::{Day, FIRST_DAY, ServiceName};
 use ledger_auth::ReadActivity;
 
 /// The default range in days.
@@ -30,12 +30,6 @@ const DAYS: u64 = 31;
 
 /// The default range in months.
 const MONTHS: u32 = 12;
-
-described! {
-    /// The length of a row: a day or a month.
-    GranularityWord(Granularity) =
-        one_of_words([Granularity::Day, Granularity::Month].map(Granularity::as_str));
-}
 
 query! {
     /// The range of the usage and its groups.
