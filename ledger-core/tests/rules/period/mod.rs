@@ -95,7 +95,7 @@ fn what_does_not_renew_lapses() {
 }
 
 #[test]
-fn whoever_holds_nothing_makes_no_row() {
+fn a_member_without_units_has_no_row() {
     School::k12()
         .with_member(ADA)
         .at(resets_at())

@@ -268,7 +268,7 @@ impl Life {
             id,
             source,
             owner: (!self.dice.one_in(3)).then(|| self.member().into()),
-            subject: Some(reason("somebody@example.org")),
+            subject: Some(reason("person@example.org")),
             service: Attribute::new(&service).unwrap(),
             units: (!self.dice.one_in(3)).then(|| units(self.dice.amount(6))),
             occurred_at: self.occurred_at(),

@@ -1,5 +1,5 @@
--- The rollups computed a second way, from the last state of each call: its last attribution, and its
--- units less all refunds.
+-- The rollups computed independently, from the last state of each call: its last attribution, and
+-- its units minus all refunds.
 WITH zone AS (
     SELECT payload #>> '{cycle,time_zone}' AS name FROM event
      WHERE school_id = $1 AND kind = 'school_registered'
@@ -14,29 +14,30 @@ WITH zone AS (
     SELECT usage_id, sum((payload ->> 'units')::numeric) AS units
       FROM event WHERE school_id = $1 AND kind = 'usage_corrected' GROUP BY usage_id
 ), recorded AS (
-    SELECT event_id, occurred_at, member_id, department_id, service, units, model, outcome, input_tokens,
-           output_tokens, cached_tokens, cost_micros, latency_ms, NULL::numeric AS refusals
+    SELECT event_id, occurred_at, member_id, department_id, service, units, model, outcome,
+           input_tokens, output_tokens, cached_tokens, cost_micros, latency_ms,
+           NULL::numeric AS refusals
       FROM event
      WHERE school_id = $1 AND kind IN ('usage_debited', 'hold_settled', 'usage_reported')
     UNION ALL
-    SELECT event_id, occurred_at, member_id, department_id, service, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           NULL, (payload ->> 'times')::numeric
+    SELECT event_id, occurred_at, member_id, department_id, service, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL, (payload ->> 'times')::numeric
       FROM event WHERE school_id = $1 AND kind = 'usage_refused'
     UNION ALL
-    SELECT e.event_id, e.occurred_at, g.member_id, g.department_id, g.service, g.units, e.payload ->> 'model',
-           e.payload ->> 'outcome', (e.payload ->> 'input_tokens')::bigint,
+    SELECT e.event_id, e.occurred_at, g.member_id, g.department_id, g.service, g.units,
+           e.payload ->> 'model', e.payload ->> 'outcome', (e.payload ->> 'input_tokens')::bigint,
            (e.payload ->> 'output_tokens')::bigint, (e.payload ->> 'cached_tokens')::bigint,
            (e.payload ->> 'cost_micros')::bigint, (e.payload ->> 'latency_ms')::bigint,
            NULL
       FROM event AS e JOIN given AS g ON g.usage_id = e.event_id
      WHERE e.school_id = $1 AND e.kind = 'usage_parked'
 ), calls AS (
-    -- What is said to be older than our era counts on its first day.
+    -- Usage before year 1 counts on the first day of year 1.
     SELECT (greatest(r.occurred_at, TIMESTAMPTZ '0001-01-01 12:00Z')
                 AT TIME ZONE (SELECT name FROM zone))::date AS day,
-           r.member_id, r.department_id, r.service, r.units - coalesce(f.units, 0) AS units, r.model, r.outcome,
-           r.input_tokens, r.output_tokens, r.cached_tokens, r.cost_micros, r.latency_ms,
-           r.refusals
+           r.member_id, r.department_id, r.service, r.units - coalesce(f.units, 0) AS units,
+           r.model, r.outcome, r.input_tokens, r.output_tokens, r.cached_tokens, r.cost_micros,
+           r.latency_ms, r.refusals
       FROM recorded AS r LEFT JOIN refunded AS f ON f.usage_id = r.event_id
 ), expected AS (
     SELECT day, member_id,
