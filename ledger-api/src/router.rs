@@ -1,7 +1,7 @@
 //! All routes on one page, with their middleware.
 
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
@@ -162,6 +162,7 @@ pub fn router(state: AppState) -> Router {
         .route("/docs/{*name}", get(docs::asset))
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .fallback(fallback::not_found)
+        .layer(Extension(docs::Document(openapi)))
         .layer(middleware::from_fn(observe))
         .with_state(state)
 }

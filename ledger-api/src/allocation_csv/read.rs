@@ -17,8 +17,8 @@ use crate::values::{AllocationItem, Operation, Quota as QuotaValue, ServiceName,
 /// The longest column name that a refusal repeats, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The rows of a table, 1 to [`ROWS_MAX`]. The JSON, which the fingerprint contains, does not depend
-/// on the layout.
+/// The rows of a table, 1 to [`ROWS_MAX`]. The JSON, which the fingerprint contains, does not
+/// depend on the layout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Table {

@@ -1,22 +1,23 @@
 //! The description of the API: `openapi.json`, and pages that display it without loading anything
 //! from other hosts.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use axum::Extension;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
 use crate::http::Path;
 use crate::problem::{Code, Problem};
 
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
-    let document = serde_json::to_vec(&crate::router::openapi());
-    document
-        .unwrap_or_else(|error| unreachable!("the document is plain JSON: {error}"))
-        .into()
-});
+/// Returns the description; the router, which has it, adds this to each request.
+#[derive(Clone, Copy)]
+pub struct Document(pub fn() -> OpenApi);
+
+static JSON: OnceLock<Bytes> = OnceLock::new();
 
 /// Allows the pages' own scripts and styles, and inline styles and images.
 const PAGE_POLICY: (HeaderName, &str) = (
@@ -33,11 +34,13 @@ const PAGE_POLICY: (HeaderName, &str) = (
     security(()),
     responses((status = 200, description = "The description.", body = Object)),
 )]
-pub async fn openapi_json() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        DOCUMENT.clone(),
-    )
+pub async fn openapi_json(Extension(Document(document)): Extension<Document>) -> impl IntoResponse {
+    let json = JSON.get_or_init(|| {
+        serde_json::to_vec(&document())
+            .unwrap_or_else(|error| unreachable!("the document is plain JSON: {error}"))
+            .into()
+    });
+    ([(header::CONTENT_TYPE, "application/json")], json.clone())
 }
 
 /// Redirects to the pages.
