@@ -1,8 +1,9 @@
 //! What a decision needs besides the state, and the answers.
 //!
 //! The state keeps what is open. Some decisions also need closed holds, closed requests, recorded
-//! usage or the directory. [`Action::needs`](crate::Action::needs) lists what an action needs; the writer looks it up
-//! under the stream's lock and passes it to [`decide`](crate::decide) as a [`Context`].
+//! usage or the directory. [`Action::needs`](crate::Action::needs) lists what an action needs; the
+//! writer looks it up under the stream's lock and passes it to [`decide`](crate::decide) as a
+//! [`Context`].
 
 use std::collections::BTreeMap;
 

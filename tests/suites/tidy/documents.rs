@@ -1,4 +1,4 @@
-//! Documents and the code that they describe.
+//! Documents and the code that they describe, and the shape of the route folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,40 @@ use std::process::Command;
 use ledger_api::problem::Code;
 use ledger_tests::server::executable;
 
-use super::tree::{assert_none, root};
+use super::tree::{assert_none, root, sources};
+
+/// The files of a route folder.
+const ROUTE_FILES: [&str; 4] = ["mod.rs", "bodies.rs", "answers.rs", "read.rs"];
+
+/// Other files of route folders, each with its reason.
+const OTHER_ROUTE_FILES: [(&str, &str); 2] = [
+    (
+        "debits/call.rs",
+        "the facts of a call, in the bodies of debits, holds and reports",
+    ),
+    ("reports/event.rs", "the parser of CloudEvents"),
+];
+
+#[test]
+fn route_folders_have_one_shape() {
+    let mut others = Vec::new();
+    for source in sources(&["rs"]) {
+        let Some(path) = source.path.strip_prefix("ledger-api/src/routes/") else {
+            continue;
+        };
+        let is_listed = OTHER_ROUTE_FILES.iter().any(|(other, _)| *other == path);
+        if let Some((_, file)) = path.split_once('/')
+            && !ROUTE_FILES.contains(&file)
+            && !is_listed
+        {
+            others.push(path.to_owned());
+        }
+    }
+    assert_none(
+        "files in route folders beside mod, bodies, answers, read",
+        &others,
+    );
+}
 
 #[test]
 fn titles_of_problems_are_unique() {
