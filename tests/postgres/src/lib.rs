@@ -6,8 +6,11 @@
 
 mod template;
 
+use std::path::{Path, PathBuf};
+
 use ledger_store::database::{PoolSizes, migrate};
 use ledger_store::{Database, DatabaseRole};
+use nix::sys::statvfs::statvfs;
 use private_postgres::{ClusterOptions, PrivateCluster};
 use sqlx::PgPool;
 use tempfile::TempDir;
@@ -23,6 +26,13 @@ const NOT_DURABLE: [(&str, &str); 5] = [
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
 ];
+
+/// The file system in memory for servers without durability. On ext4, creating the 1,400 files of a
+/// cluster takes 0.4 s of CPU time if as many were deleted in the last five seconds.
+const MEMORY: &str = "/dev/shm";
+
+/// The least space in [`MEMORY`] to use it, bytes: tens of clusters of some 100 MB.
+const MEMORY_BYTES_MIN: u64 = 4 << 30;
 
 /// A running Postgres server in a temporary folder.
 #[derive(Debug)]
@@ -40,7 +50,8 @@ impl Postgres {
     /// If Postgres cannot be started.
     pub async fn start() -> Self {
         let template = template::data_folder().await;
-        Self::start_with(|options| not_durable(options).with_template(template)).await
+        let options = |options| not_durable(options).with_template(template);
+        Self::start_in(&scratch_folder(), options).await
     }
 
     /// Starts a server with the ledger's schema and the settings of a demo installation, for tests
@@ -49,17 +60,20 @@ impl Postgres {
     /// # Panics
     /// If Postgres cannot be started.
     pub async fn start_durable() -> Self {
-        let postgres = Self::start_with(|options| options).await;
+        let postgres = Self::start_in(&std::env::temp_dir(), |options| options).await;
         migrate(&postgres.url())
             .await
             .expect("the migrations apply");
         postgres
     }
 
-    async fn start_with(options: impl FnOnce(ClusterOptions) -> ClusterOptions) -> Self {
+    async fn start_in(
+        parent: &Path,
+        options: impl FnOnce(ClusterOptions) -> ClusterOptions,
+    ) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("ledger")
-            .tempdir()
+            .tempdir_in(parent)
             .expect("a temporary folder");
         let options = options(ClusterOptions::new(folder.path()).with_database(DATABASE));
         let mut postgres = Self {
@@ -146,6 +160,17 @@ pub async fn number(pool: &PgPool, sql: &'static str) -> i64 {
 #[must_use]
 pub fn role(database: &Database, role: DatabaseRole) -> PgPool {
     database.pool(role).clone()
+}
+
+/// [`MEMORY`] if it has enough space, otherwise the temporary folder.
+fn scratch_folder() -> PathBuf {
+    let memory = statvfs(MEMORY);
+    let available = memory.map_or(0, |space| space.blocks_available() * space.fragment_size());
+    if available >= MEMORY_BYTES_MIN {
+        PathBuf::from(MEMORY)
+    } else {
+        std::env::temp_dir()
+    }
 }
 
 fn not_durable(options: ClusterOptions) -> ClusterOptions {
