@@ -1,4 +1,6 @@
-//! From a parsed request to the writer: request metadata, envelopes, submission.
+//! From a parsed request to the writer: the origin of a command, envelopes, submission.
+
+use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,9 +9,11 @@ use ledger_core::{Action, Actor, Command, CommandKey, Fingerprint, FreeText, Sch
 use ledger_store::writer::{Envelope, Receipt};
 use rand::Rng as _;
 
-use crate::http::{IdempotencyKey, Now};
+use crate::auth::{Permit, SchoolPermit};
+use crate::http::IdempotencyKey;
+use crate::openapi::{Description, Input};
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::state::{AppState, Caller};
 
 /// Adds the random salt of its commitment to a text.
 ///
@@ -21,35 +25,86 @@ pub fn free_text(name: &str, text: &str) -> Result<FreeText, Problem> {
     FreeText::new(text, salt).map_err(|error| Problem::invalid(format!("{name}: {error}")).at(name))
 }
 
-/// The metadata of a request that becomes a command.
+/// The actor of a command, and the arrival and the idempotency key of its request.
 #[derive(Clone, Debug)]
-pub struct RequestMeta {
+pub struct Origin {
+    /// The actor.
+    pub actor: Actor,
     /// The arrival of the request.
-    pub now: Now,
+    pub now: Timestamp,
     /// The idempotency key.
     pub key: IdempotencyKey,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for RequestMeta {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Ok(now) = Now::from_request_parts(parts, state).await;
-        let key = IdempotencyKey::from_request_parts(parts, state).await?;
-        Ok(Self { now, key })
-    }
-}
-
-impl RequestMeta {
+impl Origin {
     /// Wraps an action of this request for the writer.
     #[must_use]
-    pub fn envelope(&self, actor: Actor, fingerprint: Fingerprint, action: Action) -> Envelope {
+    pub fn envelope(&self, fingerprint: Fingerprint, action: Action) -> Envelope {
         let command = Command {
-            actor,
-            now: self.now.0,
+            actor: self.actor,
+            now: self.now,
             action,
         };
         Envelope::new(&self.key.0, fingerprint, command)
+    }
+}
+
+/// A [`Caller`] whose request is a command with an `Idempotency-Key`.
+#[derive(Debug)]
+pub struct Issuer<P> {
+    caller: Caller<P>,
+    /// The origin of the command.
+    pub origin: Origin,
+}
+
+impl<P> Deref for Issuer<P> {
+    type Target = Caller<P>;
+
+    fn deref(&self) -> &Caller<P> {
+        &self.caller
+    }
+}
+
+impl<P> FromRequestParts<AppState> for Issuer<P>
+where
+    P: Permit + FromRequestParts<AppState, Rejection = Problem> + Send,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let key = IdempotencyKey::from_request_parts(parts, state).await?;
+        let (actor, now) = (caller.actor(), caller.now);
+        let origin = Origin { actor, now, key };
+        Ok(Self { caller, origin })
+    }
+}
+
+impl<P: Input> Input for Issuer<P> {
+    fn describe(description: &mut Description<'_>) {
+        P::describe(description);
+        IdempotencyKey::describe(description);
+    }
+}
+
+impl<P: SchoolPermit> Issuer<P> {
+    /// As [`AppState::submit`], in the school of the path.
+    ///
+    /// # Errors
+    /// Those of [`AppState::submit`].
+    pub async fn submit(&self, envelope: Envelope) -> Result<Receipt, Problem> {
+        self.state.submit(self.school(), envelope).await
+    }
+}
+
+impl<P: SchoolPermit> Caller<P> {
+    /// Submits a usage command to the writer. Its position is not remembered for the next read:
+    /// a proxy spends far more often than it reads.
+    ///
+    /// # Errors
+    /// The refusal, or that the log cannot be written.
+    pub async fn spend(&self, envelope: Envelope) -> Result<Receipt, Problem> {
+        Ok(self.state.writer.submit(self.school(), envelope).await??)
     }
 }
 

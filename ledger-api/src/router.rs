@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::observe;
-use crate::openapi::complete;
+use crate::openapi::{complete, described};
 use crate::problem::ProblemDocument;
 use crate::routes::{
     allocations, api_keys, balances, corrections, debits, departments, docs, events, fallback,
@@ -58,6 +58,13 @@ impl Modify for Bearer {
     }
 }
 
+/// The handlers of a tag, each described by its documentation and its signature.
+macro_rules! tagged {
+    ($tag:literal: $($($part:ident)::+),+ $(,)?) => {
+        OpenApiRouter::new()$(.routes(described($tag, $($part)::+, routes!($($part)::+))))+
+    };
+}
+
 fn api_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(usage_routes())
@@ -67,83 +74,87 @@ fn api_routes() -> OpenApiRouter<AppState> {
 }
 
 fn usage_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(debits::debit))
-        .routes(routes!(debits::debit_batch))
-        .routes(routes!(holds::place_hold))
-        .routes(routes!(holds::settle_hold))
-        .routes(routes!(holds::release_hold))
-        .routes(routes!(reports::report_usage))
-        .routes(routes!(reports::report_usage_to_collector))
-        .routes(routes!(corrections::correct_usage))
-        .routes(routes!(unattributed::assign_usage))
+    tagged! { "usage":
+        debits::debit,
+        debits::debit_batch,
+        holds::place_hold,
+        holds::settle_hold,
+        holds::release_hold,
+        reports::report_usage,
+        reports::report_usage_to_collector,
+        corrections::correct_usage,
+        unattributed::assign_usage,
+    }
 }
 
 fn school_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(schools::register_school))
-        .routes(routes!(schools::read::read_school))
-        .routes(routes!(schools::set_subscription))
-        .routes(routes!(schools::change_settings))
-        .routes(routes!(
-            departments::read::list_departments,
-            departments::open_department
-        ))
-        .routes(routes!(
-            departments::read::read_department,
-            departments::close_department
-        ))
-        .routes(routes!(members::read::list_members, members::enrol_member))
-        .routes(routes!(
-            members::read::read_member,
-            members::change_member,
-            members::remove_member
-        ))
-        .routes(routes!(members::erase_member))
-        .routes(routes!(allocations::set_allocation))
-        .routes(routes!(allocations::set_department_allocation))
-        .routes(routes!(allocations::allocate_batch))
-        .routes(routes!(
-            allocations::read::export_allocations,
-            allocations::import_allocations
-        ))
-        .routes(routes!(members::suspend_member))
-        .routes(routes!(members::reactivate_member))
-        .routes(routes!(
-            requests::read::list_requests,
-            requests::file_request
-        ))
-        .routes(routes!(requests::read::read_request))
-        .routes(routes!(requests::approve_request))
-        .routes(routes!(requests::reject_request))
-        .routes(routes!(requests::withdraw_request))
+    let schools = tagged! { "schools":
+        schools::register_school,
+        schools::read::read_school,
+        schools::set_subscription,
+        schools::change_settings,
+    };
+    let departments = tagged! { "departments":
+        departments::read::list_departments,
+        departments::open_department,
+        departments::read::read_department,
+        departments::close_department,
+    };
+    let members = tagged! { "members":
+        members::read::list_members,
+        members::enrol_member,
+        members::read::read_member,
+        members::change_member,
+        members::remove_member,
+        members::erase_member,
+    };
+    let allocations = tagged! { "allocations":
+        allocations::set_allocation,
+        allocations::set_department_allocation,
+        allocations::allocate_batch,
+        allocations::read::export_allocations,
+        allocations::import_allocations,
+        members::suspend_member,
+        members::reactivate_member,
+    };
+    let requests = tagged! { "requests":
+        requests::read::list_requests,
+        requests::file_request,
+        requests::read::read_request,
+        requests::approve_request,
+        requests::reject_request,
+        requests::withdraw_request,
+    };
+    let parts = [departments, members, allocations, requests];
+    parts.into_iter().fold(schools, OpenApiRouter::merge)
 }
 
 fn read_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(balances::read::read_school_balance))
-        .routes(routes!(balances::read::read_department_balance))
-        .routes(routes!(balances::read::read_member_balance))
-        .routes(routes!(history::list_history))
-        .routes(routes!(usage::read::read_usage))
-        .routes(routes!(unattributed::read::list_unattributed))
-        .routes(routes!(events::read::list_events))
-        .routes(routes!(stream::follow_events))
+    let log = tagged! { "log": events::read::list_events, stream::follow_events };
+    let reads = tagged! { "reads":
+        balances::read::read_school_balance,
+        balances::read::read_department_balance,
+        balances::read::read_member_balance,
+        history::list_history,
+        usage::read::read_usage,
+        unattributed::read::list_unattributed,
+    };
+    reads.merge(log)
 }
 
 fn operation_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(api_keys::list_api_keys, api_keys::make_api_key))
-        .routes(routes!(api_keys::revoke_api_key))
-        .routes(routes!(
-            api_keys::list_platform_api_keys,
-            api_keys::make_platform_api_key
-        ))
-        .routes(routes!(api_keys::revoke_platform_api_key))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
-        .routes(routes!(docs::openapi_json))
+    let api_keys = tagged! { "api-keys":
+        api_keys::list_api_keys,
+        api_keys::make_api_key,
+        api_keys::revoke_api_key,
+        api_keys::list_platform_api_keys,
+        api_keys::make_platform_api_key,
+        api_keys::revoke_platform_api_key,
+    };
+    let operations = tagged! { "operations":
+        health::healthz, health::readyz, health::metrics, docs::openapi_json,
+    };
+    api_keys.merge(operations)
 }
 
 /// The description of every route (OpenAPI 3.1).

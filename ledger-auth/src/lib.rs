@@ -52,11 +52,6 @@ pub use credential::Credential;
 pub use error::{AuthConfigError, AuthError, OUTAGE_RETRY_SECONDS};
 pub use jwt::JwtVerifier;
 pub use member::MemberDirectory;
-pub use permission::{
-    Administer, Allocate, AskForUnits, Correct, Erase, ManageApiKeys, ManagePlatformApiKeys,
-    Permission, ReadActivity, ReadBalance, ReadDepartment, ReadDepartmentBalance, ReadLog,
-    ReadMember, ReadMemberBalance, ReadSchool, RegisterSchool, Spend, Subscribe,
-};
 pub use rate_limit::RateLimiter;
 pub use settings::{JwtSettings, REDACTED, RateLimits, serialize_redacted};
 pub use tenancy::Tenancy;

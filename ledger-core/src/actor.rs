@@ -19,6 +19,14 @@ vocabulary! {
 }
 
 impl Role {
+    /// The roles that a member may have.
+    pub const MEMBERS: [Self; 4] = [
+        Self::Teacher,
+        Self::Principal,
+        Self::PrincipalAdmin,
+        Self::Auditor,
+    ];
+
     /// Every role that a credential may have.
     pub fn credentials() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|role| *role != Self::System)

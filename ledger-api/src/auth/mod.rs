@@ -11,14 +11,19 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use chrono::Utc;
-use ledger_core::{Actor, MemberId, SchoolId, Timestamp};
+use ledger_core::{MemberId, SchoolId, Timestamp};
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::schema::KnownFormat;
 use uuid::Uuid;
 
 use ledger_auth::permission::{InSchool, InSchoolOrOwn, OnPlatform, Permission};
 use ledger_auth::{AuthError, Authenticator, Credential, Tenancy};
 use ledger_projections::Viewer;
 
+use crate::http::{MemberPath, SchoolPath};
+use crate::openapi::{Description, Input};
 use crate::problem::Problem;
+use crate::values::schema::formatted;
 
 #[cfg(test)]
 mod tests;
@@ -46,8 +51,6 @@ pub struct AllowedAtHome<P: InSchool>(pub Allowed<P>);
 pub struct AllowedViewer<P: InSchoolOrOwn> {
     /// The caller.
     pub credential: Arc<Credential>,
-    /// The school.
-    pub school: SchoolId,
     /// The rows that the caller may see.
     pub viewer: Viewer,
     permission: PhantomData<fn() -> P>,
@@ -58,8 +61,6 @@ pub struct AllowedViewer<P: InSchoolOrOwn> {
 pub struct AllowedMember<P: InSchoolOrOwn> {
     /// The caller.
     pub credential: Arc<Credential>,
-    /// The school.
-    pub school: SchoolId,
     /// The member, who need not exist; the caller, if they have the permission for own data only.
     pub member: MemberId,
     /// The rows that the caller may see.
@@ -73,6 +74,63 @@ pub struct AllowedOnPlatform<P: OnPlatform> {
     /// The caller.
     pub credential: Arc<Credential>,
     permission: PhantomData<fn() -> P>,
+}
+
+/// An extractor that is a permission.
+pub trait Permit {
+    /// The caller.
+    fn credential(&self) -> &Credential;
+}
+
+/// A [`Permit`] in the path's `{school}`.
+pub trait SchoolPermit: Permit {
+    /// The rows that the caller may see.
+    fn viewer(&self) -> Viewer;
+}
+
+/// Declares extractors as permits: the parameters that each reads from the path, and its viewer.
+macro_rules! permits {
+    ($($name:ident<$kind:ident> $(($($path:ty),+) = $viewer:expr)?;)*) => {$(
+        impl<P: $kind> Permit for $name<P> {
+            fn credential(&self) -> &Credential {
+                &self.credential
+            }
+        }
+
+        impl<P: $kind> Input for $name<P> {
+            $(fn describe(description: &mut Description<'_>) {
+                $(description.parameters::<$path>(&ParameterIn::Path);)+
+            })?
+        }
+
+        $(impl<P: $kind> SchoolPermit for $name<P> {
+            fn viewer(&self) -> Viewer {
+                let viewer: fn(&Self) -> Viewer = $viewer;
+                viewer(self)
+            }
+        })?
+    )*};
+}
+
+permits! {
+    Allowed<InSchool>(SchoolPath) = |allowed| Viewer {
+        school_id: allowed.school,
+        role: allowed.credential.actor.role,
+        member_id: None,
+    };
+    AllowedViewer<InSchoolOrOwn>(SchoolPath) = |allowed| allowed.viewer;
+    AllowedMember<InSchoolOrOwn>(SchoolPath, MemberPath) = |allowed| allowed.viewer;
+    AllowedOnPlatform<OnPlatform>;
+}
+
+impl<P: InSchool> Input for AllowedAtHome<P> {
+    fn describe(description: &mut Description<'_>) {
+        description.request_header(
+            "Ledger-School",
+            "The school; required if the credential is for all schools. An event never names it.",
+            formatted(KnownFormat::Uuid),
+        );
+    }
 }
 
 /// A router's state with an authenticator.
@@ -90,29 +148,11 @@ where
     }
 }
 
-impl<P: InSchool> Allowed<P> {
-    /// The actor of a command.
-    #[must_use]
-    pub fn actor(&self) -> Actor {
-        self.credential.actor
-    }
-
-    /// The rows that the caller may see.
-    #[must_use]
-    pub fn viewer(&self) -> Viewer {
-        Viewer {
-            school_id: self.school,
-            role: self.credential.actor.role,
-            member_id: None,
-        }
-    }
-}
-
 impl<S: HasAuthenticator, P: InSchool> FromRequestParts<S> for Allowed<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::authenticate(parts, &state.authenticator()).await?;
+        let caller = Authenticated::authenticate(parts, &state.authenticator()).await?;
         let school = caller.school(parts).await?;
         caller.require::<P>()?;
         Ok(Self {
@@ -127,7 +167,7 @@ impl<S: HasAuthenticator, P: InSchool> FromRequestParts<S> for AllowedAtHome<P> 
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::authenticate(parts, &state.authenticator()).await?;
+        let caller = Authenticated::authenticate(parts, &state.authenticator()).await?;
         caller.require::<P>()?;
         let school = caller.home(parts)?;
         Ok(Self(Allowed {
@@ -143,12 +183,11 @@ impl<S: HasAuthenticator, P: InSchoolOrOwn> FromRequestParts<S> for AllowedViewe
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let authenticator = state.authenticator();
-        let caller = Caller::authenticate(parts, &authenticator).await?;
+        let caller = Authenticated::authenticate(parts, &authenticator).await?;
         let school = caller.school(parts).await?;
         let viewer = caller.viewer::<P>(&authenticator, school).await?;
         Ok(Self {
             credential: caller.credential,
-            school,
             viewer,
             permission: PhantomData,
         })
@@ -167,7 +206,6 @@ impl<S: HasAuthenticator, P: InSchoolOrOwn> FromRequestParts<S> for AllowedMembe
         }
         Ok(Self {
             credential: allowed.credential,
-            school: allowed.school,
             member,
             viewer: allowed.viewer,
             permission: PhantomData,
@@ -179,7 +217,7 @@ impl<S: HasAuthenticator, P: OnPlatform> FromRequestParts<S> for AllowedOnPlatfo
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::authenticate(parts, &state.authenticator()).await?;
+        let caller = Authenticated::authenticate(parts, &state.authenticator()).await?;
         caller.require::<P>()?;
         Ok(Self {
             credential: caller.credential,
@@ -189,12 +227,12 @@ impl<S: HasAuthenticator, P: OnPlatform> FromRequestParts<S> for AllowedOnPlatfo
 }
 
 /// An authenticated caller within the rate limit.
-struct Caller {
+struct Authenticated {
     credential: Arc<Credential>,
     now: Timestamp,
 }
 
-impl Caller {
+impl Authenticated {
     async fn authenticate(parts: &Parts, authenticator: &Authenticator) -> Result<Self, AuthError> {
         let now = Timestamp::new(Utc::now());
         let mut headers = parts.headers.get_all(AUTHORIZATION).iter();

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::limits::{BODY_BYTES_MAX, REFUSED_BODY_BYTES_MAX, REFUSED_BODY_LIMIT};
+use crate::openapi::{Description, Input};
 use crate::problem::{Code, Problem};
 
 /// A JSON body of the form `T`, which itself refuses unknown members.
@@ -40,6 +42,18 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
         }
         let Json(body) = <Json<Option<T>> as FromRequest<S>>::from_request(request, state).await?;
         Ok(body.map(Self))
+    }
+}
+
+impl<T: ToSchema> Input for Json<T> {
+    fn describe(description: &mut Description<'_>) {
+        description.body::<T>("application/json");
+    }
+}
+
+impl<T: ToSchema> Input for Option<Json<T>> {
+    fn describe(description: &mut Description<'_>) {
+        description.optional_body::<T>();
     }
 }
 

@@ -9,11 +9,9 @@ use chrono::Utc;
 use ledger_core::ids::KEY_CHARS_MAX;
 use ledger_core::{CommandKey, Fingerprint, Key, Timestamp};
 use serde::Serialize;
-use utoipa::IntoParams;
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use uuid::Uuid;
 
+use crate::openapi::{Description, Input};
 use crate::problem::Problem;
 use crate::values::schema::text;
 
@@ -30,6 +28,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Now {
         Ok(Self(Timestamp::new(Utc::now())))
     }
 }
+
+impl Input for Now {}
 
 /// The request's `Idempotency-Key`, or a fresh key if there is none. Without one a caller cannot
 /// tell a lost answer from a lost request.
@@ -78,19 +78,14 @@ impl IdempotencyKey {
     }
 }
 
-impl IntoParams for IdempotencyKey {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        // Visible characters and inner spaces: HTTP trims the spaces around a value.
-        let key = text(1, KEY_CHARS_MAX).pattern(Some("^[!-~]([ -~]*[!-~])?$"));
-        let parameter = ParameterBuilder::new()
-            .name("Idempotency-Key")
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(
-                "Makes a retry safe: a repeated request with the same key gets the first outcome.",
-            ))
-            .schema(Some(key));
-        vec![parameter.build()]
+impl Input for IdempotencyKey {
+    fn describe(description: &mut Description<'_>) {
+        description.request_header(
+            "Idempotency-Key",
+            "Makes a retry safe: a repeated request with the same key gets the first outcome.",
+            // Visible characters and inner spaces: HTTP trims the spaces around a value.
+            text(1, KEY_CHARS_MAX).pattern(Some("^[!-~]([ -~]*[!-~])?$")),
+        );
     }
 }
 

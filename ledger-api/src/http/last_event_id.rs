@@ -4,10 +4,9 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
 use axum::http::request::Parts;
 use ledger_core::Seq;
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::{IntoParams, PartialSchema as _};
+use utoipa::PartialSchema as _;
 
+use crate::openapi::{Description, Input};
 use crate::problem::Problem;
 use crate::values::Position;
 
@@ -31,14 +30,9 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
     }
 }
 
-impl IntoParams for LastEventId {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let parameter = ParameterBuilder::new()
-            .name("Last-Event-ID")
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some("The `id` of the last event received."))
-            .schema(Some(Position::schema()));
-        vec![parameter.build()]
+impl Input for LastEventId {
+    fn describe(description: &mut Description<'_>) {
+        let meaning = "The `id` of the last event received.";
+        description.request_header("Last-Event-ID", meaning, Position::schema());
     }
 }

@@ -15,12 +15,12 @@ mod version;
 
 pub use crate::problem::LEDGER_SEQ;
 pub use accept::preferred;
-pub use answer::{REPLAYED, Written};
+pub use answer::{Created, Located, Made, REPLAYED, Versioned, Written, describe_seq};
 pub use body::{Json, has_media_type, parse_json, read_body};
 pub use idempotency::{IdempotencyKey, Now, fingerprint};
 pub use last_event_id::LastEventId;
 pub use observe::{REQUEST_ID, observe};
-pub use page::{DepartmentCursor, MemberCursor, Page, PageLimit, RequestCursor, SeqCursor};
+pub use page::{DepartmentCursor, MemberCursor, Page, PageLimit, RequestCursor, Rows, SeqCursor};
 pub use path::{
     AllocationPath, DepartmentAllocationPath, DepartmentPath, HoldPath, MemberPath, Path,
     RequestPath, SchoolPath, UnattributedPath, UsagePath,
@@ -28,4 +28,5 @@ pub use path::{
 pub use query::Query;
 pub use version::{IfMatch, etag};
 
+pub(crate) use page::rows;
 pub(crate) use query::query;

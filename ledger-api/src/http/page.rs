@@ -1,9 +1,8 @@
 //! Pages of lists: length and cursors.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -12,18 +11,23 @@ use ledger_core::request::Urgency;
 use ledger_core::{DepartmentId, MemberId, Seq};
 use ledger_projections::requests::read::RequestPosition;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{PartialSchema as _, ToSchema};
 use uuid::Uuid;
 
-use crate::limits::PAGE_MAX;
-use crate::values::schema::{text, whole};
+use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
+use crate::openapi::{Description, Output};
+use crate::values::schema::{has_schema, text, whole};
 use crate::values::whole_number::whole_number_in_text;
 
 /// The maximum number of rows of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(pub u32);
+
+impl Default for PageLimit {
+    fn default() -> Self {
+        Self(PAGE_DEFAULT)
+    }
+}
 
 impl<'de> Deserialize<'de> for PageLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -32,13 +36,7 @@ impl<'de> Deserialize<'de> for PageLimit {
     }
 }
 
-impl PartialSchema for PageLimit {
-    fn schema() -> RefOr<Schema> {
-        whole(1, PAGE_MAX).into()
-    }
-}
-
-impl ToSchema for PageLimit {}
+has_schema!(PageLimit = whole(1, PAGE_MAX));
 
 /// Ignores bits beyond the last byte, so that every text of the documented form parses.
 const BASE64: GeneralPurpose =
@@ -79,16 +77,9 @@ macro_rules! cursors {
             }
         }
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                text($chars, $chars)
+        has_schema!($name = text($chars, $chars)
                     .description(Some("The `next` of the previous page."))
-                    .pattern(Some(concat!("^[A-Za-z0-9_-]{", $chars, "}$")))
-                    .into()
-            }
-        }
-
-        impl ToSchema for $name {}
+                    .pattern(Some(concat!("^[A-Za-z0-9_-]{", $chars, "}$"))));
     )*};
 }
 
@@ -127,6 +118,51 @@ cursors! {
         };
 }
 
+/// The answer of a list.
+pub trait Rows {
+    /// The cursor of the next page.
+    fn next(&self) -> Option<String>;
+}
+
+/// Declares the answer of a list from a page of rows: `seq`, the rows, and `next`.
+macro_rules! rows {
+    (
+        $(#[doc = $doc:literal])* $name:ident {
+            $(#[doc = $rows_doc:literal])* $rows:ident: Vec<$row:ty>,
+            $next:ident: $cursor:ident,
+        } of $page:ty
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+        pub struct $name {
+            /// The last event included.
+            seq: $crate::values::Seq,
+            $(#[doc = $rows_doc])*
+            $rows: Vec<$row>,
+            /// The `cursor` of the next page; null on the last page.
+            #[schema(required)]
+            next: Option<$cursor>,
+        }
+
+        impl From<$page> for $name {
+            fn from(page: $page) -> Self {
+                Self {
+                    seq: page.seq.into(),
+                    $rows: page.$rows.into_iter().map(Into::into).collect(),
+                    next: page.$next.map($cursor),
+                }
+            }
+        }
+
+        impl $crate::http::Rows for $name {
+            fn next(&self) -> Option<String> {
+                self.next.map(|cursor| cursor.to_string())
+            }
+        }
+    };
+}
+pub(crate) use rows;
+
 /// A page of a list, with `next` also in the header `Link` (RFC 8288).
 #[derive(Debug)]
 pub struct Page<T> {
@@ -134,10 +170,11 @@ pub struct Page<T> {
     link: Option<HeaderValue>,
 }
 
-impl<T> Page<T> {
-    /// The page at `uri`; `next` is the cursor of the next page.
-    pub fn new(uri: &Uri, next: Option<impl Display>, body: T) -> Self {
-        let link = next.and_then(|next| link(uri, &next.to_string()));
+impl<T: Rows> Page<T> {
+    /// The page at `uri`.
+    pub fn new(uri: &Uri, page: impl Into<T>) -> Self {
+        let body = page.into();
+        let link = body.next().and_then(|next| link(uri, &next));
         Self { body, link }
     }
 }
@@ -151,6 +188,14 @@ fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
         target.push('&');
     }
     HeaderValue::try_from(format!("{target}cursor={cursor}>; rel=\"next\"")).ok()
+}
+
+impl<T: ToSchema> Output for Page<T> {
+    fn describe(description: &mut Description<'_>) {
+        description.answer::<T>(StatusCode::OK);
+        let next = "The next page, if any (RFC 8288).";
+        description.header(None, "Link", next, String::schema());
+    }
 }
 
 impl<T: Serialize> IntoResponse for Page<T> {

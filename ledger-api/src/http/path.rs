@@ -5,8 +5,10 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
+use utoipa::openapi::path::ParameterIn;
 use uuid::Uuid;
 
+use crate::openapi::{Description, Input};
 use crate::problem::Problem;
 use crate::values::{Attribute, Key, ServiceName};
 
@@ -25,9 +27,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The path of a school.
+impl<T: IntoParams> Input for Path<T> {
+    fn describe(description: &mut Description<'_>) {
+        description.parameters::<T>(&ParameterIn::Path);
+    }
+}
+
+/// The path of a school, which a permission reads; those below are what follows it.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct SchoolPath {
     /// The school.
     pub school: Uuid,
@@ -35,20 +42,14 @@ pub struct SchoolPath {
 
 /// The path of a member.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct MemberPath {
-    /// The school.
-    pub school: Uuid,
     /// The member.
     pub member: Uuid,
 }
 
 /// The path of a member's allocation of a service.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct AllocationPath {
-    /// The school.
-    pub school: Uuid,
     /// The member.
     pub member: Uuid,
     /// The service, by its name or an alias, percent-encoded.
@@ -58,20 +59,14 @@ pub struct AllocationPath {
 
 /// The path of a department.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct DepartmentPath {
-    /// The school.
-    pub school: Uuid,
     /// The department.
     pub department: Uuid,
 }
 
 /// The path of a department's allocation of a service.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct DepartmentAllocationPath {
-    /// The school.
-    pub school: Uuid,
     /// The department.
     pub department: Uuid,
     /// The service, by its name or an alias, percent-encoded.
@@ -81,20 +76,14 @@ pub struct DepartmentAllocationPath {
 
 /// The path of a request for units.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct RequestPath {
-    /// The school.
-    pub school: Uuid,
     /// The request.
     pub request: Uuid,
 }
 
 /// The path of a hold.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct HoldPath {
-    /// The school.
-    pub school: Uuid,
     /// The id of the hold, percent-encoded.
     #[param(inline)]
     pub id: Key,
@@ -102,10 +91,7 @@ pub struct HoldPath {
 
 /// The path of usage.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct UsagePath {
-    /// The school.
-    pub school: Uuid,
     /// The id of the debit, hold or event, percent-encoded.
     #[param(inline)]
     pub id: Attribute,
@@ -113,10 +99,7 @@ pub struct UsagePath {
 
 /// The path of unattributed usage.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct UnattributedPath {
-    /// The school.
-    pub school: Uuid,
     /// The event that recorded the usage.
     pub event_id: Uuid,
 }

@@ -3,7 +3,10 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use utoipa::openapi::path::ParameterIn;
 
+use crate::openapi::{Description, Input};
 use crate::problem::Problem;
 
 /// A query string of the form `T`, which itself refuses unknown parameters.
@@ -20,6 +23,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+impl<T: IntoParams> Input for Query<T> {
+    fn describe(description: &mut Description<'_>) {
+        description.parameters::<T>(&ParameterIn::Query);
+    }
+}
+
 /// Declares the query string of a read: the listed parameters and `min_seq`, all optional. It is a
 /// macro because serde refuses unknown members only in a struct that is not flattened from parts,
 /// and because an optional parameter is not nullable.
@@ -27,7 +36,6 @@ macro_rules! query {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
-        #[into_params(parameter_in = Query)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $(

@@ -5,10 +5,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use ledger_core::Seq;
-use utoipa::IntoParams;
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
+use crate::openapi::{Description, Input};
 use crate::problem::{Code, Problem};
 use crate::values::schema::text;
 
@@ -36,19 +34,14 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-impl IntoParams for IfMatch {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let tag = text(1, 21).pattern(Some(r#"^(\*|"[0-9]{1,18}")$"#));
-        let parameter = ParameterBuilder::new()
-            .name("If-Match")
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(
-                "The ETag of the request for units, or of the school for its subscription and \
-                 settings; 412 if it has changed.",
-            ))
-            .schema(Some(tag));
-        vec![parameter.build()]
+impl Input for IfMatch {
+    fn describe(description: &mut Description<'_>) {
+        description.request_header(
+            "If-Match",
+            "The ETag of the request for units, or of the school for its subscription and \
+             settings; 412 if it has changed.",
+            text(1, 21).pattern(Some(r#"^(\*|"[0-9]{1,18}")$"#)),
+        );
     }
 }
 

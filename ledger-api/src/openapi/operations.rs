@@ -1,9 +1,8 @@
-//! The parts of `openapi.json` that operations share: common problems, and the headers of writes.
-//! A handler lists only its own problems.
+//! The problems that operations share: a handler lists only its own ones.
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response,
@@ -11,7 +10,6 @@ use utoipa::openapi::{
 };
 
 use crate::problem::Code;
-use crate::values::schema::{one_of_words, whole};
 
 /// Declares a type that lists the problems of an operation in addition to those of [`complete`]:
 /// `problems!(DebitProblems: MemberSuspended, QuotaExceeded);`, and in the handler's documentation
@@ -44,47 +42,40 @@ pub fn problem_responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     responses
 }
 
-/// Adds the common problems and headers to every operation.
+/// Adds the common problems to every operation, and sorts its parameters.
 pub fn complete(api: &mut OpenApi) {
     for (path, item) in &mut api.paths.paths {
         let of_school = path.contains("{school}");
-        for (method, operation) in operations(item) {
-            let writes = method.writes() && !is_beside_the_log(operation);
+        for (writes, operation) in operations(item) {
+            let writes = writes && !is_beside_the_log(operation);
             for code in common_problems(operation, of_school, writes) {
                 add_problem(&mut operation.responses.responses, code);
             }
-            if writes {
-                add_write_headers(operation);
-            }
+            let parameters = operation.parameters.iter_mut();
+            parameters.for_each(|parameters| parameters.sort_by_key(place));
         }
     }
 }
 
-#[derive(Clone, Copy)]
-enum Method {
-    Reads,
-    Writes,
-}
-
-impl Method {
-    const fn writes(self) -> bool {
-        matches!(self, Self::Writes)
+/// The rank of a parameter: those of the path come first, headers last.
+fn place(parameter: &RefOr<Parameter>) -> u8 {
+    match parameter {
+        RefOr::T(parameter) => match parameter.parameter_in {
+            ParameterIn::Path => 0,
+            ParameterIn::Query | ParameterIn::QueryString => 1,
+            ParameterIn::Header | ParameterIn::Cookie => 2,
+        },
+        RefOr::Ref(_) => 0,
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
-    let reads = [&mut item.get, &mut item.head].map(|operation| (Method::Reads, operation));
-    let writes = [
-        &mut item.post,
-        &mut item.put,
-        &mut item.patch,
-        &mut item.delete,
-    ]
-    .map(|operation| (Method::Writes, operation));
-    reads
-        .into_iter()
-        .chain(writes)
-        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+/// The operations of a path, and whether each writes.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    let reads = [&mut item.get, &mut item.head].map(|operation| (false, operation));
+    let (post, put) = (&mut item.post, &mut item.put);
+    let writes = [post, put, &mut item.patch, &mut item.delete].map(|operation| (true, operation));
+    let all = reads.into_iter().chain(writes);
+    all.filter_map(|(writes, operation)| Some((writes, operation.as_mut()?)))
 }
 
 /// API keys are credentials: writes of them are not commands of the ledger.
@@ -177,32 +168,4 @@ fn problem(status: u16) -> Response {
         _ => answer,
     }
     .build()
-}
-
-fn add_write_headers(operation: &mut Operation) {
-    let seq = HeaderBuilder::new()
-        .schema(Some(whole(0, i64::MAX).build()))
-        .description(Some(
-            "The head of the log after the write, for `min_seq` of a read.",
-        ))
-        .build();
-    let replayed = HeaderBuilder::new()
-        .schema(Some(one_of_words(["true"]).build()))
-        .description(Some(
-            "Present if the command had been accepted before: the answer is its first outcome.",
-        ))
-        .build();
-    for (status, answer) in &mut operation.responses.responses {
-        let RefOr::T(answer) = answer else { continue };
-        if status.starts_with('2') {
-            answer
-                .headers
-                .insert("Ledger-Seq".to_owned(), seq.clone().into());
-        }
-        if status == "200" {
-            answer
-                .headers
-                .insert("Idempotent-Replayed".to_owned(), replayed.clone().into());
-        }
-    }
 }

@@ -6,39 +6,38 @@ use ledger_core::{Refusal, Seq};
 use ledger_projections::{FreshnessError, ProjectionName, TenantRead, Viewer, log, wait_for};
 use ledger_store::Database;
 
+use crate::auth::SchoolPermit;
 use crate::limits::{FRESHNESS_LIMIT, OWN_WRITES_LIMIT};
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::state::{AppState, Caller};
 use crate::values::Position;
-use ledger_auth::Credential;
 
-/// Begins a read with the caller's rights. With `min_seq` it waits until the read model includes
-/// that event, without it for a short time until it includes the caller's own recent writes.
-///
-/// # Errors
-/// [`crate::problem::Code::ProjectionBehind`], [`crate::problem::Code::SchoolNotFound`], or an
-/// error of the database.
-pub async fn begin_read(
-    state: &AppState,
-    caller: &Credential,
-    viewer: Viewer,
-    name: ProjectionName,
-    min_seq: Option<Position>,
-) -> Result<TenantRead, Problem> {
-    match min_seq {
-        Some(position) => wait(state, viewer, name, position.0, FRESHNESS_LIMIT).await?,
-        None => {
-            if let Some(seq) = state
-                .own_writes
-                .last(viewer.school_id, caller.actor.id)
-                .await
-            {
-                // Without min_seq an older state is acceptable.
-                drop(wait(state, viewer, name, seq, OWN_WRITES_LIMIT).await);
+impl<P: SchoolPermit> Caller<P> {
+    /// Begins a read with the caller's rights. With `min_seq` it waits until the read model
+    /// includes that event, without it for a short time until it includes the caller's own recent
+    /// writes.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::ProjectionBehind`], [`crate::problem::Code::SchoolNotFound`], or an
+    /// error of the database.
+    pub async fn read(
+        &self,
+        name: ProjectionName,
+        min_seq: Option<Position>,
+    ) -> Result<TenantRead, Problem> {
+        let (state, viewer) = (&self.state, self.viewer());
+        match min_seq {
+            Some(position) => wait(state, viewer, name, position.0, FRESHNESS_LIMIT).await?,
+            None => {
+                let own = state.own_writes.last(viewer.school_id, self.actor().id);
+                if let Some(seq) = own.await {
+                    // Without min_seq an older state is acceptable.
+                    drop(wait(state, viewer, name, seq, OWN_WRITES_LIMIT).await);
+                }
             }
         }
+        begin_log_read(&state.database, viewer).await
     }
-    begin_log_read(&state.database, viewer).await
 }
 
 /// Begins a read of the log with the caller's rights.
@@ -91,6 +90,15 @@ pub async fn require_school(state: &AppState, viewer: Viewer) -> Result<(), Prob
         return Err(Refusal::SchoolNotFound.into());
     }
     Ok(())
+}
+
+/// Ends a read of the read model at `seq`, after [`require_known`].
+///
+/// # Errors
+/// Those of [`require_known`].
+pub async fn finish_known(mut read: TenantRead, seq: Seq) -> Result<(), Problem> {
+    require_known(&mut read, seq).await?;
+    Ok(read.finish().await?)
 }
 
 /// Checks that the school is registered, unless the read model at `seq` includes events of it.

@@ -6,6 +6,6 @@ mod freshness;
 mod viewed;
 
 pub use as_of::AsOf;
-pub use balance_read::{begin_balance_read, no_period_of};
-pub use freshness::{begin_log_read, begin_read, require_known, require_school};
+pub use balance_read::no_period_of;
+pub use freshness::{begin_log_read, finish_known, require_known, require_school};
 pub use viewed::{member_seen, requested_service};

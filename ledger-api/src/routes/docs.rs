@@ -30,17 +30,16 @@ const PAGE_POLICY: (HeaderName, &str) = (
 #[utoipa::path(
     get,
     path = "/openapi.json",
-    tag = "operations",
     security(()),
     responses((status = 200, description = "The description.", body = Object)),
 )]
-pub async fn openapi_json(Extension(Document(document)): Extension<Document>) -> impl IntoResponse {
+pub async fn openapi_json(Extension(Document(document)): Extension<Document>) -> Response {
     let json = JSON.get_or_init(|| {
         serde_json::to_vec(&document())
             .unwrap_or_else(|error| unreachable!("the document is plain JSON: {error}"))
             .into()
     });
-    ([(header::CONTENT_TYPE, "application/json")], json.clone())
+    ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response()
 }
 
 /// Redirects to the pages.

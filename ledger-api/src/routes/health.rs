@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,13 +28,7 @@ pub struct Health {
 }
 
 /// Reports that the process is alive.
-#[utoipa::path(
-    get,
-    path = "/healthz",
-    tag = "operations",
-    security(()),
-    responses((status = 200, description = "The process is alive.", body = Health)),
-)]
+#[utoipa::path(get, path = "/healthz", security(()))]
 pub async fn healthz() -> axum::Json<Health> {
     axum::Json(Health {
         status: Condition::Alive,
@@ -45,13 +39,7 @@ problems!(NotReady: Unavailable);
 
 /// Reports whether the process can accept a debit: the database answers the writer within a second
 /// and has every migration, and the process is not stopping.
-#[utoipa::path(
-    get,
-    path = "/readyz",
-    tag = "operations",
-    security(()),
-    responses((status = 200, description = "The process is ready.", body = Health), NotReady),
-)]
+#[utoipa::path(get, path = "/readyz", security(()), responses(NotReady))]
 pub async fn readyz(State(state): State<AppState>) -> Result<axum::Json<Health>, Problem> {
     let not_ready = |detail: &str| Problem::new(Code::Unavailable, detail).retry_after(1);
     if state.draining.is_cancelled() {
@@ -75,16 +63,15 @@ pub async fn readyz(State(state): State<AppState>) -> Result<axum::Json<Health>,
 #[utoipa::path(
     get,
     path = "/metrics",
-    tag = "operations",
     security(()),
     responses((
         status = 200, description = "The metrics.", body = String, content_type = "text/plain",
     )),
 )]
-pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+pub async fn metrics(State(state): State<AppState>) -> Response {
     let media_type = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
-    (media_type, state.metrics.render())
+    (media_type, state.metrics.render()).into_response()
 }

@@ -1,6 +1,5 @@
 //! The history: every change with its actor, reason, and the values before and after.
 
-use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::catalog::Kind;
 use ledger_core::{DepartmentId, MemberId};
@@ -8,21 +7,15 @@ use ledger_projections::ProjectionName;
 use ledger_projections::history::HISTORY;
 use ledger_projections::history::read::{self, HistoryFilter};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::AllowedViewer;
-use crate::http::{Page, PageLimit, Query, SchoolPath, SeqCursor, query};
-use crate::limits::PAGE_DEFAULT;
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::reads::{begin_read, member_seen, requested_service, require_known};
-use crate::state::AppState;
-use crate::values::schema::one_of_words;
+use crate::http::{SeqCursor, rows};
+use crate::reads::{member_seen, requested_service};
+use crate::routes::prelude::*;
+use crate::values::schema::{has_schema, one_of_words};
 use crate::values::{Actor, Commitment, Instant, Seq, ServiceId, ServiceName};
-use ledger_auth::ReadActivity;
+use ledger_auth::permission::ReadActivity;
 
 /// The type of an event in the history.
 #[derive(Clone, Copy, Debug)]
@@ -39,16 +32,13 @@ impl<'de> Deserialize<'de> for ChangeType {
     }
 }
 
-impl PartialSchema for ChangeType {
-    fn schema() -> RefOr<Schema> {
+has_schema!(
+    ChangeType = {
         let kinds = HISTORY.kinds.unwrap_or_default().iter();
         one_of_words(kinds.map(|kind| kind.as_str()))
             .description(Some("The type of an event that is a change, not usage."))
-            .into()
     }
-}
-
-impl ToSchema for ChangeType {}
+);
 
 query! {
     /// The changes to list.
@@ -68,16 +58,13 @@ query! {
     }
 }
 
-/// Changes, newest first.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct HistoryAnswer {
-    /// The last event included.
-    seq: Seq,
-    /// The changes. A transfer has an entry for each of its two holders.
-    entries: Vec<HistoryEntry>,
-    /// The `cursor` of the next page; null on the last page.
-    #[schema(required)]
-    next: Option<SeqCursor>,
+rows! {
+    /// Changes, newest first.
+    HistoryAnswer {
+        /// The changes. A transfer has an entry for each of its two holders.
+        entries: Vec<HistoryEntry>,
+        next_before: SeqCursor,
+    } of read::HistoryPage
 }
 
 /// A change of one member, one department or the school.
@@ -143,40 +130,23 @@ impl From<read::HistoryEntry> for HistoryEntry {
 problems!(HistoryProblems: MemberNotFound, UnknownService);
 
 /// Lists the school's changes, newest first. A teacher sees only their own.
-#[utoipa::path(
-    get,
-    path = "/v1/schools/{school}/history",
-    tag = "reads",
-    params(SchoolPath, HistoryQuery),
-    responses(
-        (status = 200, description = "Changes.", body = HistoryAnswer,
-            headers(("Link" = String, description = "The next page, if any (RFC 8288)."))),
-        HistoryProblems,
-    ),
-)]
+#[utoipa::path(get, path = "/v1/schools/{school}/history", responses(HistoryProblems))]
 pub async fn list_history(
-    allowed: AllowedViewer<ReadActivity>,
-    State(state): State<AppState>,
+    caller: Caller<AllowedViewer<ReadActivity>>,
     uri: Uri,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Page<HistoryAnswer>, Problem> {
-    let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let filter = HistoryFilter {
-        member_id: member_seen(viewer, query.member.map(MemberId))?,
+        member_id: member_seen(caller.viewer(), query.member.map(MemberId))?,
         department_id: query.department.map(DepartmentId),
-        service: requested_service(&state.catalogue(), query.service)?,
+        service: requested_service(&caller.state.catalogue(), query.service)?,
         kind: query.kind.map(|kind| kind.0),
         before: query.cursor.map(|cursor| cursor.0),
         after: None,
     };
-    let limit = query.limit.map_or(PAGE_DEFAULT, |limit| limit.0);
-    let name = ProjectionName::History;
-    let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
+    let limit = query.limit.unwrap_or_default().0;
+    let mut read = caller.read(ProjectionName::History, query.min_seq).await?;
     let page = read::page(&mut read, &filter, limit).await?;
-    require_known(&mut read, page.seq).await?;
-    read.finish().await?;
-    let entries = page.entries.into_iter().map(HistoryEntry::from).collect();
-    let seq = page.seq.into();
-    let next = page.next_before.map(SeqCursor);
-    Ok(Page::new(&uri, next, HistoryAnswer { seq, entries, next }))
+    finish_known(read, page.seq).await?;
+    Ok(Page::new(&uri, page))
 }

@@ -7,14 +7,16 @@ use std::time::Duration;
 use ledger_core::{Refusal, Seq};
 use ledger_projections::log::{self, EventView};
 use ledger_projections::{FreshnessError, Viewer};
+use ledger_store::Database;
 use ledger_store::wake::Moved;
-use ledger_store::{Database, Wakes};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, timeout};
 
+use crate::auth::SchoolPermit;
 use crate::limits::FOLLOW_POLL;
 use crate::problem::Problem;
 use crate::reads::begin_log_read;
+use crate::state::Caller;
 
 /// A reader of a school's log and its position.
 #[derive(Debug)]
@@ -28,11 +30,11 @@ pub(super) struct LogReader {
 
 impl LogReader {
     /// Starts after `after`. [`LogReader::new_events`] resolves for events from now on.
-    pub fn new(database: &Database, wakes: &Wakes, viewer: Viewer, after: Seq) -> Self {
+    pub fn new<P: SchoolPermit>(caller: &Caller<P>, after: Seq) -> Self {
         Self {
-            database: database.clone(),
-            new_events: wakes.subscribe(),
-            viewer,
+            database: caller.state.database.clone(),
+            new_events: caller.state.wakes.subscribe(),
+            viewer: caller.viewer(),
             after,
         }
     }

@@ -14,6 +14,7 @@ pub mod history;
 pub mod holds;
 mod log_reader;
 pub mod members;
+mod prelude;
 pub mod reports;
 pub mod requests;
 pub mod schools;

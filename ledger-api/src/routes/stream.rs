@@ -9,7 +9,6 @@
 use std::convert::Infallible;
 use std::vec::IntoIter;
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use axum::response::Sse;
 use axum::response::sse::{Event as Message, KeepAlive};
@@ -25,20 +24,18 @@ use utoipa::IntoParams;
 
 use super::events::Event;
 use super::log_reader::LogReader;
-use crate::auth::Allowed;
-use crate::http::{LastEventId, Query, SchoolPath};
+use crate::http::LastEventId;
 use crate::limits::{FOLLOW_KEEP_ALIVE, FOLLOWERS_MAX, STREAM_PAGE};
-use crate::openapi::problems;
-use crate::problem::{Code, Problem};
-use crate::state::AppState;
+use crate::problem::Code;
+use crate::routes::prelude::*;
 use crate::values::Position;
-use ledger_auth::{Authenticator, ReadLog};
+use ledger_auth::Authenticator;
+use ledger_auth::permission::ReadLog;
 
 static FOLLOWERS: Semaphore = Semaphore::const_new(FOLLOWERS_MAX);
 
 /// The start of the stream.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct StreamQuery {
     /// The position to start after; `Last-Event-ID` has priority. Without both, from now on.
@@ -52,20 +49,9 @@ problems!(StreamProblems: Overloaded);
 ///
 /// The `id` is the event's position, the `event` its type, and the `data` the event in the form of
 /// the JSON page. The stream starts after `Last-Event-ID`, which browsers send when they reconnect.
-#[utoipa::path(
-    get,
-    path = "/v1/schools/{school}/stream",
-    tag = "log",
-    params(SchoolPath, StreamQuery, LastEventId),
-    responses(
-        (status = 200, description = "The events as they are recorded.", body = String,
-            content_type = "text/event-stream"),
-        StreamProblems,
-    ),
-)]
+#[utoipa::path(get, path = "/v1/schools/{school}/stream", responses(StreamProblems))]
 pub async fn follow_events(
-    allowed: Allowed<ReadLog>,
-    State(state): State<AppState>,
+    caller: Caller<Allowed<ReadLog>>,
     LastEventId(last): LastEventId,
     headers: HeaderMap,
     Query(query): Query<StreamQuery>,
@@ -73,15 +59,15 @@ pub async fn follow_events(
     let permit = FOLLOWERS
         .try_acquire()
         .map_err(|_| Problem::new(Code::Overloaded, "too many live readers").retry_after(5))?;
-    let mut log = LogReader::new(&state.database, &state.wakes, allowed.viewer(), Seq::ZERO);
+    let mut log = LogReader::new(&caller, Seq::ZERO);
     let head = log.head().await?;
     log.after = last.or(query.after).map_or(head, |position| position.0);
     let follower = Follower {
         log,
         page: Vec::new().into_iter(),
-        authenticator: state.authenticator.clone(),
+        authenticator: caller.state.authenticator.clone(),
         authorization: headers.get(AUTHORIZATION).cloned(),
-        draining: state.draining.clone(),
+        draining: caller.state.draining.clone(),
         _permit: permit,
     };
     let events = unfold(follower, |mut follower| async {

@@ -1,5 +1,6 @@
-//! The state that handlers share.
+//! The state that handlers share, and its extractor.
 
+mod caller;
 mod own_writes;
 
 use std::ops::Deref;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use ledger_auth::Authenticator;
 
+pub use caller::Caller;
 pub use own_writes::OwnWrites;
 
 /// The state that handlers share: one pointer, since it is cloned several times per request.

@@ -1,8 +1,8 @@
 //! Schemas of bodies with rules beyond their members' types.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 
+use serde::Deserialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOf, ObjectBuilder, OneOf, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -15,9 +15,10 @@ pub trait Constraint: ToSchema {
     fn constraints() -> Vec<Schema>;
 }
 
-/// The schema of a body with its rules.
-#[derive(Debug)]
-pub struct Constrained<T>(PhantomData<T>);
+/// A body, in whose schema its rules are.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Constrained<T>(pub T);
 
 impl<T: Constraint> PartialSchema for Constrained<T> {
     fn schema() -> RefOr<Schema> {

@@ -4,11 +4,9 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, de};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::schema::KnownFormat;
 
-use super::schema::formatted;
+use super::schema::{formatted, has_schema};
 
 /// The first day that a caller can name.
 pub const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
@@ -34,10 +32,4 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
-impl PartialSchema for Day {
-    fn schema() -> RefOr<Schema> {
-        formatted(KnownFormat::Date).into()
-    }
-}
-
-impl ToSchema for Day {}
+has_schema!(Day = formatted(KnownFormat::Date));

@@ -1,38 +1,17 @@
 //! Ids that callers assign, and other choices of a body.
 
 use ledger_core::period::AnchorDay;
-use ledger_core::{DepartmentId, MemberId, SchoolId};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::schema::KnownFormat;
 use uuid::Uuid;
 
-use super::schema::{formatted, whole};
+use super::schema::{formatted, has_schema, whole};
 use super::whole_number::whole_number;
 
 /// The id of a new school, department or member: any UUID but the nil one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct NewId(pub Uuid);
-
-impl From<NewId> for SchoolId {
-    fn from(id: NewId) -> Self {
-        Self(id.0)
-    }
-}
-
-impl From<NewId> for DepartmentId {
-    fn from(id: NewId) -> Self {
-        Self(id.0)
-    }
-}
-
-impl From<NewId> for MemberId {
-    fn from(id: NewId) -> Self {
-        Self(id.0)
-    }
-}
 
 impl<'de> Deserialize<'de> for NewId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -43,15 +22,7 @@ impl<'de> Deserialize<'de> for NewId {
     }
 }
 
-impl PartialSchema for NewId {
-    fn schema() -> RefOr<Schema> {
-        formatted(KnownFormat::Uuid)
-            .description(Some("Any UUID but the nil one."))
-            .into()
-    }
-}
-
-impl ToSchema for NewId {}
+has_schema!(NewId = formatted(KnownFormat::Uuid).description(Some("Any UUID but the nil one.")));
 
 /// The day of the month on which billing cycles begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,14 +37,12 @@ impl<'de> Deserialize<'de> for AnchorDayNumber {
     }
 }
 
-impl PartialSchema for AnchorDayNumber {
-    fn schema() -> RefOr<Schema> {
+has_schema!(
+    AnchorDayNumber = {
         let description = "A day of the month; 31 means the last day of a shorter one.";
-        whole(1, 31).description(Some(description)).into()
+        whole(1, 31).description(Some(description))
     }
-}
-
-impl ToSchema for AnchorDayNumber {}
+);
 
 #[cfg(test)]
 mod tests {

@@ -20,11 +20,10 @@ mod write_answer;
 
 pub use account::Account;
 pub use actor::Actor;
-pub use allocation_change::{
-    Approval, Ending, Enrolment, GrantAnswer, GrantedAnswer, ReturnedAnswer, SchemaName,
-    ServiceChange, decreases, increases,
+pub use allocation_change::{GrantAnswer, GrantedAnswer, ReturnedAnswer, decreases, increases};
+pub use allocation_item::{
+    AllocationItem, AllocationItemSchema, ItemChange, ItemIndex, Operation, present,
 };
-pub use allocation_item::{AllocationItem, AllocationItemSchema, ItemChange, ItemIndex, Operation};
 pub use constrained::{Constrained, Constraint, either, exactly_one, with_member};
 pub use day::{Day, FIRST_DAY};
 pub use ids::{AnchorDayNumber, NewId};

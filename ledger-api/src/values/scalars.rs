@@ -7,10 +7,9 @@ use ledger_core::ids::{ATTRIBUTE_CHARS_MAX, KEY_CHARS_MAX};
 use ledger_core::service::SERVICE_CHARS_MAX;
 use ledger_core::{Commitment as CoreCommitment, MicroUsd as CoreMicroUsd, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::ToSchema;
 use utoipa::openapi::schema::KnownFormat;
 
-use super::schema::{NO_CONTROLS, formatted, text, whole};
+use super::schema::{NO_CONTROLS, formatted, has_schema, text, whole};
 use super::value::described;
 use super::whole_number::{whole_number, whole_number_in_text};
 use crate::limits::CALL_FACT_MAX;
@@ -71,13 +70,7 @@ macro_rules! bounded {
             }
         }
 
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                whole($min, $max).description(Some(concat!($($doc,)*).trim())).into()
-            }
-        }
-
-        impl ToSchema for $name {}
+        has_schema!($name = whole($min, $max).description(Some(concat!($($doc,)*).trim())));
     )*};
 }
 

@@ -39,3 +39,26 @@ pub fn one_of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> ObjectBuild
         .schema_type(Type::String)
         .enum_values(Some(words))
 }
+
+/// Gives a type a schema of the same or another name: `has_schema!(Day = formatted(…));`,
+/// `has_schema!(Batch as "Events" = …, references Event);`.
+macro_rules! has_schema {
+    ($type:ident $(as $name:literal)? = $schema:expr $(, references $reference:ty)?) => {
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $schema.into()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {
+            $(fn name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            })?
+
+            $(fn schemas(schemas: &mut $crate::values::NamedSchemas) {
+                $crate::values::add_reference::<$reference>(schemas);
+            })?
+        }
+    };
+}
+pub(crate) use has_schema;

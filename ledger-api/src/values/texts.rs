@@ -8,7 +8,7 @@ use ledger_core::{Catalogue, ExternalId, Tier};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 
-use super::schema::{NO_CONTROLS, one_of_words, text};
+use super::schema::{NO_CONTROLS, has_schema, one_of_words, text};
 use crate::limits::{
     EMAIL_CHARS_MAX, MODEL_CHARS_MAX, NAME_CHARS_MAX, SERVICE_NAME_CHARS_MAX, SUBJECT_CHARS_MAX,
 };
@@ -53,13 +53,7 @@ macro_rules! texts {
             }
         }
 
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $schema.into()
-            }
-        }
-
-        impl ToSchema for $name {}
+        has_schema!($name = $schema);
     )*};
 }
 

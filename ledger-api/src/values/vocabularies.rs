@@ -2,10 +2,9 @@
 
 use ledger_core::catalog::Kind;
 use ledger_core::{allocation, request, school, usage};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::schema::one_of_words;
+use super::schema::{has_schema, one_of_words};
 use super::value::described;
 
 /// The words of a vocabulary.
@@ -42,27 +41,22 @@ described! {
     EventType(Kind) = words!(Kind);
 }
 
-/// The role of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MemberRole {
-    /// Uses AI and requests units.
-    Teacher,
-    /// Allocates units, suspends members and decides on requests.
-    Principal,
-    /// A principal who also administers the subscription and the members.
-    PrincipalAdmin,
-    /// Replays and verifies the log.
-    Auditor,
-}
+/// The role of a member: one of those that a credential may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct MemberRole(pub ledger_core::Role);
 
-impl From<MemberRole> for ledger_core::Role {
-    fn from(role: MemberRole) -> Self {
-        match role {
-            MemberRole::Teacher => Self::Teacher,
-            MemberRole::Principal => Self::Principal,
-            MemberRole::PrincipalAdmin => Self::PrincipalAdmin,
-            MemberRole::Auditor => Self::Auditor,
-        }
+impl<'de> Deserialize<'de> for MemberRole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let role = ledger_core::Role::deserialize(deserializer)?;
+        let is_of_members = ledger_core::Role::MEMBERS.contains(&role);
+        is_of_members
+            .then_some(Self(role))
+            .ok_or_else(|| de::Error::custom(format_args!("no member is a {role}")))
     }
 }
+
+has_schema!(
+    MemberRole = one_of_words(ledger_core::Role::MEMBERS.map(ledger_core::Role::as_str))
+        .description(Some("The role of a member."))
+);

@@ -3,18 +3,18 @@
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use ledger_core::allocation::{AllocationCommand, AllocationRow, Change, Holder, ROWS_MAX};
-use ledger_core::{Action, Actor, Catalogue};
+use ledger_core::{Action, Catalogue};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Deserializer, Serialize, de};
-use utoipa::openapi::RefOr;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{AnyOf, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
 
-use crate::command::{RequestMeta, free_text};
+use crate::command::{Origin, free_text};
 use crate::http::{fingerprint, has_media_type, read_body};
 use crate::limits::TABLE_BYTES_MAX;
+use crate::openapi::{Description, Input};
 use crate::problem::{Code, Problem};
-use crate::values::schema::text;
+use crate::values::schema::{has_schema, text};
 use crate::values::{
     AllocationItem, AllocationItemSchema, Constrained, Constraint, ItemIndex, Priority, Quota,
     Reason, ServiceName, with_member,
@@ -57,8 +57,7 @@ impl AllocationBody {
     pub(super) fn into_envelope(
         self,
         (holder, service): (Holder, ServiceName),
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = match holder {
             Holder::Member(id) => fingerprint("set-allocation", &[&id, &service.0], &self),
@@ -85,7 +84,7 @@ impl AllocationBody {
             reason: free_text("reason", &self.reason.0)?,
             as_batch: false,
         };
-        Ok(meta.envelope(actor, fingerprint, Action::Allocation(command)))
+        Ok(origin.envelope(fingerprint, Action::Allocation(command)))
     }
 }
 
@@ -125,11 +124,7 @@ impl BatchBody {
         ItemIndex::new(self.items.iter(), &[], catalogue)
     }
 
-    pub(super) fn into_envelope(
-        self,
-        actor: Actor,
-        meta: &RequestMeta,
-    ) -> Result<Envelope, Problem> {
+    pub(super) fn into_envelope(self, origin: &Origin) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("allocate-batch", &[], &self)?;
         let rows: Result<_, _> = self.items.iter().map(AllocationItem::row).collect();
         let command = AllocationCommand::Apply {
@@ -137,7 +132,7 @@ impl BatchBody {
             reason: free_text("reason", &self.reason.0)?,
             as_batch: true,
         };
-        let envelope = meta.envelope(actor, fingerprint, Action::Allocation(command));
+        let envelope = origin.envelope(fingerprint, Action::Allocation(command));
         Ok(envelope.with_dry_run(self.dry_run))
     }
 }
@@ -160,12 +155,18 @@ impl<S: Send + Sync> FromRequest<S> for TableBody {
     }
 }
 
+impl Input for TableBody {
+    fn describe(description: &mut Description<'_>) {
+        description.body::<AllocationTable>("text/csv");
+    }
+}
+
 /// The schema of a table.
 #[derive(Debug)]
 pub struct AllocationTable;
 
-impl PartialSchema for AllocationTable {
-    fn schema() -> RefOr<Schema> {
+has_schema!(
+    AllocationTable = {
         let description = "CSV (RFC 4180) in UTF-8: a header line with the names of the columns, \
                            then a line for each holder and service, at most 10,000 in a request. \
                            Columns: member_id, department_id, external_id, display_name, service, \
@@ -176,11 +177,8 @@ impl PartialSchema for AllocationTable {
             .max_length(None)
             .examples(["member_id,service,units\r\n\
                         20000000-0000-4000-8000-000000000011,claude_messages,90\r\n"])
-            .into()
     }
-}
-
-impl ToSchema for AllocationTable {}
+);
 
 #[cfg(test)]
 mod tests {

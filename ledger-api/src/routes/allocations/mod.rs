@@ -4,25 +4,16 @@ mod answers;
 mod bodies;
 pub mod read;
 
-use axum::extract::State;
 use ledger_core::{DepartmentId, MemberId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::allocation_csv::{Import, ImportAnswer, Table};
-use crate::auth::Allowed;
-use crate::command::RequestMeta;
-use crate::http::{
-    AllocationPath, DepartmentAllocationPath, IdempotencyKey, Json, Path, Query, SchoolPath,
-    Written,
-};
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::state::AppState;
+use crate::routes::prelude::*;
 use crate::values::Reason;
 use answers::{AllocationAnswer, BatchAnswer};
-use bodies::{AllocationBody, AllocationSchema, AllocationTable, BatchBody, TableBody};
-use ledger_auth::Allocate;
+use bodies::{AllocationSchema, BatchBody, TableBody};
+use ledger_auth::permission::Allocate;
 
 problems!(
     AllocationProblems: MemberNotFound, PlanRequired, UnknownService, AmountOutOfRange,
@@ -32,60 +23,45 @@ problems!(
     DepartmentAllocationProblems: DepartmentNotFound, PlanRequired, UnknownService,
     AmountOutOfRange, PoolExceeded, TotalBelowAllocated,
 );
-
-/// Sets a member's allocation of a service: the units, the terms, or both. By default each is
-/// unchanged.
-#[utoipa::path(
-    put,
-    path = "/v1/schools/{school}/members/{member}/allocations/{service}",
-    tag = "allocations",
-    params(AllocationPath, IdempotencyKey),
-    request_body = AllocationSchema,
-    responses(
-        (status = 200, description = "The member's allocation.", body = AllocationAnswer),
-        AllocationProblems,
-    ),
-)]
-pub async fn set_allocation(
-    allowed: Allowed<Allocate>,
-    State(state): State<AppState>,
-    Path(path): Path<AllocationPath>,
-    meta: RequestMeta,
-    Json(body): Json<AllocationBody>,
-) -> Result<Written<AllocationAnswer>, Problem> {
-    let holder = (MemberId(path.member).into(), path.service);
-    let envelope = body.into_envelope(holder, allowed.actor(), &meta)?;
-    let receipt = state.submit(allowed.school, envelope).await?;
-    Ok(Written::ok(&receipt, answers::allocated(&receipt)?))
-}
-
-/// Sets a department's allocation of a service: the units, the terms, or both. By default each is
-/// unchanged. The pool funds the department's allocation, which funds those of its members.
-#[utoipa::path(
-    put,
-    path = "/v1/schools/{school}/departments/{department}/allocations/{service}",
-    tag = "allocations",
-    params(DepartmentAllocationPath, IdempotencyKey),
-    request_body = AllocationSchema,
-    responses(
-        (status = 200, description = "The department's allocation.", body = AllocationAnswer),
-        DepartmentAllocationProblems,
-    ),
-)]
-pub async fn set_department_allocation(
-    allowed: Allowed<Allocate>,
-    State(state): State<AppState>,
-    Path(path): Path<DepartmentAllocationPath>,
-    meta: RequestMeta,
-    Json(body): Json<AllocationBody>,
-) -> Result<Written<AllocationAnswer>, Problem> {
-    let holder = (DepartmentId(path.department).into(), path.service);
-    let envelope = body.into_envelope(holder, allowed.actor(), &meta)?;
-    let receipt = state.submit(allowed.school, envelope).await?;
-    Ok(Written::ok(&receipt, answers::allocated(&receipt)?))
-}
-
 problems!(BatchProblems: PlanRequired, BatchRefused);
+problems!(ImportProblems: PlanRequired, UnreadableTable, BatchRefused);
+
+/// Declares a route that sets the allocation of a holder.
+macro_rules! allocation_route {
+    (
+        $(#[doc = $doc:literal])* $name:ident, $path:literal, $problems:ident,
+        $form:ident => $holder:expr
+    ) => {
+        $(#[doc = $doc])*
+        #[utoipa::path(put, path = $path, responses($problems))]
+        pub async fn $name(
+            issuer: Issuer<Allowed<Allocate>>,
+            Path(path): Path<$form>,
+            Json(Constrained(body)): Json<AllocationSchema>,
+        ) -> Result<Written<AllocationAnswer>, Problem> {
+            let holder: fn(&$form) -> _ = $holder;
+            let account = (holder(&path), path.service);
+            let receipt = issuer.submit(body.into_envelope(account, &issuer.origin)?).await?;
+            Ok(Written::new(&receipt, answers::allocated(&receipt)?))
+        }
+    };
+}
+
+allocation_route! {
+    /// Sets a member's allocation of a service: the units, the terms, or both. By default each is
+    /// unchanged.
+    set_allocation, "/v1/schools/{school}/members/{member}/allocations/{service}",
+    AllocationProblems, AllocationPath => |path| MemberId(path.member).into()
+}
+
+allocation_route! {
+    /// Sets a department's allocation of a service: the units, the terms, or both. By default each
+    /// is unchanged. The pool funds the department's allocation, which funds those of its members.
+    set_department_allocation,
+    "/v1/schools/{school}/departments/{department}/allocations/{service}",
+    DepartmentAllocationProblems,
+    DepartmentAllocationPath => |path| DepartmentId(path.department).into()
+}
 
 /// Changes many allocations: all or none, whatever the order of the items.
 ///
@@ -94,32 +70,20 @@ problems!(BatchProblems: PlanRequired, BatchRefused);
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/allocations/batch",
-    tag = "allocations",
-    params(SchoolPath, IdempotencyKey),
-    request_body = BatchBody,
-    responses(
-        (status = 200, description = "The changes, or their preview.", body = BatchAnswer),
-        BatchProblems,
-    ),
+    responses(BatchProblems)
 )]
 pub async fn allocate_batch(
-    allowed: Allowed<Allocate>,
-    State(state): State<AppState>,
-    meta: RequestMeta,
+    issuer: Issuer<Allowed<Allocate>>,
     Json(body): Json<BatchBody>,
 ) -> Result<Written<BatchAnswer>, Problem> {
-    let (dry_run, index) = (body.dry_run, body.index(&state.catalogue()));
-    let envelope = body.into_envelope(allowed.actor(), &meta)?;
-    let receipt = state.submit(allowed.school, envelope).await?;
-    Ok(Written::ok(
-        &receipt,
-        answers::batch(&receipt, dry_run, index),
-    ))
+    let (dry_run, index) = (body.dry_run, body.index(&issuer.state.catalogue()));
+    let receipt = issuer.submit(body.into_envelope(&issuer.origin)?).await?;
+    let answer = answers::batch(&receipt, dry_run, index);
+    Ok(Written::new(&receipt, answer))
 }
 
 /// The query of an import.
 #[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ImportQuery {
     /// The reason.
@@ -130,8 +94,6 @@ pub struct ImportQuery {
     #[param(required = false)]
     dry_run: bool,
 }
-
-problems!(ImportProblems: PlanRequired, UnreadableTable, BatchRefused);
 
 /// Sets the allocations of many members and departments from a table in the form of the export: all
 /// rows or none.
@@ -145,18 +107,10 @@ problems!(ImportProblems: PlanRequired, UnreadableTable, BatchRefused);
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/allocations.csv",
-    tag = "allocations",
-    params(SchoolPath, ImportQuery, IdempotencyKey),
-    request_body(content = AllocationTable, content_type = "text/csv"),
-    responses(
-        (status = 200, description = "The changes, or their preview.", body = ImportAnswer),
-        ImportProblems,
-    ),
+    responses(ImportProblems)
 )]
 pub async fn import_allocations(
-    allowed: Allowed<Allocate>,
-    State(state): State<AppState>,
-    RequestMeta { now, key }: RequestMeta,
+    issuer: Issuer<Allowed<Allocate>>,
     Query(query): Query<ImportQuery>,
     TableBody(bytes): TableBody,
 ) -> Result<Written<ImportAnswer>, Problem> {
@@ -165,12 +119,14 @@ pub async fn import_allocations(
         reason: query.reason.0,
         dry_run: query.dry_run,
     };
-    let (school, actor, catalogue) = (allowed.school, allowed.actor(), state.catalogue());
-    let envelope = import.envelope(&key.0, actor, now.0)?;
+    let (state, origin, school) = (&issuer.state, &issuer.origin, issuer.school());
+    let envelope = import.envelope(&origin.key.0, origin.actor, origin.now)?;
     let receipt = state.writer.submit(school, envelope).await?;
     let receipt = receipt.map_err(|refused| Problem::from(import.refused(refused)))?;
     if !import.dry_run {
-        state.own_writes.note(school, actor.id, receipt.seq).await;
+        let own_writes = &state.own_writes;
+        own_writes.note(school, origin.actor.id, receipt.seq).await;
     }
-    Ok(Written::ok(&receipt, import.answer(&receipt, &catalogue)))
+    let answer = import.answer(&receipt, &state.catalogue());
+    Ok(Written::new(&receipt, answer))
 }

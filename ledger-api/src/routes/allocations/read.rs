@@ -1,19 +1,16 @@
 //! The export of allocations.
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use ledger_projections::ProjectionName;
 
 use super::bodies::AllocationTable;
 use crate::allocation_csv::AllocationPages;
-use crate::auth::Allowed;
-use crate::http::{LEDGER_SEQ, Now, Query, SchoolPath, query};
-use crate::problem::Problem;
-use crate::reads::{begin_balance_read, require_known};
-use crate::state::AppState;
-use ledger_auth::ReadSchool;
+use crate::http::LEDGER_SEQ;
+use crate::reads::require_known;
+use crate::routes::prelude::*;
+use ledger_auth::permission::ReadSchool;
 
 /// The media type of a table (RFC 7111).
 const CSV: &str = "text/csv; charset=utf-8";
@@ -33,8 +30,6 @@ query! {
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/allocations.csv",
-    tag = "allocations",
-    params(SchoolPath, ExportQuery),
     responses(
         (status = 200, description = "The table.", body = AllocationTable,
             content_type = "text/csv", headers(("Ledger-Seq" = i64,
@@ -42,24 +37,19 @@ query! {
     ),
 )]
 pub async fn export_allocations(
-    allowed: Allowed<ReadSchool>,
-    State(state): State<AppState>,
-    Now(now): Now,
+    caller: Caller<Allowed<ReadSchool>>,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, Problem> {
-    let (caller, viewer) = (&allowed.credential, allowed.viewer());
-    let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
+    let mut read = caller.read_balances(query.min_seq).await?;
     let seq = read.seq_of(ProjectionName::Balance).await?;
     require_known(&mut read, seq).await?;
-    let file = format!(
-        "attachment; filename=\"allocations-{}.csv\"",
-        allowed.school
-    );
+    let school = caller.school();
+    let file = format!("attachment; filename=\"allocations-{school}.csv\"");
     let headers = [
         (CONTENT_TYPE, CSV.to_owned()),
         (CONTENT_DISPOSITION, file),
         (LEDGER_SEQ, seq.to_string()),
     ];
-    let pages = AllocationPages::new(read, now).into_stream();
+    let pages = AllocationPages::new(read, caller.now).into_stream();
     Ok((headers, Body::from_stream(pages)).into_response())
 }

@@ -15,7 +15,6 @@ pub struct ApiKeyBody {
 
 /// The part of a path that names an API key.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 pub struct ApiKeyPath {
     /// The id of the API key.
     #[param(pattern = "^[0-9a-f]{16}$")]

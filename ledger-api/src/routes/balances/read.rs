@@ -1,22 +1,18 @@
 //! Reads of balances, current and past.
 
-use axum::extract::State;
 use ledger_core::school::MemberStatus;
-use ledger_core::{DepartmentId, Refusal, SchoolState, Timestamp};
+use ledger_core::{DepartmentId, Refusal, SchoolState, Seq};
 use ledger_projections::balance::closed;
-use ledger_projections::balance::period::{self, KnownPeriod};
+use ledger_projections::balance::period::{self, ClosedPeriod, KnownPeriod};
 use ledger_projections::balance::{departments, of_state, read as current};
-use ledger_projections::{ProjectionName, TenantRead, Viewer};
+use ledger_projections::{ProjectionName, ReadError, TenantRead, Viewer};
 
 use super::answers::{DepartmentBalance, MemberBalance, SchoolBalance};
-use crate::auth::{Allowed, AllowedMember, AllowedViewer};
-use crate::http::{DepartmentPath, MemberPath, Now, Path, Query, SchoolPath, query};
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::reads::{AsOf, begin_balance_read, no_period_of, require_known};
-use crate::state::AppState;
+use crate::auth::SchoolPermit;
+use crate::reads::{AsOf, no_period_of, require_known};
+use crate::routes::prelude::*;
 use crate::values::{Day, Instant, Position};
-use ledger_auth::{ReadBalance, ReadDepartmentBalance, ReadMemberBalance};
+use ledger_auth::permission::{ReadBalance, ReadDepartmentBalance, ReadMemberBalance};
 
 query! {
     /// The period or the point in time of the balance.
@@ -31,14 +27,37 @@ query! {
     }
 }
 
+/// The state of the accounts that a query asks for.
+enum Asked {
+    /// A point in the past, with its last event.
+    Past(Box<SchoolState>, Seq),
+    /// The open period.
+    Current(TenantRead),
+    /// A closed period.
+    Closed(TenantRead, ClosedPeriod),
+}
+
 impl BalanceQuery {
-    fn past(&self, now: Timestamp) -> Result<Option<AsOf>, Problem> {
-        let past = AsOf::of(self.as_of_seq, self.as_of, now)?;
-        if past.is_some() && self.period.is_some() {
-            let detail = "give either period or as_of, not both";
-            return Err(Problem::invalid(detail).at("period"));
+    async fn asked<P: SchoolPermit>(&self, caller: &Caller<P>) -> Result<Asked, Problem> {
+        if let Some(past) = AsOf::of(self.as_of_seq, self.as_of, caller.now)? {
+            if self.period.is_some() {
+                let detail = "give either period or as_of, not both";
+                return Err(Problem::invalid(detail).at("period"));
+            }
+            let (then, seq) = past.load(&caller.state.database, caller.school()).await?;
+            return Ok(Asked::Past(Box::new(then), seq));
         }
-        Ok(past)
+        let mut read = caller.read_balances(self.min_seq).await?;
+        let Some(day) = self.period else {
+            return Ok(Asked::Current(read));
+        };
+        let seq = read.seq_of(ProjectionName::Balance).await?;
+        require_known(&mut read, seq).await?;
+        let period = period::find(&mut read, day.0).await?;
+        Ok(match period.ok_or_else(|| no_period_of(day))? {
+            KnownPeriod::Current => Asked::Current(read),
+            KnownPeriod::Closed(period) => Asked::Closed(read, period),
+        })
     }
 }
 
@@ -50,31 +69,19 @@ problems!(MemberBalanceProblems: MemberNotFound, PeriodNotFound);
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/balance",
-    tag = "reads",
-    params(SchoolPath, BalanceQuery),
-    responses(
-        (status = 200, description = "The balance.", body = SchoolBalance),
-        SchoolBalanceProblems,
-    ),
+    responses(SchoolBalanceProblems)
 )]
 pub async fn read_school_balance(
-    allowed: Allowed<ReadBalance>,
-    State(state): State<AppState>,
-    Now(now): Now,
+    caller: Caller<Allowed<ReadBalance>>,
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<SchoolBalance>, Problem> {
-    let balance = if let Some(past) = query.past(now)? {
-        let (then, seq) = past.load(&state.database, allowed.school).await?;
-        of_state::school(&then, seq)
-    } else {
-        let (caller, viewer) = (&allowed.credential, allowed.viewer());
-        let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
-        let balance = match period(&mut read, query.period).await? {
-            KnownPeriod::Current => current::school(&mut read, now).await?,
-            KnownPeriod::Closed(period) => closed::school(&mut read, period, now).await?,
-        };
-        read.finish().await?;
-        balance
+    let now = caller.now;
+    let balance = match query.asked(&caller).await? {
+        Asked::Past(then, seq) => of_state::school(&then, seq),
+        Asked::Current(mut read) => ended(current::school(&mut read, now).await, read).await?,
+        Asked::Closed(mut read, period) => {
+            ended(closed::school(&mut read, period, now).await, read).await?
+        }
     };
     let balance = balance.ok_or(Refusal::SchoolNotFound)?;
     Ok(axum::Json(balance.into()))
@@ -85,36 +92,24 @@ pub async fn read_school_balance(
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/departments/{department}/balance",
-    tag = "reads",
-    params(DepartmentPath, BalanceQuery),
-    responses(
-        (status = 200, description = "The balance.", body = DepartmentBalance),
-        DepartmentBalanceProblems,
-    ),
+    responses(DepartmentBalanceProblems)
 )]
 pub async fn read_department_balance(
-    allowed: AllowedViewer<ReadDepartmentBalance>,
-    State(state): State<AppState>,
+    caller: Caller<AllowedViewer<ReadDepartmentBalance>>,
     Path(path): Path<DepartmentPath>,
-    Now(now): Now,
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<DepartmentBalance>, Problem> {
-    let department_id = DepartmentId(path.department);
-    let balance = if let Some(past) = query.past(now)? {
-        let (then, seq) = past.load(&state.database, allowed.school).await?;
-        let balance = of_state::department(&then, department_id, seq);
-        balance.filter(|_| is_visible(department_id, allowed.viewer, &then))
-    } else {
-        let (caller, viewer) = (&allowed.credential, allowed.viewer);
-        let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
-        let balance = match period(&mut read, query.period).await? {
-            KnownPeriod::Current => departments::one(&mut read, department_id, now).await?,
-            KnownPeriod::Closed(period) => {
-                departments::one_closed(&mut read, department_id, period, now).await?
-            }
-        };
-        read.finish().await?;
-        balance
+    let (now, department_id) = (caller.now, DepartmentId(path.department));
+    let balance = match query.asked(&caller).await? {
+        Asked::Past(then, seq) => of_state::department(&then, department_id, seq)
+            .filter(|_| is_visible(department_id, caller.viewer(), &then)),
+        Asked::Current(mut read) => {
+            ended(departments::one(&mut read, department_id, now).await, read).await?
+        }
+        Asked::Closed(mut read, period) => {
+            let balance = departments::one_closed(&mut read, department_id, period, now);
+            ended(balance.await, read).await?
+        }
     };
     let balance = balance.ok_or(Refusal::DepartmentNotFound { department_id })?;
     Ok(axum::Json(balance.into()))
@@ -133,32 +128,21 @@ fn is_visible(department_id: DepartmentId, viewer: Viewer, then: &SchoolState) -
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/members/{member}/balance",
-    tag = "reads",
-    params(MemberPath, BalanceQuery),
-    responses(
-        (status = 200, description = "The balance.", body = MemberBalance),
-        MemberBalanceProblems,
-    ),
+    responses(MemberBalanceProblems)
 )]
 pub async fn read_member_balance(
-    allowed: AllowedMember<ReadMemberBalance>,
-    State(state): State<AppState>,
-    Now(now): Now,
+    caller: Caller<AllowedMember<ReadMemberBalance>>,
     Query(query): Query<BalanceQuery>,
 ) -> Result<axum::Json<MemberBalance>, Problem> {
-    let member = allowed.member;
-    let balance = if let Some(past) = query.past(now)? {
-        let (then, seq) = past.load(&state.database, allowed.school).await?;
-        of_state::member(&then, member, seq)
-    } else {
-        let (caller, viewer) = (&allowed.credential, allowed.viewer);
-        let mut read = begin_balance_read(&state, caller, viewer, query.min_seq, now).await?;
-        let balance = match period(&mut read, query.period).await? {
-            KnownPeriod::Current => current::member(&mut read, member, now).await?,
-            KnownPeriod::Closed(period) => closed::member(&mut read, member, period, now).await?,
-        };
-        read.finish().await?;
-        balance
+    let (now, member) = (caller.now, caller.allowed.member);
+    let balance = match query.asked(&caller).await? {
+        Asked::Past(then, seq) => of_state::member(&then, member, seq),
+        Asked::Current(mut read) => {
+            ended(current::member(&mut read, member, now).await, read).await?
+        }
+        Asked::Closed(mut read, period) => {
+            ended(closed::member(&mut read, member, period, now).await, read).await?
+        }
     };
     let present = balance.filter(|balance| balance.status != MemberStatus::Removed);
     let member_id = Some(member);
@@ -166,12 +150,9 @@ pub async fn read_member_balance(
     Ok(axum::Json(balance.into()))
 }
 
-async fn period(read: &mut TenantRead, day: Option<Day>) -> Result<KnownPeriod, Problem> {
-    let Some(day) = day else {
-        return Ok(KnownPeriod::Current);
-    };
-    let seq = read.seq_of(ProjectionName::Balance).await?;
-    require_known(read, seq).await?;
-    let period = period::find(read, day.0).await?;
-    period.ok_or_else(|| no_period_of(day))
+/// Ends a read after its last result.
+async fn ended<T>(result: Result<T, ReadError>, read: TenantRead) -> Result<T, Problem> {
+    let value = result?;
+    read.finish().await?;
+    Ok(value)
 }

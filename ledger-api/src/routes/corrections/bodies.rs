@@ -1,14 +1,14 @@
 //! Bodies of corrections.
 
 use ledger_core::usage::{CorrectUsage, UsageCommand};
-use ledger_core::{Action, Actor, Attribute as CoreAttribute, CommandKey, EventId, Key};
+use ledger_core::{Action, Attribute as CoreAttribute, CommandKey, EventId, Key};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
 
-use crate::command::{RequestMeta, free_text};
+use crate::command::{Origin, free_text};
 use crate::http::fingerprint;
 use crate::problem::{Code, Problem};
 use crate::values::schema::one_of_words;
@@ -91,8 +91,7 @@ impl CorrectionBody {
     pub(super) fn into_envelope(
         self,
         usage_id: EventId,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("correct-usage", &[&usage_id], &self)?;
         let command = CorrectUsage {
@@ -101,7 +100,7 @@ impl CorrectionBody {
             reason: free_text("reason", &self.reason.0)?,
         };
         let action = Action::Usage(UsageCommand::Correct(command));
-        Ok(meta.envelope(actor, fingerprint, action))
+        Ok(origin.envelope(fingerprint, action))
     }
 }
 

@@ -3,17 +3,10 @@
 mod answers;
 mod bodies;
 
-use axum::extract::State;
-
-use crate::auth::Allowed;
-use crate::command::RequestMeta;
-use crate::http::{IdempotencyKey, Json, Path, UsagePath, Written};
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::state::AppState;
+use crate::routes::prelude::*;
 use answers::CorrectionAnswer;
-use bodies::{CorrectionBody, CorrectionSchema};
-use ledger_auth::Correct;
+use bodies::CorrectionSchema;
+use ledger_auth::permission::Correct;
 
 problems!(CorrectionProblems: UsageNotFound, UsageUnattributed, CorrectionExceedsUsage);
 
@@ -25,28 +18,16 @@ problems!(CorrectionProblems: UsageNotFound, UsageUnattributed, CorrectionExceed
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/debits/{id}/correction",
-    tag = "usage",
-    params(UsagePath, IdempotencyKey),
-    request_body = CorrectionSchema,
-    responses(
-        (status = 201, description = "The usage is refunded.", body = CorrectionAnswer),
-        (status = 200, description = "The usage was refunded before.", body = CorrectionAnswer),
-        CorrectionProblems,
-    ),
+    responses(CorrectionProblems)
 )]
 pub async fn correct_usage(
-    allowed: Allowed<Correct>,
-    State(state): State<AppState>,
+    issuer: Issuer<Allowed<Correct>>,
     Path(path): Path<UsagePath>,
-    meta: RequestMeta,
-    Json(body): Json<CorrectionBody>,
-) -> Result<Written<CorrectionAnswer>, Problem> {
+    Json(Constrained(body)): Json<CorrectionSchema>,
+) -> Result<Created<CorrectionAnswer>, Problem> {
     let usage_id = body.usage_id(&path.id.0)?;
-    let envelope = body.into_envelope(usage_id, allowed.actor(), &meta)?;
-    let receipt = state.submit(allowed.school, envelope).await?;
+    let envelope = body.into_envelope(usage_id, &issuer.origin)?;
+    let receipt = issuer.submit(envelope).await?;
     let answer = answers::corrected(usage_id, &receipt)?;
-    Ok(match answer.event_id {
-        Some(_) => Written::created(&receipt, answer),
-        None => Written::ok(&receipt, answer),
-    })
+    Ok(Created::if_any(answer.event_id.is_some(), &receipt, answer))
 }

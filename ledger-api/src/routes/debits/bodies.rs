@@ -9,21 +9,19 @@ use ledger_store::writer::Envelope;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{AnyOf, ArrayBuilder, ObjectBuilder, Schema, SchemaType};
 use utoipa::openapi::{Ref, RefOr};
-use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::call::{call_body, owner};
 use crate::command::usage_envelope;
 use crate::http::{fingerprint, has_media_type, parse_json, read_body};
 use crate::limits::{DEBIT_BATCH_BYTES_MAX, DEBIT_BATCH_MAX};
+use crate::openapi::{Description, Input};
 use crate::problem::{Code, Problem};
-use crate::values::schema::text;
-use crate::values::{
-    Constrained, Constraint, Instant, Key, NamedSchemas, ServiceName, Subject, add_reference,
-    either,
-};
+use crate::values::schema::{has_schema, text};
+use crate::values::{Constrained, Constraint, Instant, Key, ServiceName, Subject, either};
 
 call_body! {
     /// A call to spend units for. Exactly one of `member_id` and `subject` names the member.
@@ -108,6 +106,13 @@ impl<S: Send + Sync> FromRequest<S> for DebitItems {
     }
 }
 
+impl Input for DebitItems {
+    fn describe(description: &mut Description<'_>) {
+        description.body::<DebitArray>("application/json");
+        description.body::<DebitLines>("application/x-ndjson");
+    }
+}
+
 impl DebitItems {
     fn from_array(bytes: &[u8]) -> Result<Self, Problem> {
         let Elements(elements) = parse_json(bytes)?;
@@ -137,8 +142,7 @@ impl DebitItems {
 #[derive(Debug)]
 pub struct DebitArray;
 
-impl PartialSchema for DebitArray {
-    fn schema() -> RefOr<Schema> {
+has_schema!(DebitArray = {
         let anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
         let mut item = AnyOf::new();
         item.items = vec![
@@ -150,31 +154,20 @@ impl PartialSchema for DebitArray {
             .items(RefOr::T(Schema::AnyOf(item)))
             .min_items(Some(1))
             .max_items(Some(DEBIT_BATCH_MAX))
-            .into()
-    }
-}
-
-impl ToSchema for DebitArray {
-    fn schemas(schemas: &mut NamedSchemas) {
-        add_reference::<DebitSchema>(schemas);
-    }
-}
+}, references DebitSchema);
 
 /// The schema of a batch as NDJSON.
 #[derive(Debug)]
 pub struct DebitLines;
 
-impl PartialSchema for DebitLines {
-    fn schema() -> RefOr<Schema> {
+has_schema!(
+    DebitLines = {
         let description = "One debit per line; anything else is refused in `results`.";
         text(1, DEBIT_BATCH_BYTES_MAX)
             .description(Some(description))
             .pattern(Some(r"\S"))
-            .into()
     }
-}
-
-impl ToSchema for DebitLines {}
+);
 
 /// The unparsed elements of a JSON array of at most [`DEBIT_BATCH_MAX`].
 pub(in crate::routes) struct Elements<'a>(pub Vec<&'a RawValue>);

@@ -4,21 +4,16 @@ mod answers;
 mod bodies;
 pub(super) mod call;
 
-use axum::extract::State;
 use ledger_core::{Actor, Refusal, Timestamp};
 use ledger_store::writer::{Answer, Envelope, RefusedBy};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::Allowed;
-use crate::http::{Json, Now, Query, SchoolPath, Written};
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::state::AppState;
+use crate::routes::prelude::*;
 use answers::{BatchAnswer, DebitAnswer, Shown, debited};
 pub(super) use bodies::Elements;
-use bodies::{DebitArray, DebitBody, DebitItems, DebitLines, DebitSchema};
-use ledger_auth::Spend;
+use bodies::{DebitItems, DebitSchema};
+use ledger_auth::permission::Spend;
 
 problems!(
     DebitProblems: MemberSuspended, MemberNotFound, UnknownService, AmountOutOfRange, QuotaExceeded,
@@ -27,32 +22,18 @@ problems!(
 /// Spends units for a call: checks and records in one step.
 ///
 /// The same `id` with the same body again gets the first outcome.
-#[utoipa::path(
-    post,
-    path = "/v1/schools/{school}/debits",
-    tag = "usage",
-    params(SchoolPath),
-    request_body = DebitSchema,
-    responses(
-        (status = 201, description = "The units are spent.", body = DebitAnswer),
-        (status = 200, description = "The units were spent before.", body = DebitAnswer),
-        DebitProblems,
-    ),
-)]
+#[utoipa::path(post, path = "/v1/schools/{school}/debits", responses(DebitProblems))]
 pub async fn debit(
-    allowed: Allowed<Spend>,
-    State(state): State<AppState>,
-    Now(now): Now,
-    Json(body): Json<DebitBody>,
-) -> Result<Written<DebitAnswer>, Problem> {
-    let envelope = body.into_envelope(allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, envelope).await??;
-    Ok(Written::created(&receipt, debited(&receipt)?))
+    caller: Caller<Allowed<Spend>>,
+    Json(Constrained(body)): Json<DebitSchema>,
+) -> Result<Created<DebitAnswer>, Problem> {
+    let envelope = body.into_envelope(caller.actor(), caller.now)?;
+    let receipt = caller.spend(envelope).await?;
+    Ok(Created::new(&receipt, debited(&receipt)?))
 }
 
 /// The query of a batch.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct BatchQuery {
     /// The results to list: `not_accepted` for those that were not newly accepted, or `all`.
@@ -65,31 +46,23 @@ pub struct BatchQuery {
 ///
 /// A JSON array, or one debit per line with `Content-Type: application/x-ndjson`: up to 10,000 and
 /// 16 MiB. A refused or unreadable debit does not affect the others.
-#[utoipa::path(
-    post,
-    path = "/v1/schools/{school}/debits/batch",
-    tag = "usage",
-    params(SchoolPath, BatchQuery),
-    request_body(content(
-        (DebitArray = "application/json"),
-        (DebitLines = "application/x-ndjson"),
-    )),
-    responses((status = 200, description = "The result of each debit.", body = BatchAnswer)),
-)]
+#[utoipa::path(post, path = "/v1/schools/{school}/debits/batch")]
 pub async fn debit_batch(
-    allowed: Allowed<Spend>,
-    State(state): State<AppState>,
-    Now(now): Now,
+    caller: Caller<Allowed<Spend>>,
     Query(query): Query<BatchQuery>,
     items: DebitItems,
 ) -> Result<Written<BatchAnswer>, Problem> {
-    let (envelopes, unreadable) = envelopes(items, allowed.credential.actor, now);
-    let answers = state.writer.submit_all(allowed.school, envelopes).await?;
+    let (envelopes, unreadable) = envelopes(items, caller.actor(), caller.now);
+    let answers = caller
+        .state
+        .writer
+        .submit_all(caller.school(), envelopes)
+        .await?;
     if answers.iter().any(is_without_school) {
         return Err(Problem::from(Refusal::SchoolNotFound));
     }
     let answer = BatchAnswer::new(answers, unreadable, query.results);
-    Ok(Written::ok_at(answer.last_seq.0, answer))
+    Ok(Written::at(answer.last_seq.0, answer))
 }
 
 /// The debits in their order, and the unreadable items by index.

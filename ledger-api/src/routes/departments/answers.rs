@@ -8,11 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::DepartmentCursor;
+use crate::http::{DepartmentCursor, rows};
 use crate::problem::Problem;
-use crate::values::{
-    DepartmentSubject, Instant, ReturnedAnswer, Seq, Units, WriteAnswer, decreases,
-};
+use crate::values::{DepartmentSubject, Instant, ReturnedAnswer, Units, WriteAnswer, decreases};
 
 /// The answer to the opening of a department.
 pub type DepartmentOpenedAnswer = WriteAnswer<Opened, Uuid, DepartmentSubject>;
@@ -55,26 +53,12 @@ const fn subject(department_id: DepartmentId) -> DepartmentSubject {
     }
 }
 
-/// Departments, in the order of their ids.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DepartmentsAnswer {
-    /// The last event included.
-    seq: Seq,
-    departments: Vec<Department>,
-    /// The `cursor` of the next page; null on the last page.
-    #[schema(required)]
-    pub(super) next: Option<DepartmentCursor>,
-}
-
-impl From<DepartmentsPage> for DepartmentsAnswer {
-    fn from(page: DepartmentsPage) -> Self {
-        let departments = page.departments.into_iter();
-        Self {
-            seq: page.seq.into(),
-            departments: departments.map(Department::from).collect(),
-            next: page.next_after.map(DepartmentCursor),
-        }
-    }
+rows! {
+    /// Departments, in the order of their ids.
+    DepartmentsAnswer {
+        departments: Vec<Department>,
+        next_after: DepartmentCursor,
+    } of DepartmentsPage
 }
 
 /// A department.

@@ -1,22 +1,14 @@
 //! Reads of departments.
 
-use axum::extract::State;
 use axum::http::Uri;
 use ledger_core::{DepartmentId, Refusal};
 use ledger_projections::ProjectionName;
 use ledger_projections::roster::departments::{self, DepartmentsFilter};
 
 use super::answers::{Department, DepartmentsAnswer};
-use crate::auth::{Allowed, AllowedViewer};
-use crate::http::{
-    DepartmentCursor, DepartmentPath, Page, PageLimit, Path, Query, SchoolPath, query,
-};
-use crate::limits::PAGE_DEFAULT;
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::reads::{begin_read, require_known};
-use crate::state::AppState;
-use ledger_auth::{ReadDepartment, ReadSchool};
+use crate::http::DepartmentCursor;
+use crate::routes::prelude::*;
+use ledger_auth::permission::{ReadDepartment, ReadSchool};
 
 query! {
     /// The departments to list.
@@ -31,33 +23,21 @@ query! {
 }
 
 /// Lists the school's departments.
-#[utoipa::path(
-    get,
-    path = "/v1/schools/{school}/departments",
-    tag = "departments",
-    params(SchoolPath, DepartmentsQuery),
-    responses((status = 200, description = "Departments.", body = DepartmentsAnswer,
-        headers(("Link" = String, description = "The next page, if any (RFC 8288).")))),
-)]
+#[utoipa::path(get, path = "/v1/schools/{school}/departments")]
 pub async fn list_departments(
-    allowed: Allowed<ReadSchool>,
-    State(state): State<AppState>,
+    caller: Caller<Allowed<ReadSchool>>,
     uri: Uri,
     Query(query): Query<DepartmentsQuery>,
 ) -> Result<Page<DepartmentsAnswer>, Problem> {
-    let (caller, viewer) = (&allowed.credential, allowed.viewer());
     let filter = DepartmentsFilter {
         after: query.cursor.map(|cursor| cursor.0),
         with_closed: query.with_closed.unwrap_or_default(),
     };
-    let limit = query.limit.map_or(PAGE_DEFAULT, |limit| limit.0);
-    let roster = ProjectionName::Roster;
-    let mut read = begin_read(&state, caller, viewer, roster, query.min_seq).await?;
+    let limit = query.limit.unwrap_or_default().0;
+    let mut read = caller.read(ProjectionName::Roster, query.min_seq).await?;
     let page = departments::page(&mut read, filter, limit).await?;
-    require_known(&mut read, page.seq).await?;
-    read.finish().await?;
-    let answer = DepartmentsAnswer::from(page);
-    Ok(Page::new(&uri, answer.next, answer))
+    finish_known(read, page.seq).await?;
+    Ok(Page::new(&uri, page))
 }
 
 query! {
@@ -71,23 +51,15 @@ problems!(DepartmentProblems: DepartmentNotFound);
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/departments/{department}",
-    tag = "departments",
-    params(DepartmentPath, DepartmentQuery),
-    responses(
-        (status = 200, description = "The department.", body = Department),
-        DepartmentProblems,
-    ),
+    responses(DepartmentProblems)
 )]
 pub async fn read_department(
-    allowed: AllowedViewer<ReadDepartment>,
-    State(state): State<AppState>,
+    caller: Caller<AllowedViewer<ReadDepartment>>,
     Path(path): Path<DepartmentPath>,
     Query(query): Query<DepartmentQuery>,
 ) -> Result<axum::Json<Department>, Problem> {
-    let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let department_id = DepartmentId(path.department);
-    let roster = ProjectionName::Roster;
-    let mut read = begin_read(&state, caller, viewer, roster, query.min_seq).await?;
+    let mut read = caller.read(ProjectionName::Roster, query.min_seq).await?;
     let department = departments::one(&mut read, department_id).await?;
     read.finish().await?;
     let department = department.ok_or(Refusal::DepartmentNotFound { department_id })?;

@@ -3,7 +3,6 @@
 use std::io;
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,21 +10,15 @@ use bytes::Bytes;
 use futures::stream::try_unfold;
 use ledger_core::Seq;
 use ledger_projections::log::EventView;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
 
 use super::answers::{Event, EventsAnswer};
-use crate::auth::Allowed;
-use crate::http::{PageLimit, Query, SchoolPath, preferred, query};
+use crate::http::preferred;
 use crate::limits::{FRESHNESS_LIMIT, PAGE_MAX, STREAM_PAGE};
-use crate::openapi::problems;
-use crate::problem::Problem;
 use crate::routes::log_reader::LogReader;
-use crate::state::AppState;
+use crate::routes::prelude::*;
 use crate::values::Position;
-use crate::values::schema::text;
-use ledger_auth::ReadLog;
+use crate::values::schema::{has_schema, text};
+use ledger_auth::permission::ReadLog;
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -49,8 +42,6 @@ problems!(EventsProblems: NotAcceptable);
 #[utoipa::path(
     get,
     path = "/v1/schools/{school}/events",
-    tag = "log",
-    params(SchoolPath, EventsQuery),
     responses(
         (status = 200, description = "The events.", content(
             (EventsAnswer = "application/json"),
@@ -60,8 +51,7 @@ problems!(EventsProblems: NotAcceptable);
     ),
 )]
 pub async fn list_events(
-    allowed: Allowed<ReadLog>,
-    State(state): State<AppState>,
+    caller: Caller<Allowed<ReadLog>>,
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
@@ -69,7 +59,7 @@ pub async fn list_events(
     let after = query.after.unwrap_or_default().0;
     let min_seq = query.min_seq.unwrap_or_default().0;
     let limit = query.limit.map(|limit| i64::from(limit.0));
-    let mut log = LogReader::new(&state.database, &state.wakes, allowed.viewer(), after);
+    let mut log = LogReader::new(&caller, after);
     let head = log.reach(min_seq, FRESHNESS_LIMIT).await?;
     if format == NDJSON {
         let end = limit.map_or(head, |limit| head.min(Seq(after.0.saturating_add(limit))));
@@ -87,16 +77,11 @@ pub async fn list_events(
 #[derive(Debug)]
 pub struct EventLines;
 
-impl PartialSchema for EventLines {
-    fn schema() -> RefOr<Schema> {
-        text(0, usize::MAX >> 1)
-            .description(Some("One event per line, in the form of the JSON page."))
-            .max_length(None)
-            .into()
-    }
-}
-
-impl ToSchema for EventLines {}
+has_schema!(
+    EventLines = text(0, usize::MAX >> 1)
+        .description(Some("One event per line, in the form of the JSON page."))
+        .max_length(None)
+);
 
 /// The events up to `end`, each page read after the previous one was sent.
 fn lines(log: LogReader, end: Seq) -> impl IntoResponse {

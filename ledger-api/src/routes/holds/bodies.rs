@@ -6,15 +6,15 @@ use ledger_core::usage::{
 use ledger_core::{Actor, CommandKey, Key as CoreKey, Timestamp};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::openapi::{RefOr, schema::Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Schema;
 use uuid::Uuid;
 
 use crate::command::{free_text, usage_envelope};
 use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::routes::debits::call::{call_body, owner};
-use crate::values::schema::whole;
+use crate::values::schema::{has_schema, whole};
 use crate::values::{
     Constrained, Constraint, Instant, Key, Reason, ServiceName, SomeUnits, Subject, either,
     whole_number,
@@ -144,13 +144,7 @@ impl<'de> Deserialize<'de> for TtlSeconds {
     }
 }
 
-impl PartialSchema for TtlSeconds {
-    fn schema() -> RefOr<Schema> {
-        whole(1, TTL_SECONDS_MAX).into()
-    }
-}
-
-impl ToSchema for TtlSeconds {}
+has_schema!(TtlSeconds = whole(1, TTL_SECONDS_MAX));
 
 #[cfg(test)]
 mod tests {

@@ -3,16 +3,10 @@
 mod answers;
 mod bodies;
 
-use axum::extract::State;
-
-use crate::auth::Allowed;
-use crate::http::{HoldPath, Json, Now, Path, SchoolPath, Written};
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::state::AppState;
+use crate::routes::prelude::*;
 use answers::{HoldAnswer, ReleaseAnswer, SettleAnswer};
-use bodies::{HoldBody, HoldSchema, ReleaseBody, SettleBody};
-use ledger_auth::Spend;
+use bodies::{HoldSchema, ReleaseBody, SettleBody};
+use ledger_auth::permission::Spend;
 
 problems!(
     HoldProblems: MemberSuspended, MemberNotFound, UnknownService, AmountOutOfRange, QuotaExceeded,
@@ -23,27 +17,14 @@ problems!(ReleaseProblems: HoldNotFound, HoldClosed);
 /// Reserves units for a call in flight.
 ///
 /// The same `id` with the same body again gets the first outcome.
-#[utoipa::path(
-    post,
-    path = "/v1/schools/{school}/holds",
-    tag = "usage",
-    params(SchoolPath),
-    request_body = HoldSchema,
-    responses(
-        (status = 201, description = "The units are reserved.", body = HoldAnswer),
-        (status = 200, description = "The units were reserved before.", body = HoldAnswer),
-        HoldProblems,
-    ),
-)]
+#[utoipa::path(post, path = "/v1/schools/{school}/holds", responses(HoldProblems))]
 pub async fn place_hold(
-    allowed: Allowed<Spend>,
-    State(state): State<AppState>,
-    Now(now): Now,
-    Json(body): Json<HoldBody>,
-) -> Result<Written<HoldAnswer>, Problem> {
-    let envelope = body.into_envelope(allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, envelope).await??;
-    Ok(Written::created(&receipt, answers::placed(&receipt)?))
+    caller: Caller<Allowed<Spend>>,
+    Json(Constrained(body)): Json<HoldSchema>,
+) -> Result<Created<HoldAnswer>, Problem> {
+    let envelope = body.into_envelope(caller.actor(), caller.now)?;
+    let receipt = caller.spend(envelope).await?;
+    Ok(Created::new(&receipt, answers::placed(&receipt)?))
 }
 
 /// Records the usage of a held call and frees the hold.
@@ -53,24 +34,16 @@ pub async fn place_hold(
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/holds/{id}/settle",
-    tag = "usage",
-    params(HoldPath),
-    request_body = SettleBody,
-    responses(
-        (status = 200, description = "The usage is recorded.", body = SettleAnswer),
-        SettleProblems,
-    ),
+    responses(SettleProblems)
 )]
 pub async fn settle_hold(
-    allowed: Allowed<Spend>,
-    State(state): State<AppState>,
+    caller: Caller<Allowed<Spend>>,
     Path(hold): Path<HoldPath>,
-    Now(now): Now,
     Json(body): Json<SettleBody>,
 ) -> Result<Written<SettleAnswer>, Problem> {
-    let envelope = body.into_envelope(hold.id.0, allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, envelope).await??;
-    Ok(Written::ok(&receipt, answers::settled(&receipt)?))
+    let envelope = body.into_envelope(hold.id.0, caller.actor(), caller.now)?;
+    let receipt = caller.spend(envelope).await?;
+    Ok(Written::new(&receipt, answers::settled(&receipt)?))
 }
 
 /// Frees a hold whose call used nothing.
@@ -79,26 +52,16 @@ pub async fn settle_hold(
 #[utoipa::path(
     post,
     path = "/v1/schools/{school}/holds/{id}/release",
-    tag = "usage",
-    params(HoldPath),
-    request_body = Option<ReleaseBody>,
-    responses(
-        (status = 200, description = "The units are free.", body = ReleaseAnswer),
-        ReleaseProblems,
-    ),
+    responses(ReleaseProblems)
 )]
 pub async fn release_hold(
-    allowed: Allowed<Spend>,
-    State(state): State<AppState>,
+    caller: Caller<Allowed<Spend>>,
     Path(hold): Path<HoldPath>,
-    Now(now): Now,
     body: Option<Json<ReleaseBody>>,
 ) -> Result<Written<ReleaseAnswer>, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let envelope = body.into_envelope(hold.id.0.clone(), allowed.credential.actor, now)?;
-    let receipt = state.writer.submit(allowed.school, envelope).await??;
-    Ok(Written::ok(
-        &receipt,
-        answers::released(hold.id.0, &receipt)?,
-    ))
+    let envelope = body.into_envelope(hold.id.0.clone(), caller.actor(), caller.now)?;
+    let receipt = caller.spend(envelope).await?;
+    let answer = answers::released(hold.id.0, &receipt)?;
+    Ok(Written::new(&receipt, answer))
 }

@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bodies::MemberChange;
-use crate::http::MemberCursor;
+use crate::http::{MemberCursor, rows};
 use crate::problem::Problem;
 use crate::values::{
-    ChangeAnswer, GrantAnswer, Instant, MemberRole, MemberSubject, ReturnedAnswer, Role, Seq,
-    Standing, WriteAnswer, decreases, increases,
+    ChangeAnswer, GrantAnswer, Instant, MemberRole, MemberSubject, ReturnedAnswer, Role, Standing,
+    WriteAnswer, decreases, increases,
 };
 
 /// The answer to an enrolment.
@@ -145,25 +145,12 @@ const fn subject(member_id: MemberId) -> MemberSubject {
     }
 }
 
-/// Members, in the order of their ids.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct MembersAnswer {
-    /// The last event included.
-    seq: Seq,
-    members: Vec<Member>,
-    /// The `cursor` of the next page; null on the last page.
-    #[schema(required)]
-    pub(super) next: Option<MemberCursor>,
-}
-
-impl From<MembersPage> for MembersAnswer {
-    fn from(page: MembersPage) -> Self {
-        Self {
-            seq: page.seq.into(),
-            members: page.members.into_iter().map(Member::from).collect(),
-            next: page.next_after.map(MemberCursor),
-        }
-    }
+rows! {
+    /// Members, in the order of their ids.
+    MembersAnswer {
+        members: Vec<Member>,
+        next_after: MemberCursor,
+    } of MembersPage
 }
 
 /// A member.

@@ -3,18 +3,18 @@
 use ledger_core::allocation::AllocationCommand;
 use ledger_core::department::DepartmentCommand;
 use ledger_core::school::{EnrolMember, MemberStatus, SchoolCommand};
-use ledger_core::{Action, Actor, DepartmentId, MemberId, SchoolId};
+use ledger_core::{Action, DepartmentId, MemberId, SchoolId};
 use ledger_store::writer::{DirectoryEntry, Envelope, SideWrites};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Schema, Type};
 
-use crate::command::{RequestMeta, free_text};
+use crate::command::{Origin, free_text};
 use crate::http::fingerprint;
 use crate::limits::EXTERNAL_IDS_MAX;
 use crate::problem::Problem;
 use crate::values::{
-    Constrained, Constraint, Email, MemberRole, Name, NewId, Reason, Subject, exactly_one,
+    Constrained, Constraint, Email, MemberRole, Name, NewId, Reason, Subject, exactly_one, present,
     with_member,
 };
 
@@ -61,14 +61,13 @@ impl EnrolBody {
     pub(super) fn into_envelope(
         self,
         school_id: SchoolId,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("enrol-member", &[], &self)?;
-        let fallback = || MemberId(meta.key.id_for("member", school_id.0));
+        let fallback = || MemberId(origin.key.id_for("member", school_id.0));
         let enrol = EnrolMember {
-            member_id: self.member_id.map_or_else(fallback, MemberId::from),
-            role: self.role.into(),
+            member_id: self.member_id.map_or_else(fallback, |id| MemberId(id.0)),
+            role: self.role.0,
             department_id: self.department_id,
             external_ids: self.external_ids.into_iter().map(|id| id.0).collect(),
         };
@@ -77,8 +76,8 @@ impl EnrolBody {
             email: self.email.map(|email| email.0),
         };
         let action = Action::School(SchoolCommand::EnrolMember(enrol));
-        Ok(meta
-            .envelope(actor, fingerprint, action)
+        Ok(origin
+            .envelope(fingerprint, action)
             .with_side_writes(SideWrites::Member(entry)))
     }
 }
@@ -99,13 +98,6 @@ pub struct ChangeBody {
     )]
     #[schema(value_type = Option<Uuid>)]
     department_id: Option<Option<DepartmentId>>,
-}
-
-/// Distinguishes null from a missing member.
-fn present<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<DepartmentId>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// A change of a member.
@@ -137,20 +129,18 @@ impl ChangeBody {
     pub(super) fn into_envelope(
         self,
         member_id: MemberId,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("change-member", &[&member_id], &self)?;
         let action = match self.change()? {
-            MemberChange::Role(role) => {
-                let role = role.into();
+            MemberChange::Role(MemberRole(role)) => {
                 Action::School(SchoolCommand::SetRole { member_id, role })
             }
             MemberChange::Department(to) => {
                 Action::Department(DepartmentCommand::Move { member_id, to })
             }
         };
-        Ok(meta.envelope(actor, fingerprint, action))
+        Ok(origin.envelope(fingerprint, action))
     }
 }
 
@@ -179,14 +169,13 @@ impl EraseBody {
     pub(super) fn into_envelope(
         self,
         member_id: MemberId,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("erase-member", &[&member_id], &self)?;
         let reason = self.reason.map(|reason| free_text("reason", &reason.0));
         let reason = reason.transpose()?;
         let action = Action::School(SchoolCommand::EraseMember { member_id, reason });
-        Ok(meta.envelope(actor, fingerprint, action))
+        Ok(origin.envelope(fingerprint, action))
     }
 }
 
@@ -203,8 +192,7 @@ impl StatusBody {
         self,
         member_id: MemberId,
         status: MemberStatus,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint(status.as_str(), &[&member_id], &self)?;
         let reason = free_text("reason", &self.reason.0)?;
@@ -214,25 +202,22 @@ impl StatusBody {
                 AllocationCommand::Reactivate { member_id, reason }
             }
         });
-        Ok(meta.envelope(actor, fingerprint, action))
+        Ok(origin.envelope(fingerprint, action))
     }
 }
 
 /// Removes a member.
-pub(super) fn remove(
-    member_id: MemberId,
-    actor: Actor,
-    meta: &RequestMeta,
-) -> Result<Envelope, Problem> {
+pub(super) fn remove(member_id: MemberId, origin: &Origin) -> Result<Envelope, Problem> {
     let fingerprint = fingerprint("remove-member", &[&member_id], &())?;
     let action = Action::School(SchoolCommand::RemoveMember { member_id });
-    Ok(meta.envelope(actor, fingerprint, action))
+    Ok(origin.envelope(fingerprint, action))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::parse_json;
+    use ledger_core::Role;
 
     #[test]
     fn external_ids_are_limited_in_number_and_not_empty() {
@@ -257,7 +242,7 @@ mod tests {
         let id = DepartmentId(uuid::Uuid::max());
         assert_eq!(
             parse(r#"{"role":"auditor"}"#).unwrap(),
-            MemberChange::Role(MemberRole::Auditor)
+            MemberChange::Role(MemberRole(Role::Auditor))
         );
         assert_eq!(
             parse(&format!(r#"{{"department_id":"{id}"}}"#)).unwrap(),
@@ -270,6 +255,8 @@ mod tests {
         for refused in [
             "{}",
             r#"{"role":null}"#,
+            r#"{"role":"proxy"}"#,
+            r#"{"role":"system"}"#,
             r#"{"role":"auditor","department_id":null}"#,
             r#"{"department_id":"the best"}"#,
         ] {

@@ -1,24 +1,21 @@
 //! The events of a request in each content mode of CloudEvents 1.0.2 (HTTP Protocol Binding): one
 //! or a batch in structured mode, or one in binary mode, whose attributes are headers.
 
-use std::borrow::Cow;
-
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, OneOfBuilder, Schema};
-use utoipa::openapi::{Ref, RefOr, Required};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder};
 
 use super::event::{UsageEvent, fault};
 use crate::http::{has_media_type, read_body};
 use crate::limits::{REPORT_BATCH_MAX, REPORT_BYTES_MAX};
+use crate::openapi::{Description, Input};
 use crate::problem::{Code, Problem};
 use crate::routes::debits::Elements;
-use crate::values::schema::formatted;
-use crate::values::{NamedSchemas, add_reference};
+use crate::values::schema::has_schema;
 
 /// The prefix of attributes in headers (binary mode).
 const ATTRIBUTE_HEADER: &str = "ce-";
@@ -152,68 +149,27 @@ fn percent_decoded(text: &str) -> Option<String> {
 #[derive(Debug)]
 pub struct BatchSchema;
 
-impl PartialSchema for BatchSchema {
-    fn schema() -> RefOr<Schema> {
-        ArrayBuilder::new()
+has_schema!(BatchSchema as "UsageReports" = ArrayBuilder::new()
             .items(Ref::from_schema_name(UsageEvent::name()))
-            .max_items(Some(REPORT_BATCH_MAX))
-            .into()
-    }
-}
-
-impl ToSchema for BatchSchema {
-    fn name() -> Cow<'static, str> {
-        "UsageReports".into()
-    }
-
-    fn schemas(schemas: &mut NamedSchemas) {
-        add_reference::<UsageEvent>(schemas);
-    }
-}
+            .max_items(Some(REPORT_BATCH_MAX)), references UsageEvent);
 
 /// The schema of plain JSON: an event or a batch, or the `data` of an event in binary mode.
 #[derive(Debug)]
 pub struct EitherSchema;
 
-impl PartialSchema for EitherSchema {
-    fn schema() -> RefOr<Schema> {
-        OneOfBuilder::new()
+has_schema!(EitherSchema as "UsageReportOrReports" = OneOfBuilder::new()
             .item(Ref::from_schema_name(UsageEvent::name()))
             .item(BatchSchema::schema())
             .description(Some(
                 "An event or a batch of events. With attributes in headers `ce-…` (binary mode) \
                  the body is the event's `data`.",
-            ))
-            .into()
-    }
-}
+            )), references UsageEvent);
 
-impl ToSchema for EitherSchema {
-    fn name() -> Cow<'static, str> {
-        "UsageReportOrReports".into()
-    }
-
-    fn schemas(schemas: &mut NamedSchemas) {
-        BatchSchema::schemas(schemas);
-    }
-}
-
-/// The header that names the school.
-#[derive(Debug)]
-pub struct SchoolHeader;
-
-impl IntoParams for SchoolHeader {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let parameter = ParameterBuilder::new()
-            .name("Ledger-School")
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(
-                "The school; required if the credential is for all schools. An event never names \
-                 it.",
-            ))
-            .schema(Some(formatted(KnownFormat::Uuid)));
-        vec![parameter.build()]
+impl Input for Events {
+    fn describe(description: &mut Description<'_>) {
+        description.body::<UsageEvent>("application/cloudevents+json");
+        description.body::<BatchSchema>("application/cloudevents-batch+json");
+        description.body::<EitherSchema>("application/json");
     }
 }
 

@@ -8,15 +8,15 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ledger_core::{Seq, Timestamp};
 use ledger_store::writer::Envelope;
+use utoipa::openapi::ResponseBuilder;
 
 use crate::auth::{Allowed, AllowedAtHome};
-use crate::http::{LEDGER_SEQ, Now};
-use crate::openapi::problems;
+use crate::http::{LEDGER_SEQ, Now, describe_seq};
+use crate::openapi::{Description, Output, problems};
 use crate::problem::Problem;
 use crate::state::AppState;
-use bodies::{BatchSchema, EitherSchema, Events, SchoolHeader};
-use event::UsageEvent;
-use ledger_auth::Spend;
+use bodies::Events;
+use ledger_auth::permission::Spend;
 
 /// The answer to a report.
 #[derive(Debug)]
@@ -34,24 +34,21 @@ impl IntoResponse for Recorded {
     }
 }
 
+impl Output for Recorded {
+    fn describe(description: &mut Description<'_>) {
+        let answer = ResponseBuilder::new().description("The usage is recorded.");
+        description.add(StatusCode::NO_CONTENT, answer);
+        describe_seq(description);
+    }
+}
+
 problems!(ReportProblems: InvalidEvent, SchoolNotFound, AmountOutOfRange);
 
 /// Declares a route that records reported usage.
 macro_rules! report_route {
     ($(#[doc = $doc:literal])* $name:ident, $path:literal) => {
         $(#[doc = $doc])*
-        #[utoipa::path(
-            post,
-            path = $path,
-            tag = "usage",
-            params(SchoolHeader),
-            request_body(content(
-                (UsageEvent = "application/cloudevents+json"),
-                (BatchSchema = "application/cloudevents-batch+json"),
-                (EitherSchema = "application/json"),
-            )),
-            responses((status = 204, description = "The usage is recorded."), ReportProblems),
-        )]
+        #[utoipa::path(post, path = $path, responses(ReportProblems))]
         pub async fn $name(
             AllowedAtHome(allowed): AllowedAtHome<Spend>,
             State(state): State<AppState>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::RequestCursor;
+use crate::http::{RequestCursor, rows};
 use crate::problem::Problem;
 use crate::values::{
     Actor, Commitment, GrantedAnswer, Instant, RequestStatus, Seq, UnitsOfServices, Urgency,
@@ -99,25 +99,12 @@ pub(super) fn decided(receipt: &Receipt) -> Result<DecidedAnswer, Problem> {
     Ok(WriteAnswer::new(receipt, outcome))
 }
 
-/// Requests: pending ones as a queue, all others newest first.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RequestsAnswer {
-    /// The last event included.
-    seq: Seq,
-    requests: Vec<Request>,
-    /// The `cursor` of the next page; null on the last page.
-    #[schema(required)]
-    pub(super) next: Option<RequestCursor>,
-}
-
-impl From<RequestsPage> for RequestsAnswer {
-    fn from(page: RequestsPage) -> Self {
-        Self {
-            seq: page.seq.into(),
-            requests: page.requests.into_iter().map(Request::from).collect(),
-            next: page.next_after.map(RequestCursor),
-        }
-    }
+rows! {
+    /// Requests: pending ones as a queue, all others newest first.
+    RequestsAnswer {
+        requests: Vec<Request>,
+        next_after: RequestCursor,
+    } of RequestsPage
 }
 
 /// A request for units.

@@ -1,13 +1,13 @@
 //! Bodies of requests for units.
 
 use ledger_core::request::{ApproveRequest, FileRequest, RejectRequest, RequestCommand};
-use ledger_core::{Action, Actor, Catalogue, Fingerprint, MemberId, RequestId, SchoolId, Seq};
+use ledger_core::{Action, Catalogue, Fingerprint, MemberId, RequestId, SchoolId, Seq};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::command::{RequestMeta, free_text};
+use crate::command::{Origin, free_text};
 use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::values::{Reason, UnitsByService, Urgency};
@@ -42,8 +42,7 @@ impl RequestBody {
         self,
         school_id: SchoolId,
         (member_id, actor_member): (Option<MemberId>, Option<MemberId>),
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
         catalogue: &Catalogue,
     ) -> Result<Envelope, Problem> {
         let member_id = member_id.ok_or_else(|| {
@@ -52,14 +51,14 @@ impl RequestBody {
         // Without a member_id two callers can send the same body for different members.
         let fingerprint = fingerprint("file-request", &[&member_id], &self)?;
         let file = FileRequest {
-            request_id: RequestId(meta.key.id_for("request", school_id.0)),
+            request_id: RequestId(origin.key.id_for("request", school_id.0)),
             member_id,
             units: self.units.into_named(catalogue)?,
             justification: free_text("justification", &self.justification.0)?,
             urgency: self.urgency.unwrap_or_default().0,
         };
         let action = Action::Request(RequestCommand::File(file));
-        let envelope = meta.envelope(actor, fingerprint, action);
+        let envelope = origin.envelope(fingerprint, action);
         Ok(envelope.with_actor_member(actor_member))
     }
 }
@@ -68,16 +67,15 @@ impl RequestBody {
 #[derive(Debug)]
 pub(super) struct Decision {
     pub request_id: RequestId,
-    pub actor: Actor,
     pub actor_member: Option<MemberId>,
-    pub meta: RequestMeta,
+    pub origin: Origin,
     pub if_version: Option<Seq>,
 }
 
 impl Decision {
     fn envelope(&self, fingerprint: Fingerprint, command: RequestCommand) -> Envelope {
         let action = Action::Request(command);
-        let envelope = self.meta.envelope(self.actor, fingerprint, action);
+        let envelope = self.origin.envelope(fingerprint, action);
         envelope
             .with_actor_member(self.actor_member)
             .with_version(self.if_version)

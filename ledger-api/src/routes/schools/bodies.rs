@@ -2,13 +2,13 @@
 
 use ledger_core::period::{AnchorDay, Cycle};
 use ledger_core::school::{self, ChangeSettings, RegisterSchool, SchoolCommand, SetSubscription};
-use ledger_core::{Action, Actor, Catalogue, SchoolId, Seq};
+use ledger_core::{Action, Catalogue, SchoolId};
 use ledger_store::writer::{Envelope, SideWrites};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::command::RequestMeta;
+use crate::command::Origin;
 use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::values::{
@@ -47,13 +47,12 @@ pub struct RegisterBody {
 impl RegisterBody {
     pub(super) fn into_envelope(
         self,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
         catalogue: &Catalogue,
     ) -> Result<(SchoolId, Envelope), Problem> {
         let fingerprint = fingerprint("register-school", &[], &self)?;
-        let fallback = || SchoolId(meta.key.id_for("school", SCHOOLS));
-        let school_id = self.school_id.map_or_else(fallback, SchoolId::from);
+        let fallback = || SchoolId(origin.key.id_for("school", SCHOOLS));
+        let school_id = self.school_id.map_or_else(fallback, |id| SchoolId(id.0));
         let anchor_day = self.period_anchor_day.map_or(AnchorDay::FIRST, |day| day.0);
         let command = RegisterSchool {
             org_type: self.org_type.0,
@@ -65,8 +64,8 @@ impl RegisterBody {
             totals: self.totals.unwrap_or_default().into_named(catalogue)?,
         };
         let action = Action::School(SchoolCommand::Register(command));
-        let envelope = meta
-            .envelope(actor, fingerprint, action)
+        let envelope = origin
+            .envelope(fingerprint, action)
             .with_side_writes(SideWrites::SchoolName(self.name.0));
         Ok((school_id, envelope))
     }
@@ -121,9 +120,7 @@ pub struct SubscriptionBody {
 impl SubscriptionBody {
     pub(super) fn into_envelope(
         self,
-        actor: Actor,
-        meta: &RequestMeta,
-        if_version: Option<Seq>,
+        origin: &Origin,
         catalogue: &Catalogue,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("set-subscription", &[], &self)?;
@@ -136,10 +133,8 @@ impl SubscriptionBody {
             reclaim: self.reclaim.into(),
         };
         let action = Action::School(SchoolCommand::SetSubscription(command));
-        Ok(meta
-            .envelope(actor, fingerprint, action)
-            .with_dry_run(self.dry_run)
-            .with_version(if_version))
+        let envelope = origin.envelope(fingerprint, action);
+        Ok(envelope.with_dry_run(self.dry_run))
     }
 }
 
@@ -171,9 +166,7 @@ pub struct SettingsBody {
 impl SettingsBody {
     pub(super) fn into_envelope(
         self,
-        actor: Actor,
-        meta: &RequestMeta,
-        if_version: Option<Seq>,
+        origin: &Origin,
         catalogue: &Catalogue,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("change-settings", &[], &self)?;
@@ -187,8 +180,6 @@ impl SettingsBody {
             draw_on_department: self.draw_on_department,
         };
         let action = Action::School(SchoolCommand::ChangeSettings(command));
-        Ok(meta
-            .envelope(actor, fingerprint, action)
-            .with_version(if_version))
+        Ok(origin.envelope(fingerprint, action))
     }
 }

@@ -8,33 +8,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::SeqCursor;
+use crate::http::{SeqCursor, rows};
 use crate::problem::Problem;
 use crate::values::{
     Account, Attribute, ChangeAnswer, Instant, Key, Outcome, Seq, UnattributedReason, Units,
     WriteAnswer,
 };
 
-/// Unattributed usage, oldest first.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct UnattributedAnswer {
-    /// The last event included.
-    seq: Seq,
-    usage: Vec<UnattributedUsage>,
-    /// The `cursor` of the next page; null on the last page.
-    #[schema(required)]
-    pub(super) next: Option<SeqCursor>,
-}
-
-impl From<UnattributedPage> for UnattributedAnswer {
-    fn from(page: UnattributedPage) -> Self {
-        let usage = page.usage.into_iter();
-        Self {
-            seq: page.seq.into(),
-            usage: usage.map(UnattributedUsage::from).collect(),
-            next: page.next_after.map(SeqCursor),
-        }
-    }
+rows! {
+    /// Unattributed usage, oldest first.
+    UnattributedAnswer {
+        usage: Vec<UnattributedUsage>,
+        next_after: SeqCursor,
+    } of UnattributedPage
 }
 
 /// Usage that is not attributed to a member.

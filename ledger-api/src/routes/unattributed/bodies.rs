@@ -1,13 +1,13 @@
 //! Bodies of requests about unattributed usage.
 
 use ledger_core::usage::{AttributeUsage, UsageCommand};
-use ledger_core::{Action, Actor, EventId, MemberId};
+use ledger_core::{Action, EventId, MemberId};
 use ledger_store::writer::Envelope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::command::{RequestMeta, free_text};
+use crate::command::{Origin, free_text};
 use crate::http::fingerprint;
 use crate::problem::Problem;
 use crate::values::{Reason, ServiceName};
@@ -36,8 +36,7 @@ impl AssignBody {
     pub(super) fn into_envelope(
         self,
         usage_id: EventId,
-        actor: Actor,
-        meta: &RequestMeta,
+        origin: &Origin,
     ) -> Result<Envelope, Problem> {
         let fingerprint = fingerprint("assign-usage", &[&usage_id], &self)?;
         let command = AttributeUsage {
@@ -47,6 +46,6 @@ impl AssignBody {
             service: self.service.map(|service| service.0),
         };
         let action = Action::Usage(UsageCommand::Attribute(command));
-        Ok(meta.envelope(actor, fingerprint, action))
+        Ok(origin.envelope(fingerprint, action))
     }
 }

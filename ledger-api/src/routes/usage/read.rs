@@ -2,28 +2,21 @@
 
 use std::borrow::Cow;
 
-use axum::extract::State;
 use chrono::{Days, Months, NaiveDate};
 use ledger_core::{DepartmentId, MemberId, Timestamp};
 use ledger_projections::usage::Granularity;
 use ledger_projections::usage::read::{GroupBy, ROLLUP_ROWS_MAX, UsageQuery as RollupQuery};
 use ledger_projections::{ProjectionName, usage};
 use serde::{Deserialize, Deserializer, de};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ArrayBuilder, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::schema::ArrayBuilder;
 use uuid::Uuid;
 
 use super::answers::{GranularityWord, UsageAnswer};
-use crate::auth::AllowedViewer;
-use crate::http::{Now, Query, SchoolPath, query};
-use crate::openapi::problems;
-use crate::problem::Problem;
-use crate::reads::{begin_read, member_seen, requested_service, require_known};
-use crate::state::AppState;
-use crate::values::schema::one_of_words;
+use crate::reads::{member_seen, requested_service};
+use crate::routes::prelude::*;
+use crate::values::schema::{has_schema, one_of_words};
 use crate::values::{Day, FIRST_DAY, ServiceName};
-use ledger_auth::ReadActivity;
+use ledger_auth::permission::ReadActivity;
 
 /// The default range in days.
 const DAYS: u64 = 31;
@@ -58,36 +51,25 @@ problems!(UsageProblems: MemberNotFound, UnknownService);
 /// Reads usage, summed by day or month of the school's time zone. A teacher reads only their own.
 ///
 /// A call counts on the day it occurred, whenever it was recorded. Days without usage have no row.
-#[utoipa::path(
-    get,
-    path = "/v1/schools/{school}/usage",
-    tag = "reads",
-    params(SchoolPath, UsageQuery),
-    responses((status = 200, description = "The usage.", body = UsageAnswer), UsageProblems),
-)]
+#[utoipa::path(get, path = "/v1/schools/{school}/usage", responses(UsageProblems))]
 pub async fn read_usage(
-    allowed: AllowedViewer<ReadActivity>,
-    State(state): State<AppState>,
-    Now(now): Now,
+    caller: Caller<AllowedViewer<ReadActivity>>,
     Query(query): Query<UsageQuery>,
 ) -> Result<axum::Json<UsageAnswer>, Problem> {
-    let (caller, viewer) = (&allowed.credential, allowed.viewer);
     let granularity = query.granularity.map_or(Granularity::Day, |word| word.0);
-    let (from, to) = range(granularity, query.from, query.to, now);
+    let (from, to) = range(granularity, query.from, query.to, caller.now);
     let rollup = RollupQuery {
         granularity,
         from,
         to,
         group_by: query.group_by.unwrap_or_default().0,
-        member_id: member_seen(viewer, query.member.map(MemberId))?,
+        member_id: member_seen(caller.viewer(), query.member.map(MemberId))?,
         department_id: query.department.map(DepartmentId),
-        service: requested_service(&state.catalogue(), query.service)?,
+        service: requested_service(&caller.state.catalogue(), query.service)?,
     };
-    let name = ProjectionName::Usage;
-    let mut read = begin_read(&state, caller, viewer, name, query.min_seq).await?;
+    let mut read = caller.read(ProjectionName::Usage, query.min_seq).await?;
     let usage = usage::read::rollup(&mut read, &rollup, ROLLUP_ROWS_MAX).await?;
-    require_known(&mut read, usage.seq).await?;
-    read.finish().await?;
+    finish_known(read, usage.seq).await?;
     Ok(axum::Json(UsageAnswer::new(&rollup, usage)))
 }
 
@@ -133,13 +115,7 @@ impl<'de> Deserialize<'de> for Groups {
     }
 }
 
-impl PartialSchema for Groups {
-    fn schema() -> RefOr<Schema> {
-        ArrayBuilder::new().items(one_of_words(GROUPS)).into()
-    }
-}
-
-impl ToSchema for Groups {}
+has_schema!(Groups = ArrayBuilder::new().items(one_of_words(GROUPS)));
 
 #[cfg(test)]
 mod tests {

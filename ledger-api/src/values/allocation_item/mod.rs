@@ -96,7 +96,10 @@ pub struct AllocationItem {
 }
 
 /// Distinguishes null, which is `Some(None)`, from an absent member.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+///
+/// # Errors
+/// Those of `T`.
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
